@@ -1,0 +1,121 @@
+"""Geometry: where windows lie, how large outputs are, how shapes broadcast, what a negative axis means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from litejit.kernels.node import Shape
+from litejit.schema import Padding
+from litejit.schema.errors import InvalidModelError
+
+__all__ = ["Window", "broadcast_shapes", "normalize_axes", "normalize_axis", "patches", "require_positive"]
+
+
+def require_positive(**sizes: int) -> None:
+    """Raises InvalidModelError for the first size (stride_w=…, dilation_h_factor=…) that is not at least 1."""
+    for name, size in sizes.items():
+        if size < 1:
+            raise InvalidModelError(f"{name} must be at least 1, it is {size}")
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window sliding along one dimension: its output size and how much padding lies before and after the input.
+
+    Source: LiteRT tflite/kernels/padding.h (SAME: the odd element of padding comes last).
+    """
+
+    in_size: int
+    filter_size: int
+    stride: int
+    dilation: int
+    out_size: int
+    before: int
+
+    @classmethod
+    def along(
+        cls, axis: str, padding: Padding, in_size: int, filter_size: int, stride: int, dilation: int = 1
+    ) -> Window:
+        """The window for a padding scheme; axis ("height", "width", …) names it in errors."""
+        require_positive(**{f"stride of {axis}": stride, f"dilation of {axis}": dilation, f"filter {axis}": filter_size})
+        extent = (filter_size - 1) * dilation + 1
+        if padding == Padding.SAME:
+            out_size = (in_size + stride - 1) // stride
+        elif padding == Padding.VALID:
+            out_size = int((in_size + stride - extent) / stride)
+        else:
+            raise InvalidModelError(f"padding is {padding}, expected SAME or VALID")
+        if out_size < 0 or max(stride, dilation, extent) > 1 << 31:
+            raise InvalidModelError(
+                f"output {axis} would be {out_size} (input {in_size}, filter {filter_size}, stride {stride}, dilation {dilation})"
+            )
+        return cls(in_size, filter_size, stride, dilation, out_size, max(0, cls._total(out_size, stride, extent, in_size)) // 2)
+
+    @staticmethod
+    def _total(out_size: int, stride: int, extent: int, in_size: int) -> int:
+        return (out_size - 1) * stride + extent - in_size
+
+    @property
+    def extent(self) -> int:
+        """Input elements that the dilated filter spans."""
+        return (self.filter_size - 1) * self.dilation + 1
+
+    @property
+    def after(self) -> int:
+        """Padding after the input that the last window reaches into (at least 0)."""
+        return max(0, self._total(self.out_size, self.stride, self.extent, self.in_size) - self.before)
+
+    def taps_inside(self) -> np.ndarray:
+        """[out_size] how many taps of each window lie inside the input."""
+        starts = np.arange(self.out_size)[:, None] * self.stride - self.before
+        positions = starts + np.arange(self.filter_size) * self.dilation
+        return ((positions >= 0) & (positions < self.in_size)).sum(axis=1)
+
+
+def patches(x: np.ndarray, height: Window, width: Window, pad_value: object = 0) -> np.ndarray:
+    """All windows of an image batch as a view of its padded copy.
+
+    x: [batch, in_height, in_width, channels] -> [batch, out_height, out_width, filter_height, filter_width, channels].
+    """
+    pads = ((0, 0), (height.before, height.after), (width.before, width.after), (0, 0))
+    if any(before or after for before, after in pads):
+        x = np.pad(x, pads, constant_values=pad_value)
+    batch, row, column, channel = x.strides
+    return as_strided(
+        x,
+        (x.shape[0], height.out_size, width.out_size, height.filter_size, width.filter_size, x.shape[3]),
+        (batch, row * height.stride, column * width.stride, row * height.dilation, column * width.dilation, channel),
+        writeable=False,
+    )
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """NumPy broadcasting, an InvalidModelError where the shapes do not fit."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise InvalidModelError(f"shapes {' and '.join(map(str, shapes))} do not broadcast") from None
+
+
+def normalize_axis(axis: int, rank: int, name: str = "axis") -> int:
+    """An axis counted from either end -> counted from the start; InvalidModelError outside [-rank, rank)."""
+    if not -rank <= axis < rank:
+        raise InvalidModelError(f"{name} is {axis}, expected {-rank} <= {name} < {rank}")
+    return int(axis) % rank
+
+
+def normalize_axes(axes: Iterable[int] | np.ndarray, rank: int, name: str = "axis") -> tuple[int, ...]:
+    """Sorted distinct axes, counted from the start; a rank-0 tensor takes any of -1 and 0 as no axis at all."""
+    return tuple(sorted({normalize_axis(int(axis), rank, name) for axis in np.ravel(np.asarray(list(axes)))}))
+
+
+def strides_of(shape: Sequence[int]) -> tuple[int, ...]:
+    """Row-major strides of a shape, in elements."""
+    strides = [1]
+    for dim in reversed(shape[1:]):
+        strides.append(strides[-1] * dim)
+    return tuple(reversed(strides))

@@ -1,0 +1,108 @@
+"""`Kernel`, the base class of every operator: one instance is one prepared operator of one graph."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection
+from typing import Any, ClassVar
+
+from litejit.kernels.node import Node
+from litejit.schema import TensorType
+from litejit.schema.errors import InvalidModelError, UnsupportedError
+
+__all__ = ["ALL_FLAVOURS", "DEFAULT_FLAVOUR", "Kernel"]
+
+DEFAULT_FLAVOUR = "litert-ref"
+ALL_FLAVOURS = frozenset({"litert-ref", "litert-opt", "xnnpack", "tflm", "single-rounding"})
+
+
+class Kernel:
+    """An operator: `prepare` validates and infers once, `__call__` computes, arrays in and arrays out.
+
+    The parameters of `__call__` are the operator's operands in file order, under the names `Node.input` knows them by.
+    A parameter with the default None is an optional operand; `*values` takes any number. Arrays of operands are
+    read-only by agreement, except those of variable tensors, whose new state a kernel writes in place.
+    Return one array of the declared dtype and shape, or a tuple of them.
+
+    Class attributes that a family sets:
+        types: TensorTypes accepted for the operand named by `typed_by` (default: the first one); empty: any.
+        n_outputs: how many outputs the operator has (None: any number).
+        stateful: results depend on more than the inputs (variables, randomness), so never folded into a constant.
+        flavours: numerics flavours whose results this kernel reproduces. All of them for pure data movement.
+    """
+
+    types: ClassVar[Collection[TensorType]] = ()
+    typed_by: ClassVar[str | None] = None
+    n_outputs: ClassVar[int | None] = 1
+    stateful: ClassVar[bool] = False
+    flavours: ClassVar[frozenset[str]] = frozenset({DEFAULT_FLAVOUR})
+
+    versions: ClassVar[tuple[int, int]] = (1, 1)
+    operands: ClassVar[dict[str, int]] = {}
+    required: ClassVar[int] = 0
+    variadic: ClassVar[bool] = False
+
+    options: Any
+    flavour: str
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        parameters = list(inspect.signature(cls.__call__).parameters.values())[1:]
+        positional = [p for p in parameters if p.kind is not p.VAR_POSITIONAL]
+        cls.operands = {p.name: position for position, p in enumerate(positional)}
+        cls.required = sum(p.default is p.empty for p in positional)
+        cls.variadic = len(positional) != len(parameters)
+
+    def bind(self, node: Node) -> None:
+        """Checks what every operator has in common, then calls `prepare`."""
+        self.options = node.options
+        self.flavour = node.context.numerics
+        node.names = self.operands
+        self._check_version(node)
+        self._check_arity(node)
+        self._check_types(node)
+        if self.flavour not in self.flavours:
+            raise UnsupportedError(
+                f"numerics '{self.flavour}' is not established for {node.op}, it has {', '.join(sorted(self.flavours))}"
+            )
+        self.prepare(node)
+        missing = [at for at, spec in enumerate(node.outputs) if spec is None]
+        if missing:
+            raise InvalidModelError(f"the operator declares {len(node.outputs)} outputs, {node.op} has {missing[0]}")
+
+    def prepare(self, node: Node) -> None:
+        """Validates, declares the outputs with `node.output`, and derives constants."""
+        raise TypeError(f"{type(self).__name__} must define prepare")
+
+    def __call__(self, *operands: Any) -> Any:
+        """Computes the outputs from the operands' arrays."""
+        raise TypeError(f"{type(self).__name__} must define __call__")
+
+    def _check_version(self, node: Node) -> None:
+        low, high = self.versions
+        if not low <= node.version <= high:
+            raise UnsupportedError(f"{node.op} version {node.version} is not known, versions {low} to {high} are")
+
+    def _check_arity(self, node: Node) -> None:
+        given, most = len(node.inputs), len(self.operands)
+        names = list(self.operands)
+        if given < self.required:
+            raise InvalidModelError(
+                f"the operator has {given} operands, {node.op} needs {self.required}: {', '.join(names[: self.required])}"
+            )
+        if given > most and not self.variadic:
+            raise InvalidModelError(
+                f"the operator has {given} operands, {node.op} takes at most {most}: {', '.join(names)}"
+            )
+        for position, spec in enumerate(node.inputs):
+            if spec is None and (position < self.required or position >= most):
+                label = f"'{names[position]}'" if position < most else str(position)
+                raise InvalidModelError(f"operand {label} is missing (tensor index -1), it is not optional")
+        if self.n_outputs is not None and len(node.declared) != self.n_outputs:
+            raise InvalidModelError(
+                f"the operator has {len(node.declared)} outputs, {node.op} has {self.n_outputs}"
+            )
+
+    def _check_types(self, node: Node) -> None:
+        if self.types and node.inputs:
+            node.input(self.typed_by if self.typed_by is not None else 0, types=self.types)

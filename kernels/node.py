@@ -1,0 +1,282 @@
+"""How the graph describes one operator to its kernel: tensors (`TensorSpec`), the operator (`Node`), the world (`Context`).
+
+A kernel sees nothing else of a model. Shapes that are not known before the data are not a kernel's concern: a kernel that
+needs a value asks for it with `Node.value`, and the plan prepares it again when the value exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn, Protocol
+
+import numpy as np
+
+from litejit.schema import TensorType
+from litejit.schema.errors import InvalidModelError, UnsupportedError
+from litejit.schema.types import numpy_dtype
+
+__all__ = ["Context", "NeedsData", "Node", "Quantization", "Shape", "SubgraphSignature", "TensorSpec"]
+
+Shape = tuple[int, ...]
+
+
+class NeedsData(Exception):
+    """Raised by `Node.value` while planning: this operator can only be prepared once its inputs hold data."""
+
+
+@dataclass(frozen=True, eq=False)
+class Quantization:
+    """Affine quantization, real = scale * (quantized - zero_point), per tensor (one scale) or per channel of `axis`.
+
+    scale: [1] or [channels] float32; zero_point: same length, int64; axis: the schema's quantized_dimension.
+    block_size: for blockwise quantization, how many consecutive elements share a scale (0: not blockwise).
+    """
+
+    scale: np.ndarray
+    zero_point: np.ndarray
+    axis: int = 0
+    block_size: int = 0
+    block_scale: np.ndarray | None = None
+
+    @property
+    def per_channel(self) -> bool:
+        """More than one scale."""
+        return self.scale.size > 1
+
+
+@dataclass(frozen=True, eq=False)
+class TensorSpec:
+    """What is known of a tensor before it is computed.
+
+    shape is None while it depends on data. value is set for constants (of the file, or folded at planning).
+    """
+
+    name: str
+    index: int
+    type: TensorType
+    shape: Shape | None
+    quantization: Quantization | None = None
+    value: np.ndarray | None = None
+    is_variable: bool = False
+    sparsity: Any = None
+
+    @property
+    def dtype(self) -> np.dtype:
+        """NumPy dtype of the tensor's array (4-bit and 2-bit types live unpacked in 8 bits)."""
+        return numpy_dtype(self.type)
+
+    @property
+    def rank(self) -> int:
+        """Number of dimensions."""
+        return len(self.dims)
+
+    @property
+    def dims(self) -> Shape:
+        """The shape, for code that runs only once it is known."""
+        if self.shape is None:
+            raise NeedsData
+        return self.shape
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        size = 1
+        for dim in self.dims:
+            size *= dim
+        return size
+
+    @property
+    def scale(self) -> np.float32:
+        """The per-tensor scale; InvalidModelError when the tensor has none, or one for each channel."""
+        return np.float32(self._per_tensor().scale[0])
+
+    @property
+    def zero_point(self) -> int:
+        """The per-tensor zero point; InvalidModelError when the tensor has none, or one for each channel."""
+        return int(self._per_tensor().zero_point[0])
+
+    @property
+    def quantized(self) -> Quantization:
+        """The quantization; InvalidModelError when the tensor has none or a scale is not a positive finite number."""
+        if self.quantization is None or self.quantization.scale.size == 0:
+            raise InvalidModelError(f"{self} has no quantization parameters, a {self.type.name} operand needs them")
+        scale = self.quantization.scale
+        if not (np.isfinite(scale).all() and (scale > 0).all()):
+            raise InvalidModelError(f"{self} has quantization scale {scale.min()}, expected positive finite numbers")
+        return self.quantization
+
+    def _per_tensor(self) -> Quantization:
+        quantization = self.quantized
+        if quantization.per_channel:
+            raise InvalidModelError(
+                f"{self} is quantized per channel ({quantization.scale.size} scales), expected one scale"
+            )
+        return quantization
+
+    def __str__(self) -> str:
+        return f"tensor {self.index} '{self.name}'"
+
+
+@dataclass(frozen=True)
+class SubgraphSignature:
+    """The interface of a subgraph that an operator may call: name, input and output tensors as declared in the file."""
+
+    name: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class Context(Protocol):
+    """The world of an operator: what a kernel may use beside its own inputs.
+
+    numerics: name of the numerics flavour. resources: mutable, shared by all subgraphs of one interpreter and kept
+    between invokes (variables, hash tables, random generators), keyed by whatever the kernel family chooses.
+    """
+
+    numerics: str
+    resources: dict[Any, Any]
+
+    def subgraph(self, index: int) -> SubgraphSignature:
+        """Interface of a subgraph; InvalidModelError when there is none of that index."""
+        ...
+
+    def call_subgraph(self, index: int, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Runs a subgraph on inputs (reshaped to them where needed) and returns its outputs."""
+        ...
+
+
+@dataclass
+class Node:
+    """One operator of one graph, as its kernel sees it in `Kernel.prepare`.
+
+    inputs: one TensorSpec for each operand, None where an optional operand is left out.
+    declared: the outputs as the file declares them (type and quantization count, the shape is a hint at best).
+    """
+
+    op: str
+    version: int
+    options: Any
+    inputs: tuple[TensorSpec | None, ...]
+    declared: tuple[TensorSpec, ...]
+    context: Context
+    intermediates: tuple[TensorSpec, ...] = ()
+    names: Mapping[str, int] = field(default_factory=dict)
+    runtime_values: Sequence[np.ndarray | None] | None = None
+    outputs: list[TensorSpec | None] = field(init=False)
+    read_values: set[int] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.outputs = [None] * len(self.declared)
+
+    def has(self, operand: str | int) -> bool:
+        """Whether an optional operand is given."""
+        position = self._position(operand)
+        return position < len(self.inputs) and self.inputs[position] is not None
+
+    def input(
+        self,
+        operand: str | int,
+        *,
+        rank: int | Collection[int] | None = None,
+        types: TensorType | Collection[TensorType] | None = None,
+        shape: Shape | None = None,
+    ) -> TensorSpec:
+        """The operand of that name (a parameter of the kernel's `__call__`) or position, checked against what is expected."""
+        spec = self.inputs[self._position(operand)] if self.has(operand) else None
+        if spec is None:
+            raise InvalidModelError(f"operand {self._label(operand)} is missing")
+        if types is not None:
+            allowed = (types,) if isinstance(types, TensorType) else tuple(types)
+            self.require(
+                spec.type in allowed,
+                "operand {} ({}) is {}, expected {}",
+                self._label(operand),
+                spec,
+                spec.type.name,
+                " or ".join(t.name for t in allowed),
+            )
+        if rank is not None:
+            ranks = (rank,) if isinstance(rank, int) else tuple(rank)
+            self.require(
+                spec.rank in ranks,
+                "operand {} ({}) has shape {}, expected rank {}",
+                self._label(operand),
+                spec,
+                spec.dims,
+                " or ".join(map(str, ranks)),
+            )
+        if shape is not None:
+            self.require(
+                spec.dims == tuple(shape),
+                "operand {} ({}) has shape {}, expected {}",
+                self._label(operand),
+                spec,
+                spec.dims,
+                tuple(shape),
+            )
+        return spec
+
+    def optional(self, operand: str | int, **expected: Any) -> TensorSpec | None:
+        """Like `input`, None when the operand is left out."""
+        return self.input(operand, **expected) if self.has(operand) else None
+
+    def value(self, operand: str | int) -> np.ndarray:
+        """The data of an operand that shapes or derived constants depend on (constant, or this invoke's)."""
+        spec = self.input(operand)
+        position = self._position(operand)
+        if spec.value is not None:
+            return spec.value
+        if self.runtime_values is None:
+            raise NeedsData
+        value = self.runtime_values[position]
+        if value is None:
+            raise NeedsData
+        self.read_values.add(position)
+        return value
+
+    def output(
+        self,
+        shape: Sequence[int] | None,
+        *,
+        at: int = 0,
+        types: TensorType | Collection[TensorType] | None = None,
+        value: np.ndarray | None = None,
+    ) -> TensorSpec:
+        """Declares the shape (None: what the kernel returns) of an output; its type and quantization are the file's."""
+        if at >= len(self.declared):
+            raise InvalidModelError(f"the operator has {len(self.declared)} outputs, expected at least {at + 1}")
+        declared = self.declared[at]
+        if types is not None:
+            allowed = (types,) if isinstance(types, TensorType) else tuple(types)
+            self.require(
+                declared.type in allowed,
+                "output {} ({}) is {}, expected {}",
+                at,
+                declared,
+                declared.type.name,
+                " or ".join(t.name for t in allowed),
+            )
+        known = None if shape is None else tuple(int(dim) for dim in shape)
+        if known is not None and any(dim < 0 for dim in known):
+            raise InvalidModelError(f"output {at} ({declared}) would have the negative shape {known}")
+        spec = replace(declared, shape=known, value=value)
+        self.outputs[at] = spec
+        return spec
+
+    def require(self, condition: object, message: str, *details: object) -> None:
+        """Raises InvalidModelError(message.format(*details)) unless the condition holds."""
+        if not condition:
+            raise InvalidModelError(message.format(*details))
+
+    def unsupported(self, message: str, *details: object) -> NoReturn:
+        """Raises UnsupportedError(message.format(*details))."""
+        raise UnsupportedError(message.format(*details))
+
+    def _position(self, operand: str | int) -> int:
+        return operand if isinstance(operand, int) else self.names[operand]
+
+    def _label(self, operand: str | int) -> str:
+        if isinstance(operand, str):
+            return f"'{operand}'"
+        return next((f"'{name}'" for name, position in self.names.items() if position == operand), f"{operand}")
