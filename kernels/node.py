@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
@@ -16,9 +17,20 @@ from litejit.schema import TensorType
 from litejit.schema.errors import InvalidModelError, UnsupportedError
 from litejit.schema.types import numpy_dtype
 
-__all__ = ["Context", "NeedsData", "Node", "Quantization", "Shape", "SubgraphSignature", "TensorSpec"]
+__all__ = ["Context", "Limits", "NeedsData", "Node", "Quantization", "Shape", "SubgraphSignature", "TensorSpec"]
 
 Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a model may ask for before it is refused, so that a small bad file cannot exhaust the machine.
+
+    tensor_bytes: size of any one tensor. while_iterations: rounds of one WHILE operator.
+    """
+
+    tensor_bytes: int = 1 << 32
+    while_iterations: int = 1 << 24
 
 
 class NeedsData(Exception):
@@ -81,10 +93,7 @@ class TensorSpec:
     @property
     def size(self) -> int:
         """Number of elements."""
-        size = 1
-        for dim in self.dims:
-            size *= dim
-        return size
+        return prod(self.dims)
 
     @property
     def scale(self) -> np.float32:
@@ -130,11 +139,12 @@ class SubgraphSignature:
 class Context(Protocol):
     """The world of an operator: what a kernel may use beside its own inputs.
 
-    numerics: name of the numerics flavour. resources: mutable, shared by all subgraphs of one interpreter and kept
+    numerics: name of the numerics flavour. limits: see `Limits`. resources: mutable, shared by all subgraphs of one interpreter and kept
     between invokes (variables, hash tables, random generators), keyed by whatever the kernel family chooses.
     """
 
     numerics: str
+    limits: Limits
     resources: dict[Any, Any]
 
     def subgraph(self, index: int) -> SubgraphSignature:
@@ -260,6 +270,11 @@ class Node:
         known = None if shape is None else tuple(int(dim) for dim in shape)
         if known is not None and any(dim < 0 for dim in known):
             raise InvalidModelError(f"output {at} ({declared}) would have the negative shape {known}")
+        if known is not None and prod(known) * declared.dtype.itemsize > self.context.limits.tensor_bytes:
+            raise InvalidModelError(
+                f"output {at} ({declared}) would have shape {known}, "
+                f"more than the limit of {self.context.limits.tensor_bytes} bytes for a tensor"
+            )
         spec = replace(declared, shape=known, value=value)
         self.outputs[at] = spec
         return spec

@@ -1,0 +1,207 @@
+"""`Plan`: one subgraph made ready to run. Shapes are inferred and kernels prepared once; running decides nothing.
+
+Operators whose shapes depend on data cannot be prepared ahead: their step prepares its kernel when it is reached, and
+again only when what it depends on has changed. Operators on constants alone run while planning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from litejit.graph import Graph, Operation
+from litejit.kernels.kernel import Kernel
+from litejit.kernels.node import Context, NeedsData, Node, Shape, TensorSpec
+from litejit.schema import TensorType
+from litejit.schema.errors import InvalidInputError, InvalidModelError, LitejitError
+
+__all__ = ["Plan"]
+
+
+class Plan:
+    """The state of one subgraph: what is known of every tensor (`specs`), its data (`arrays`) and the steps."""
+
+    def __init__(self, graph: Graph, context: Context) -> None:
+        self.graph = graph
+        self.context = context
+        self.specs: list[TensorSpec] = list(graph.tensors)
+        self.arrays: list[np.ndarray | None] = [spec.value for spec in graph.tensors]
+        self.steps: list[Step] = []
+        self.allocated = False
+        self._input_shapes: dict[int, Shape] = {}
+
+    def resize_input(self, index: int, shape: Shape) -> None:
+        """Gives a tensor another shape; the plan has to be allocated again if that changes anything."""
+        if self.allocated and self.specs[index].shape == shape:
+            return
+        self._input_shapes[index] = shape
+        self.specs[index] = replace(self.specs[index], shape=shape)
+        self.arrays[index] = None
+        self.allocated = False
+
+    def allocate(self) -> None:
+        """Prepares every step for the current input shapes and resets variables. Does nothing when already done."""
+        if self.allocated:
+            return
+        graph = self.graph
+        self.specs = [
+            replace(spec, shape=self._input_shapes.get(at, spec.shape)) for at, spec in enumerate(graph.tensors)
+        ]
+        self.arrays = [spec.value for spec in self.specs]
+        self.reset_variables()
+        for index in graph.inputs:
+            if index >= 0 and self.arrays[index] is None:
+                self.arrays[index] = _blank(self.specs[index], self.context.limits.tensor_bytes)
+        self.steps = []
+        for operation in graph.operations:
+            step = Step(self, operation)
+            if not step.fold():
+                self.steps.append(step)
+        self.allocated = True
+
+    def reset_variables(self) -> None:
+        """Sets every variable tensor to its zero point (0 where it is not quantized)."""
+        for at, spec in enumerate(self.specs):
+            if spec.is_variable and spec.value is None:
+                self.arrays[at] = _blank(spec, self.context.limits.tensor_bytes)
+
+    def run(self) -> None:
+        """Computes every tensor of the subgraph from its inputs."""
+        for step in self.steps:
+            step.run()
+
+    def call(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Runs the subgraph as a function: reshapes it to the inputs where needed, returns the outputs."""
+        for index, value in zip(self.graph.inputs, inputs, strict=True):
+            if index >= 0 and self.specs[index].shape != value.shape:
+                self.resize_input(index, value.shape)
+        self.allocate()
+        for index, value in zip(self.graph.inputs, inputs, strict=True):
+            if index >= 0:
+                self.arrays[index] = value
+        self.run()
+        return [self.array(index) for index in self.graph.outputs]
+
+    def array(self, index: int) -> np.ndarray:
+        """The data of a tensor; InvalidInputError when it has none (yet)."""
+        value = self.arrays[index]
+        if value is None:
+            raise InvalidInputError(f"subgraph {self.graph.index}: {self.specs[index]} holds no data before invoke()")
+        return value
+
+
+class Step:
+    """One operation of a plan: its prepared kernel, and how to run it on the plan's arrays."""
+
+    def __init__(self, plan: Plan, operation: Operation) -> None:
+        self.plan = plan
+        self.operation = operation
+        self.kernel: Kernel | None = None
+        self.prepared_for: Any = None
+        self.read_values: set[int] = set()
+        try:
+            self._prepare(None)
+        except NeedsData:
+            for index in operation.outputs:
+                plan.specs[index] = replace(plan.specs[index], shape=None)
+
+    def fold(self) -> bool:
+        """Computes the outputs now, for good, if the operation is a function of constants. Whether it was."""
+        kernel, plan = self.kernel, self.plan
+        if kernel is None:
+            return False
+        outputs = self.operation.outputs
+        values: Sequence[np.ndarray]
+        if outputs and all(plan.specs[index].value is not None for index in outputs):
+            values = [plan.specs[index].value for index in outputs]  # type: ignore[misc]
+        elif kernel.stateful or not all(index < 0 or plan.specs[index].value is not None for index in self.operation.inputs):
+            return False
+        else:
+            self.run()
+            values = [plan.array(index) for index in outputs]
+        for index, value in zip(outputs, values, strict=True):
+            plan.arrays[index] = value
+            plan.specs[index] = replace(plan.specs[index], shape=value.shape, value=value)
+        return True
+
+    def run(self) -> None:
+        """Computes the outputs from the plan's arrays."""
+        plan = self.plan
+        inputs = [None if index < 0 else plan.arrays[index] for index in self.operation.inputs]
+        if self.kernel is None or self.prepared_for is not None:
+            self._prepare_for(inputs)
+        assert self.kernel is not None
+        try:
+            result = self.kernel(*inputs)
+        except LitejitError as error:
+            raise type(error)(f"{self.operation.where}: {error}") from None
+        outputs = self.operation.outputs
+        values = (result,) if len(outputs) == 1 and not isinstance(result, tuple) else result
+        for index, value in zip(outputs, values, strict=True):
+            plan.arrays[index] = self._checked(value, index)
+
+    def _prepare_for(self, inputs: Sequence[np.ndarray | None]) -> None:
+        """Prepares for this invoke's shapes and values, unless the last preparation was for the same ones."""
+        shapes = tuple(None if value is None else value.shape for value in inputs)
+        if self.prepared_for is not None and self.prepared_for[0] == shapes:
+            same = all(np.array_equal(inputs[at], seen) for at, seen in self.prepared_for[1].items())  # type: ignore[arg-type]
+            if same:
+                return
+        self._prepare(inputs)
+        self.prepared_for = shapes, {at: np.array(inputs[at]) for at in self.read_values}
+
+    def _prepare(self, inputs: Sequence[np.ndarray | None] | None) -> None:
+        operation, plan = self.operation, self.plan
+        specs = [None if index < 0 else plan.specs[index] for index in operation.inputs]
+        if inputs is not None:
+            specs = [
+                spec if spec is None or value is None else replace(spec, shape=value.shape)
+                for spec, value in zip(specs, inputs, strict=True)
+            ]
+        elif any(spec is not None and spec.shape is None for spec in specs):
+            raise NeedsData
+        node = Node(
+            op=operation.name,
+            version=operation.version,
+            options=operation.options,
+            inputs=tuple(specs),
+            declared=tuple(plan.graph.tensors[index] for index in operation.outputs),
+            context=plan.context,
+            intermediates=tuple(plan.specs[index] for index in operation.intermediates),
+            runtime_values=inputs,
+        )
+        kernel = operation.make_kernel()
+        try:
+            kernel.bind(node)
+        except LitejitError as error:
+            raise type(error)(f"{operation.where}: {error}") from None
+        self.kernel = kernel
+        self.read_values = node.read_values
+        for index, spec in zip(operation.outputs, node.outputs, strict=True):
+            if spec is not None:
+                plan.specs[index] = replace(spec, value=spec.value if inputs is None else None)
+
+    def _checked(self, value: Any, index: int) -> np.ndarray:
+        spec = self.plan.specs[index]
+        array = np.asarray(value)
+        if array.dtype != spec.dtype or (spec.shape is not None and array.shape != spec.shape):
+            raise InvalidModelError(
+                f"{self.operation.where}: its kernel returned {array.dtype}{list(array.shape)} for {spec}, "
+                f"which is {spec.dtype}{'' if spec.shape is None else list(spec.shape)}"
+            )
+        return array
+
+
+def _blank(spec: TensorSpec, most_bytes: int) -> np.ndarray:
+    """The initial content of an input or a variable: its zero point, or zero."""
+    if spec.size * spec.dtype.itemsize > most_bytes:
+        raise InvalidModelError(f"{spec} has shape {spec.shape}, more than the limit of {most_bytes} bytes for a tensor")
+    if spec.type == TensorType.STRING:
+        return np.full(spec.dims, b"", object)
+    zero_point = 0
+    if spec.is_variable and spec.type == TensorType.INT8 and spec.quantization is not None:
+        zero_point = int(spec.quantization.zero_point[0])
+    return np.full(spec.dims, zero_point, spec.dtype)

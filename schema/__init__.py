@@ -1,0 +1,1 @@
+"""What a .tflite file is: read, verify, write, build."""

@@ -1,0 +1,73 @@
+"""Reading a model file: map it into memory, decode it, find the data that lie outside of the flatbuffer, check it."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from typing import TypeAlias
+
+import numpy as np
+
+from .declare import Array
+from .errors import InvalidModelError
+from .flat import MAX_RANK, MAX_TABLES, decode
+from .model import Model
+from .validate import check_model
+
+__all__ = ["FILE_IDENTIFIER", "Source", "read_model"]
+
+FILE_IDENTIFIER = b"TFL3"
+Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | mmap.mmap
+
+
+def read_model(
+    source: Source, *, validate: bool = True, max_tables: int = MAX_TABLES, max_rank: int = MAX_RANK
+) -> Model:
+    """Read a model from a path, which is mapped into memory, or from the bytes of a file.
+
+    Vectors of the model are read-only views of the file. With `validate` false only the structure of the file is
+    checked, not what the model says; such a model is for inspection, not for running.
+
+    Raises InvalidModelError when the file is malformed, or when the model does not make sense.
+    """
+    data = open_source(source)
+    model = decode(Model, data, FILE_IDENTIFIER, max_tables=max_tables, max_rank=max_rank)
+    _resolve_outside_data(model, data)
+    if validate:
+        check_model(model)
+    return model
+
+
+def open_source(source: Source) -> memoryview:
+    """The bytes of `source` as a read-only view; a path is mapped into memory."""
+    if isinstance(source, (str, os.PathLike)):
+        with open(source, "rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise InvalidModelError(f"{os.fspath(source)!r} is empty")
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    data = memoryview(source).cast("B").toreadonly()
+    # A view into the middle of something else may start at any address; tensors must be aligned in memory.
+    return data if np.frombuffer(data, "u1").ctypes.data % 16 == 0 else memoryview(bytes(data))
+
+
+def _resolve_outside_data(model: Model, data: memoryview) -> None:
+    """Replace offset and size of data that lie after the flatbuffer by views of them."""
+    for i, buffer in enumerate(model.buffers):
+        # The schema: an offset is only valid if greater than 1. Like the official runtime, data inside come first.
+        if buffer.offset > 1 and buffer.data is None:
+            buffer.data = _outside(data, buffer.offset, buffer.size, f"buffers[{i}]")
+        buffer.offset = buffer.size = 0
+    for s, subgraph in enumerate(model.subgraphs):
+        for o, op in enumerate(subgraph.operators):
+            if op.large_custom_options_offset > 1 and op.custom_options is None:
+                where = f"subgraph {s}, operator {o}: large_custom_options"
+                op.custom_options = _outside(data, op.large_custom_options_offset, op.large_custom_options_size, where)
+            op.large_custom_options_offset = op.large_custom_options_size = 0
+
+
+def _outside(data: memoryview, offset: int, size: int, where: str) -> Array:
+    if offset + size > len(data):
+        raise InvalidModelError(
+            f"{where}: {size} bytes at offset {offset} end after the {len(data)} bytes of the file"
+        )
+    return np.frombuffer(data[offset : offset + size], np.uint8)
