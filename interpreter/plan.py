@@ -31,13 +31,13 @@ class Plan:
         self.arrays: list[np.ndarray | None] = [spec.value for spec in graph.tensors]
         self.steps: list[Step] = []
         self.allocated = False
-        self._input_shapes: dict[int, Shape] = {}
+        self.input_shapes: dict[int, Shape] = {}
 
     def resize_input(self, index: int, shape: Shape) -> None:
         """Gives a tensor another shape; the plan has to be allocated again if that changes anything."""
         if self.allocated and self.specs[index].shape == shape:
             return
-        self._input_shapes[index] = shape
+        self.input_shapes[index] = shape
         self.specs[index] = replace(self.specs[index], shape=shape)
         self.arrays[index] = None
         self.allocated = False
@@ -48,7 +48,7 @@ class Plan:
             return
         graph = self.graph
         self.specs = [
-            replace(spec, shape=self._input_shapes.get(at, spec.shape)) for at, spec in enumerate(graph.tensors)
+            replace(spec, shape=self.input_shapes.get(at, spec.shape)) for at, spec in enumerate(graph.tensors)
         ]
         self.arrays = [spec.value for spec in self.specs]
         self.reset_variables()
@@ -84,6 +84,29 @@ class Plan:
                 self.arrays[index] = value
         self.run()
         return [self.array(index) for index in self.graph.outputs]
+
+    def own_outputs(self) -> None:
+        """Copies outputs that share memory with an input or a variable, which the next invoke may change."""
+        live = [self.arrays[at] for at in self.graph.inputs if at >= 0]
+        live += [array for array, spec in zip(self.arrays, self.specs, strict=True) if spec.is_variable]
+        for index in self.graph.outputs:
+            array = self.array(index)
+            if index not in self.graph.inputs and any(np.may_share_memory(array, other) for other in live if other is not None):
+                self.arrays[index] = array.copy()
+
+    def live_arrays(self) -> dict[int, np.ndarray]:
+        """The data of all tensors that are not constant."""
+        return {
+            at: array
+            for at, (array, spec) in enumerate(zip(self.arrays, self.specs, strict=True))
+            if array is not None and spec.value is None
+        }
+
+    def release(self) -> None:
+        """Frees all data that is not constant; the plan has to be allocated again."""
+        self.arrays = [spec.value for spec in self.graph.tensors]
+        self.steps = []
+        self.allocated = False
 
     def array(self, index: int) -> np.ndarray:
         """The data of a tensor; InvalidInputError when it has none (yet)."""

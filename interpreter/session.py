@@ -1,0 +1,62 @@
+"""`Session`: the running state of one model — a plan for each subgraph, and the resources they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from litejit.graph import Graph, KernelFactory
+from litejit.kernels.kernel import ALL_FLAVOURS
+from litejit.kernels.node import Limits, SubgraphSignature
+from litejit.plan import Plan
+from litejit.schema import Model
+from litejit.schema.errors import InvalidInputError, InvalidModelError
+
+__all__ = ["Session"]
+
+
+class Session:
+    """The `Context` of all kernels of one interpreter. See `litejit.kernels.node.Context` for the members."""
+
+    def __init__(self, model: Model, custom_ops: Mapping[str, KernelFactory], numerics: str, limits: Limits) -> None:
+        if numerics not in ALL_FLAVOURS:
+            raise InvalidInputError(f"numerics is '{numerics}', expected one of {', '.join(sorted(ALL_FLAVOURS))}")
+        self.numerics = numerics
+        self.limits = limits
+        self.resources: dict[Any, Any] = {}
+        self.plans = [Plan(Graph(model, index, custom_ops), self) for index in range(len(model.subgraphs))]
+
+    def plan(self, index: int) -> Plan:
+        """The plan of a subgraph; InvalidModelError when there is none of that index."""
+        if not 0 <= index < len(self.plans):
+            raise InvalidModelError(f"subgraph index is {index}, the model has {len(self.plans)} subgraphs")
+        return self.plans[index]
+
+    def subgraph(self, index: int) -> SubgraphSignature:
+        """Interface of a subgraph."""
+        return self.plan(index).graph.signature
+
+    def call_subgraph(self, index: int, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Runs a subgraph as a function."""
+        return self.plan(index).call(inputs)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a fresh session of the same model needs to continue where this one is: shapes, data, resources."""
+        return {
+            "resources": self.resources,
+            "plans": [(plan.allocated, plan.input_shapes, plan.live_arrays()) for plan in self.plans],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continues from the `state` of another session of the same model."""
+        for plan, (allocated, input_shapes, arrays) in zip(self.plans, state["plans"], strict=True):
+            for index, shape in input_shapes.items():
+                plan.resize_input(index, shape)
+            if allocated:
+                plan.allocate()
+                for index, array in arrays.items():
+                    plan.arrays[index] = array
+        self.resources.clear()
+        self.resources.update(state["resources"])

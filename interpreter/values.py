@@ -1,0 +1,44 @@
+"""Checking and copying what a user passes in as the value of a tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from litejit.kernels.node import TensorSpec
+from litejit.schema import TensorType
+from litejit.schema.errors import InvalidInputError
+
+__all__ = ["as_tensor_value"]
+
+
+def as_tensor_value(value: Any, spec: TensorSpec) -> np.ndarray:
+    """A C-contiguous copy of value as data of the tensor; InvalidInputError when dtype or shape differ."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"Cannot set tensor: {spec}: the value is not an array: {error}") from None
+    if array.shape != spec.dims:
+        raise InvalidInputError(
+            f"Cannot set tensor: Dimension mismatch. Got shape {array.shape} but expected {spec.dims} for {spec}."
+        )
+    if spec.type == TensorType.STRING:
+        return _strings(array, spec)
+    if array.dtype != spec.dtype:
+        raise InvalidInputError(
+            f"Cannot set tensor: Got value of type {array.dtype.name} but expected type {spec.dtype.name} for {spec}"
+        )
+    return np.array(array, order="C")
+
+
+def _strings(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
+    """Strings of any NumPy kind (str is encoded as UTF-8) as an object array of bytes."""
+    if array.dtype.kind not in "SUO":
+        raise InvalidInputError(f"Cannot set tensor: Got value of type {array.dtype.name} but expected strings for {spec}")
+    result = np.empty(array.shape, object)
+    for at, item in np.ndenumerate(array):
+        if not isinstance(item, (bytes, str)):
+            raise InvalidInputError(f"Cannot set tensor: {spec}: element {at} is {type(item).__name__}, expected bytes or str")
+        result[at] = item.encode() if isinstance(item, str) else bytes(item)
+    return result
