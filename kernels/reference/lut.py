@@ -46,8 +46,8 @@ def table8(
 ) -> np.ndarray:
     """[256] entries of dtype (int8 or uint8), indexed by the value's bits seen as uint8.
 
-    entry(q) = clip(trunc(round_away(f(input_scale * (q - input_zero_point)) * (1 / output_scale)) + output_zero_point)),
-    all in float32.
+    entry(q) = clip(trunc(round_away(f(input_scale * (q - input_zero_point)) * (1 / output_scale)) + zero_point)), in
+    float32; zero_point is the output's.
     """
     scale, inverse = np.float32(input_scale), np.float32(1) / np.float32(output_scale)
     q = np.arange(256, dtype=np.uint8).view(dtype).astype(np.int64)
