@@ -1,35 +1,53 @@
-"""What a .tflite file is: read, verify, write, build."""
+# ruff: noqa: F403
+"""What a .tflite file is: read, verify, write, build.
 
-from . import enums, model, options
-from .builder import ModelBuilder
+`read_model` gives a `Model`, plain tables with the names of the TFLite schema; `write_model` is its inverse;
+`ModelBuilder` makes models by hand. Every table and enumeration of the schema is available from here.
+"""
+
+from . import (
+    builder,
+    enums,
+    errors,
+    flexbuffer,
+    model,
+    options,
+    options_arrays,
+    options_control,
+    options_layers,
+    options_math,
+    options_recurrent,
+    options_stablehlo,
+    types,
+)
+from .builder import *
 from .declare import Table, UnknownTable
-from .enums import *  # noqa: F403
-from .errors import InvalidInputError, InvalidModelError, LitejitError, UnsupportedError
-from .flexbuffer import decode_flexbuffer, encode_flexbuffer
-from .model import *  # noqa: F403
-from .options import *  # noqa: F403
+from .enums import *
+from .errors import *
+from .flexbuffer import *
+from .model import *
+from .options import *
+from .options_arrays import *
+from .options_control import *
+from .options_layers import *
+from .options_math import *
+from .options_recurrent import *
+from .options_stablehlo import *
 from .reader import read_model
-from .types import numpy_dtype, pack_strings, tensor_type, tensor_value, unpack_strings
+from .types import *
 from .writer import write_model
 
-__all__ = [
-    "InvalidInputError",
-    "InvalidModelError",
-    "LitejitError",
-    "ModelBuilder",
-    "Table",
-    "UnknownTable",
-    "UnsupportedError",
-    "decode_flexbuffer",
-    "encode_flexbuffer",
-    "numpy_dtype",
-    "pack_strings",
-    "read_model",
-    "tensor_type",
-    "tensor_value",
-    "unpack_strings",
-    "write_model",
-    *enums.__all__,
-    *model.__all__,
-    *options.__all__,
-]
+__all__ = ["Table", "UnknownTable", "read_model", "write_model"]
+__all__ += builder.__all__
+__all__ += enums.__all__
+__all__ += errors.__all__
+__all__ += flexbuffer.__all__
+__all__ += model.__all__
+__all__ += options.__all__
+__all__ += options_arrays.__all__
+__all__ += options_control.__all__
+__all__ += options_layers.__all__
+__all__ += options_math.__all__
+__all__ += options_recurrent.__all__
+__all__ += options_stablehlo.__all__
+__all__ += types.__all__

@@ -1,12 +1,6 @@
-"""`ModelBuilder`: making models in a few lines, for tests, kernel authors and tools.
+"""`ModelBuilder`: models made by hand, one call for each tensor and operator.
 
-    b = ModelBuilder()
-    x = b.input("x", (1, 8, 8, 3), np.int8, scale=0.05, zero_point=3)
-    y = b.op("AVERAGE_POOL_2D", [x], padding="VALID", stride_w=2, stride_h=2, filter_width=2, filter_height=2)
-    b.output(y)
-    data = b.to_bytes()
-
-It checks types only, so that malformed models can be built on purpose; reading the model back tells what is wrong.
+The builder checks nothing beyond Python types, so that it can also make models that are wrong.
 """
 
 from __future__ import annotations
@@ -16,10 +10,10 @@ from enum import IntEnum
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+import numpy.typing as npt
 
-from .declare import Kind, Table
-from .enums import BuiltinOperator, CustomOptionsFormat, TensorType
+from .declare import Array, Field, Kind, Table
+from .enums import BuiltinOperator, TensorType
 from .model import (
     Buffer,
     Metadata,
@@ -33,24 +27,25 @@ from .model import (
     Tensor,
     TensorMap,
 )
-from .options import BUILTIN_OPTIONS_2, OPTIONS_OF
-from .types import BITS_OF, pack_bits, pack_strings, tensor_type
+from .options import BUILTIN_OPTIONS, OPTIONS_OF
+from .types import pack, tensor_type
 from .writer import write_model
 
 __all__ = ["ModelBuilder", "SubgraphBuilder"]
 
 Handle: TypeAlias = int
-DType: TypeAlias = Any
-"""A TensorType, or anything that names a NumPy dtype."""
+"""What stands for a tensor: its index in its subgraph."""
+DType: TypeAlias = npt.DTypeLike | TensorType
 
 
 class SubgraphBuilder:
-    """One subgraph under construction. Handles of tensors are their indices."""
+    """Builds one subgraph of a model."""
 
-    def __init__(self, model: ModelBuilder, index: int, name: str) -> None:
-        self.index = index
-        self._builder = model
-        self._graph = SubGraph(name=name, inputs=np.zeros(0, np.int32), outputs=np.zeros(0, np.int32))
+    def __init__(self, model: Model, name: str) -> None:
+        self.index = len(model.subgraphs)
+        self._model = model
+        self._graph = SubGraph(name=name, inputs=_indices([]), outputs=_indices([]))
+        model.subgraphs.append(self._graph)
 
     def tensor(
         self,
@@ -58,208 +53,205 @@ class SubgraphBuilder:
         shape: Sequence[int] = (),
         dtype: DType = np.float32,
         *,
-        scale: ArrayLike | None = None,
-        zero_point: ArrayLike = 0,
+        scale: npt.ArrayLike | None = None,
+        zero_point: npt.ArrayLike = 0,
         quantized_dimension: int = 0,
         shape_signature: Sequence[int] | None = None,
-        is_variable: bool = False,
-        sparsity: SparsityParameters | None = None,
         quantization: QuantizationParameters | None = None,
-        buffer: int = 0,
+        **fields: Any,
     ) -> Handle:
-        """Declares a tensor. scale and zero_point: one number, or one for each slice of quantized_dimension."""
-        if scale is not None:
+        """Declare a tensor. `fields` are further fields of the schema's Tensor."""
+        if quantization is None and scale is not None:
             scales = np.atleast_1d(np.asarray(scale, np.float32))
-            points = np.broadcast_to(np.asarray(zero_point, np.int64), scales.shape).copy()
+            zero_points = np.atleast_1d(np.asarray(zero_point, np.int64))
+            if zero_points.size == 1:
+                zero_points = np.repeat(zero_points, scales.size)
             quantization = QuantizationParameters(
-                scale=scales, zero_point=points, quantized_dimension=quantized_dimension
+                scale=scales, zero_point=zero_points, quantized_dimension=quantized_dimension
             )
         index = len(self._graph.tensors)
-        self._graph.tensors.append(
-            Tensor(
-                name=name if name is not None else f"tensor{index}",
-                shape=tuple(map(int, shape)),
-                type=tensor_type(dtype),
-                buffer=buffer,
-                quantization=quantization,
-                is_variable=is_variable,
-                sparsity=sparsity,
-                shape_signature=None if shape_signature is None else tuple(map(int, shape_signature)),
-                has_rank=True,
-            )
+        tensor = Tensor(
+            name=f"tensor_{index}" if name is None else name,
+            shape=tuple(int(dim) for dim in shape),
+            type=tensor_type(dtype),
+            quantization=quantization,
+            shape_signature=None if shape_signature is None else tuple(int(dim) for dim in shape_signature),
+            **fields,
         )
+        self._graph.tensors.append(tensor)
         return index
 
-    def input(self, name: str | None = None, shape: Sequence[int] = (), dtype: DType = np.float32, **keywords: Any) -> Handle:
-        """Declares a tensor (see `tensor`) that is an input of the graph."""
-        handle = self.tensor(name, shape, dtype, **keywords)
-        self._graph.inputs = np.append(self._graph.inputs, np.int32(handle))
+    def input(
+        self, name: str | None = None, shape: Sequence[int] = (), dtype: DType = np.float32, **fields: Any
+    ) -> Handle:
+        """Declare an input of the graph; see `tensor`."""
+        handle = self.tensor(name, shape, dtype, **fields)
+        self._graph.inputs = _indices([*self._graph.inputs, handle])
         return handle
 
-    def constant(
-        self, value: ArrayLike, name: str | None = None, type: TensorType | None = None, shape: Sequence[int] | None = None, **keywords: Any
+    def variable(
+        self, shape: Sequence[int], dtype: DType = np.float32, name: str | None = None, **fields: Any
     ) -> Handle:
-        """A constant tensor (see `tensor`). type packs integers into 4 or 2 bits; shape is for sparse values."""
-        array = np.asarray(value)
-        kind = tensor_type(array.dtype) if type is None else type
-        if kind == TensorType.STRING:
-            data = np.frombuffer(pack_strings(array), np.uint8)
-        elif kind in BITS_OF:
-            data = pack_bits(array, kind)
-        else:
-            data = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
-        return self.tensor(
-            name, array.shape if shape is None else shape, kind, buffer=self._builder.buffer(data), **keywords
-        )
+        """Declare a variable, a tensor that keeps its value between inferences; see `tensor`."""
+        return self.tensor(name, shape, dtype, is_variable=True, **fields)
 
-    def variable(self, shape: Sequence[int], dtype: DType = np.float32, name: str | None = None, **keywords: Any) -> Handle:
-        """A variable tensor: state that operators keep between invokes."""
-        return self.tensor(name, shape, dtype, is_variable=True, **keywords)
+    def constant(
+        self,
+        array: npt.ArrayLike,
+        name: str | None = None,
+        type: TensorType | None = None,
+        *,
+        shape: Sequence[int] | None = None,
+        sparsity: SparsityParameters | None = None,
+        **fields: Any,
+    ) -> Handle:
+        """Declare a constant. `type` is that of the array unless given: INT4 and the like are packed.
+
+        `shape` is that of the array unless given, as it must be for sparse constants; for further fields, `tensor`.
+        """
+        array = np.asarray(array)
+        type = tensor_type(array.dtype) if type is None else type
+        return self.tensor(
+            name,
+            array.shape if shape is None else shape,
+            type,
+            buffer=self.buffer(pack(array, type)),
+            sparsity=sparsity,
+            **fields,
+        )
 
     def op(
         self,
-        name: str,
+        operator: str | BuiltinOperator,
         inputs: Sequence[Handle | None],
-        *,
         outputs: Sequence[Handle | Mapping[str, Any]] | None = None,
+        *,
         n_outputs: int = 1,
         version: int = 1,
         intermediates: Sequence[Handle] | None = None,
         custom: bool = False,
-        custom_options: bytes | None = None,
+        custom_options: bytes | Array | None = None,
         options: Table | None = None,
-        **fields: Any,
+        mutating_variable_inputs: Sequence[bool] | None = None,
+        **option_fields: Any,
     ) -> Any:
-        """Appends an operator and returns its output, or a tuple of them.
+        """Add an operator; return the handle of its output, or a tuple of handles if there are several.
 
-        name: of a BuiltinOperator, or with custom=True any. inputs: None leaves an optional operand out.
-        outputs: handles, or keywords of `tensor`; by default tensors like the first input.
-        options: an option table; or fields of the operator's own one, where enum values may be given by name.
+        outputs: handles, or dicts of the arguments of `tensor`; by default `n_outputs` tensors with type, shape and
+        quantization of the first input.
+        options, option_fields: the option table, or its fields; enum values also by name.
+        custom: `operator` is the name of a custom operator.
         """
+        code = BuiltinOperator.CUSTOM if custom else _enum(BuiltinOperator, operator)
+        if options is None and code in OPTIONS_OF:
+            options = _options(OPTIONS_OF[code], option_fields)
+        elif option_fields:
+            raise TypeError(f"{operator} has no options of its own, it was given {', '.join(option_fields)}")
         if outputs is None:
             outputs = [self._like(inputs)] * n_outputs
-        handles = [item if isinstance(item, (int, np.integer)) else self.tensor(**item) for item in outputs]
-        operator = Operator(
-            opcode_index=self._builder.operator_code(name, version, custom),
-            inputs=np.array([-1 if handle is None else handle for handle in inputs], np.int32),
-            outputs=np.array(handles, np.int32),
-            custom_options=None if custom_options is None else np.frombuffer(custom_options, np.uint8),
-            custom_options_format=CustomOptionsFormat.FLEXBUFFERS,
-        )
+        handles = [self.tensor(**output) if isinstance(output, Mapping) else output for output in outputs]
+        in_first_union = type(options) in BUILTIN_OPTIONS
+        fields: dict[str, Any] = {"builtin_options" if in_first_union else "builtin_options_2": options}
+        if custom_options is not None:
+            fields["custom_options"] = np.frombuffer(custom_options, np.uint8)
         if intermediates is not None:
-            operator.intermediates = np.array(intermediates, np.int32)
-        if options is None and not custom:
-            options = _options(name, fields)
-        if type(options) in BUILTIN_OPTIONS_2:
-            operator.builtin_options_2 = options
-        else:
-            operator.builtin_options = options
-        self._graph.operators.append(operator)
+            fields["intermediates"] = _indices(intermediates)
+        if mutating_variable_inputs is not None:
+            fields["mutating_variable_inputs"] = np.asarray(mutating_variable_inputs, np.bool_)
+        self._graph.operators.append(
+            Operator(
+                opcode_index=self.operator_code(code, str(operator) if custom else "", version),
+                inputs=_indices([-1 if handle is None else handle for handle in inputs]),
+                outputs=_indices(handles),
+                **fields,
+            )
+        )
         return handles[0] if len(handles) == 1 else tuple(handles)
 
+    def buffer(self, data: bytes | Array) -> int:
+        """Add a buffer; return its index."""
+        self._model.buffers.append(Buffer(data=np.frombuffer(data, np.uint8)))
+        return len(self._model.buffers) - 1
+
     def output(self, *handles: Handle) -> None:
-        """Marks tensors as outputs of the graph."""
-        self._graph.outputs = np.append(self._graph.outputs, np.array(handles, np.int32))
+        """Make tensors outputs of the graph."""
+        self._graph.outputs = _indices([*self._graph.outputs, *handles])
 
     def _like(self, inputs: Sequence[Handle | None]) -> dict[str, Any]:
-        first = next((handle for handle in inputs if handle is not None), None)
-        if first is None:
-            return {}
-        tensor = self._graph.tensors[first]
-        return {"shape": tensor.shape, "dtype": tensor.type, "quantization": tensor.quantization}
+        first = next((self._graph.tensors[handle] for handle in inputs if handle is not None), Tensor())
+        return {"shape": first.shape, "dtype": first.type, "quantization": first.quantization}
+
+    def operator_code(self, code: BuiltinOperator, custom_code: str, version: int) -> int:
+        """The index of an operator code, added if the model does not have it yet."""
+        wanted = OperatorCode(
+            deprecated_builtin_code=min(code, BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES),
+            builtin_code=code,
+            custom_code=custom_code,
+            version=version,
+        )
+        codes = self._model.operator_codes
+        if wanted not in codes:
+            codes.append(wanted)
+        return codes.index(wanted)
 
 
 class ModelBuilder(SubgraphBuilder):
-    """A model under construction; itself the builder of its main subgraph."""
+    """Builds a model; its own methods are those of the main subgraph.
+
+    >>> b = ModelBuilder()
+    >>> x = b.input("x", (1, 8, 8, 3), np.float32)
+    >>> b.output(b.op("SPACE_TO_DEPTH", [x], [{"shape": (1, 4, 4, 12)}], block_size=2))
+    >>> data = b.to_bytes()
+    """
 
     def __init__(self, description: str = "", name: str = "main") -> None:
-        super().__init__(self, 0, name)
-        self._description = description
-        self._buffers = [Buffer()]
-        self._codes: dict[tuple[str, int, bool], int] = {}
-        self._operator_codes: list[OperatorCode] = []
-        self._subgraphs: list[SubgraphBuilder] = [self]
-        self._signatures: list[SignatureDef] = []
-        self._metadata: list[Metadata] = []
+        # Buffer 0 is empty by convention: tensors without data refer to it.
+        super().__init__(Model(version=3, description=description, buffers=[Buffer()]), name)
 
     def subgraph(self, name: str = "") -> SubgraphBuilder:
-        """A further subgraph, for control flow or for a signature; its `index` is what operators refer to."""
-        builder = SubgraphBuilder(self, len(self._subgraphs), name)
-        self._subgraphs.append(builder)
-        return builder
+        """Add a subgraph; its `index` is what control flow operators refer to."""
+        return SubgraphBuilder(self._model, name)
 
-    def signature(self, key: str, inputs: Mapping[str, Handle], outputs: Mapping[str, Handle], subgraph: int = 0) -> None:
-        """Names an entry point: a subgraph with names for its inputs and outputs."""
-        self._signatures.append(
-            SignatureDef(
-                signature_key=key,
-                inputs=[TensorMap(name=name, tensor_index=handle) for name, handle in inputs.items()],
-                outputs=[TensorMap(name=name, tensor_index=handle) for name, handle in outputs.items()],
-                subgraph_index=subgraph,
-            )
+    def signature(
+        self, key: str, inputs: Mapping[str, Handle], outputs: Mapping[str, Handle], subgraph: int = 0
+    ) -> None:
+        """Add a named entry point."""
+
+        def maps(tensors: Mapping[str, Handle]) -> list[TensorMap]:
+            return [TensorMap(name=name, tensor_index=tensor) for name, tensor in tensors.items()]
+
+        self._model.signature_defs.append(
+            SignatureDef(signature_key=key, inputs=maps(inputs), outputs=maps(outputs), subgraph_index=subgraph)
         )
 
     def metadata(self, name: str, data: bytes) -> None:
-        """Attaches a named buffer."""
-        self._metadata.append(Metadata(name=name, buffer=self.buffer(np.frombuffer(data, np.uint8))))
-
-    def buffer(self, data: np.ndarray[Any, Any]) -> int:
-        """Adds a buffer and returns its index."""
-        self._buffers.append(Buffer(data=data))
-        return len(self._buffers) - 1
-
-    def operator_code(self, name: str, version: int, custom: bool) -> int:
-        """Index of an operator code, made when it is new."""
-        key = name, version, custom
-        if key not in self._codes:
-            operator = BuiltinOperator.CUSTOM if custom else BuiltinOperator[name]
-            self._operator_codes.append(
-                OperatorCode(
-                    deprecated_builtin_code=min(int(operator), 127),
-                    builtin_code=operator,
-                    version=version,
-                    custom_code=name if custom else "",
-                )
-            )
-            self._codes[key] = len(self._operator_codes) - 1
-        return self._codes[key]
+        """Add a named buffer."""
+        self._model.metadata.append(Metadata(name=name, buffer=self.buffer(data)))
 
     def build(self) -> Model:
-        """The model."""
-        return Model(
-            version=3,
-            description=self._description,
-            operator_codes=self._operator_codes,
-            subgraphs=[builder._graph for builder in self._subgraphs],
-            buffers=self._buffers,
-            signature_defs=self._signatures,
-            metadata=self._metadata,
-        )
+        """The model. It is the builder's own: later calls change it."""
+        return self._model
 
     def to_bytes(self) -> bytes:
-        """The model as the bytes of a .tflite file."""
-        return write_model(self.build())
+        """The model as a .tflite file."""
+        return write_model(self._model)
 
 
-def _options(name: str, fields: Mapping[str, Any]) -> Table | None:
-    kind = OPTIONS_OF.get(BuiltinOperator[name])
-    if kind is None:
-        if fields:
-            raise TypeError(f"{name} has no options, not {', '.join(fields)}")
-        return None
-    declared = {field.name: field for field in kind.fields_}
-    values = {}
-    for key, value in fields.items():
-        field = declared.get(key)
-        if field is not None and field.enum is not None and isinstance(value, (str, int)):
-            value = _enum_value(field.enum, value)
-        elif field is not None and field.kind is Kind.VECTOR:
-            value = np.asarray(value, field.dtype)
-        values[key] = value
-    return kind(**values)
+def _indices(tensors: Sequence[Handle] | Array) -> Array:
+    return np.array(list(tensors), np.int32)
 
 
-def _enum_value(enum: type[IntEnum], value: str | int) -> int:
-    if isinstance(value, str):
-        return enum[value]
-    return enum(value) if value in set(enum) else value
+def _enum(enum: type[IntEnum], value: str | int) -> Any:
+    return enum[value] if isinstance(value, str) else enum(value)
+
+
+def _options(cls: type[Table], values: Mapping[str, Any]) -> Table:
+    declared = {field.name: field for field in cls.fields_}
+    return cls(**{name: _field_value(declared[name], v) if name in declared else v for name, v in values.items()})
+
+
+def _field_value(field: Field, value: Any) -> Any:
+    if field.kind is Kind.SCALAR and field.enum is not None:
+        known = isinstance(value, str) or value in field.enum._value2member_map_
+        return _enum(field.enum, value) if known else value
+    return np.asarray(value, field.dtype) if field.kind is Kind.VECTOR else value

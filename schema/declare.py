@@ -116,7 +116,7 @@ class UnknownTable(Table):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UnknownTable) and self.member == other.member
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __repr__(self) -> str:
         return f"UnknownTable({self.member})"

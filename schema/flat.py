@@ -52,8 +52,9 @@ class _Layout(NamedTuple):
     """Position of the table modulo 8 that its 8-byte fields need, None if there are none."""
 
 
-def decode(cls: type[_T], data: memoryview, identifier: bytes, *, max_tables: int = MAX_TABLES,
-           max_rank: int = MAX_RANK) -> _T:
+def decode(
+    cls: type[_T], data: memoryview, identifier: bytes, *, max_tables: int = MAX_TABLES, max_rank: int = MAX_RANK
+) -> _T:
     """Decode the root table of `data`, a contiguous read-only view of bytes.
 
     Raises InvalidModelError, naming the field, when the data are not a well-formed buffer of these tables.
@@ -249,7 +250,9 @@ def _fields(present: list[tuple[int, str, str]], size: int) -> tuple[struct.Stru
     for offset, code, name in present:
         width = struct.calcsize("<" + code)
         if offset < max(end, 4) or offset + width > size:
-            raise _MalformedError(f"{name}: its offset {offset} is outside of the {size} bytes of the table or overlaps")
+            raise _MalformedError(
+                f"{name}: its offset {offset} is outside of the {size} bytes of the table or overlaps"
+            )
         if offset % min(width, 4) or (width == 8 and eights not in (None, -offset % 8)):
             raise _MalformedError(f"{name}: its offset {offset} is not aligned to {width}")
         if width == 8:

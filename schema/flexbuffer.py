@@ -21,8 +21,19 @@ def decode_flexbuffer(data: bytes) -> Any:
         return {}
     try:
         return flexbuffers.Loads(bytes(data))
-    except (ValueError, IndexError, KeyError, TypeError, struct.error, OverflowError, RecursionError, UnicodeError) as error:
-        raise InvalidModelError(f"custom options of {len(data)} bytes are not valid FlexBuffers data: {error}") from None
+    except (
+        ValueError,
+        IndexError,
+        KeyError,
+        TypeError,
+        struct.error,
+        OverflowError,
+        RecursionError,
+        UnicodeError,
+    ) as error:
+        raise InvalidModelError(
+            f"custom options of {len(data)} bytes are not valid FlexBuffers data: {error}"
+        ) from None
 
 
 def encode_flexbuffer(value: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Options of layers: convolution, pooling, matrix products, resizing, quantization, recurrent cells, detection."""
+"""Options of layers: convolution, pooling, matrix products, normalisation, resizing, quantization, detection."""
 
 from .declare import Array, Table, boolean, enum8, float32, int32, int32s
 from .enums import (
@@ -6,15 +6,12 @@ from .enums import (
     CombinerType,
     FullyConnectedOptionsWeightsFormat,
     LSHProjectionType,
-    LSTMKernelType,
     Padding,
     TensorType,
 )
 
 __all__ = [
     "BatchMatMulOptions",
-    "BidirectionalSequenceLSTMOptions",
-    "BidirectionalSequenceRNNOptions",
     "ConcatEmbeddingsOptions",
     "Conv2DOptions",
     "Conv3DOptions",
@@ -28,7 +25,6 @@ __all__ = [
     "HardSwishOptions",
     "L2NormOptions",
     "LSHProjectionOptions",
-    "LSTMOptions",
     "LeakyReluOptions",
     "LocalResponseNormalizationOptions",
     "LogSoftmaxOptions",
@@ -36,16 +32,12 @@ __all__ = [
     "NonMaxSuppressionV5Options",
     "Pool2DOptions",
     "QuantizeOptions",
-    "RNNOptions",
     "ResizeBilinearOptions",
     "ResizeNearestNeighborOptions",
     "Rfft2dOptions",
-    "SVDFOptions",
-    "SequenceRNNOptions",
     "SkipGramOptions",
     "SoftmaxOptions",
     "TransposeConvOptions",
-    "UnidirectionalSequenceLSTMOptions",
 ]
 
 
@@ -199,70 +191,6 @@ class DequantizeOptions(Table):
 
 class DensifyOptions(Table):
     """Options of DENSIFY."""
-
-
-class SVDFOptions(Table):
-    """Options of SVDF."""
-
-    rank: int = int32()
-    fused_activation_function: ActivationFunctionType = enum8(ActivationFunctionType)
-    asymmetric_quantize_inputs: bool = boolean()
-
-
-class RNNOptions(Table):
-    """Options of RNN."""
-
-    fused_activation_function: ActivationFunctionType = enum8(ActivationFunctionType)
-    asymmetric_quantize_inputs: bool = boolean()
-
-
-class SequenceRNNOptions(Table):
-    """Options of UNIDIRECTIONAL_SEQUENCE_RNN."""
-
-    time_major: bool = boolean()
-    fused_activation_function: ActivationFunctionType = enum8(ActivationFunctionType)
-    asymmetric_quantize_inputs: bool = boolean()
-
-
-class BidirectionalSequenceRNNOptions(Table):
-    """Options of BIDIRECTIONAL_SEQUENCE_RNN."""
-
-    time_major: bool = boolean()
-    fused_activation_function: ActivationFunctionType = enum8(ActivationFunctionType)
-    merge_outputs: bool = boolean()
-    asymmetric_quantize_inputs: bool = boolean()
-
-
-class LSTMOptions(Table):
-    """Options of LSTM."""
-
-    fused_activation_function: ActivationFunctionType = enum8(ActivationFunctionType)
-    cell_clip: float = float32()
-    proj_clip: float = float32()
-    kernel_type: LSTMKernelType = enum8(LSTMKernelType)
-    asymmetric_quantize_inputs: bool = boolean()
-
-
-class UnidirectionalSequenceLSTMOptions(Table):
-    """Options of UNIDIRECTIONAL_SEQUENCE_LSTM."""
-
-    fused_activation_function: ActivationFunctionType = enum8(ActivationFunctionType)
-    cell_clip: float = float32()
-    proj_clip: float = float32()
-    time_major: bool = boolean()
-    asymmetric_quantize_inputs: bool = boolean()
-    diagonal_recurrent_tensors: bool = boolean()
-
-
-class BidirectionalSequenceLSTMOptions(Table):
-    """Options of BIDIRECTIONAL_SEQUENCE_LSTM."""
-
-    fused_activation_function: ActivationFunctionType = enum8(ActivationFunctionType)
-    cell_clip: float = float32()
-    proj_clip: float = float32()
-    merge_outputs: bool = boolean()
-    time_major: bool = boolean(True)
-    asymmetric_quantize_inputs: bool = boolean()
 
 
 class ConcatEmbeddingsOptions(Table):

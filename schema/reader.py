@@ -67,7 +67,5 @@ def _resolve_outside_data(model: Model, data: memoryview) -> None:
 
 def _outside(data: memoryview, offset: int, size: int, where: str) -> Array:
     if offset + size > len(data):
-        raise InvalidModelError(
-            f"{where}: {size} bytes at offset {offset} end after the {len(data)} bytes of the file"
-        )
+        raise InvalidModelError(f"{where}: {size} bytes at offset {offset} end after the {len(data)} bytes of the file")
     return np.frombuffer(data[offset : offset + size], np.uint8)

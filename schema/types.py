@@ -1,11 +1,18 @@
-"""Tensor data: the NumPy dtype of each TensorType, packed 4-bit and 2-bit integers, strings, values of constants."""
+"""The data of tensors: which NumPy dtype holds which TensorType, and the packed forms that constants have in a file.
+
+Types of less than a byte (INT4, UINT4, INT2) are held unpacked, one element in one byte. Strings are object arrays of
+`bytes`.
+"""
 
 from __future__ import annotations
 
-from math import prod
+import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .declare import Array
 from .enums import TensorType
@@ -15,171 +22,193 @@ from .model import Model, Tensor
 __all__ = [
     "BITS_OF",
     "numpy_dtype",
+    "pack",
     "pack_bits",
     "pack_strings",
     "packed_size",
+    "tensor_data",
     "tensor_type",
     "tensor_value",
+    "unpack",
     "unpack_bits",
     "unpack_strings",
 ]
 
+BITS_OF = {TensorType.INT4: 4, TensorType.UINT4: 4, TensorType.INT2: 2}
+"""Bits of the types whose elements share a byte in the file; in memory they take one byte each."""
+
 _DTYPES: dict[TensorType, np.dtype[Any]] = {
     TensorType.FLOAT32: np.dtype(np.float32),
     TensorType.FLOAT16: np.dtype(np.float16),
-    TensorType.FLOAT64: np.dtype(np.float64),
-    TensorType.INT8: np.dtype(np.int8),
-    TensorType.UINT8: np.dtype(np.uint8),
-    TensorType.INT16: np.dtype(np.int16),
-    TensorType.UINT16: np.dtype(np.uint16),
     TensorType.INT32: np.dtype(np.int32),
-    TensorType.UINT32: np.dtype(np.uint32),
+    TensorType.UINT8: np.dtype(np.uint8),
     TensorType.INT64: np.dtype(np.int64),
-    TensorType.UINT64: np.dtype(np.uint64),
-    TensorType.BOOL: np.dtype(np.bool_),
-    TensorType.COMPLEX64: np.dtype(np.complex64),
-    TensorType.COMPLEX128: np.dtype(np.complex128),
     TensorType.STRING: np.dtype(object),
+    TensorType.BOOL: np.dtype(np.bool_),
+    TensorType.INT16: np.dtype(np.int16),
+    TensorType.COMPLEX64: np.dtype(np.complex64),
+    TensorType.INT8: np.dtype(np.int8),
+    TensorType.FLOAT64: np.dtype(np.float64),
+    TensorType.COMPLEX128: np.dtype(np.complex128),
+    TensorType.UINT64: np.dtype(np.uint64),
     TensorType.RESOURCE: np.dtype(np.int32),
     TensorType.VARIANT: np.dtype(object),
+    TensorType.UINT32: np.dtype(np.uint32),
+    TensorType.UINT16: np.dtype(np.uint16),
     TensorType.INT4: np.dtype(np.int8),
-    TensorType.UINT4: np.dtype(np.uint8),
     TensorType.INT2: np.dtype(np.int8),
+    TensorType.UINT4: np.dtype(np.uint8),
 }
 _ML_DTYPES = {
     TensorType.BFLOAT16: "bfloat16",
     TensorType.FLOAT8_E4M3FN: "float8_e4m3fn",
     TensorType.FLOAT8_E5M2: "float8_e5m2",
 }
-_FROM_DTYPE = {
-    dtype: type for type, dtype in reversed(_DTYPES.items()) if type not in (TensorType.RESOURCE, TensorType.VARIANT)
-}
-_FROM_DTYPE |= {np.dtype(np.int8): TensorType.INT8, np.dtype(np.uint8): TensorType.UINT8}
-
-BITS_OF = {TensorType.INT4: 4, TensorType.UINT4: 4, TensorType.INT2: 2}
-"""Types whose elements share a byte in the file; in memory they take one byte each."""
+_WITHOUT_SIZE = (TensorType.STRING, TensorType.RESOURCE, TensorType.VARIANT)
 
 
 def numpy_dtype(type: TensorType) -> np.dtype[Any]:
-    """The dtype of an array that holds tensors of this type; 4-bit and 2-bit types take 8 bits, strings are objects.
-
-    Raises UnsupportedError for a type of a newer schema, and for bfloat16 and float8 without the package ml_dtypes.
-    """
-    dtype = _DTYPES.get(type)
-    if dtype is not None:
-        return dtype
+    """The dtype of arrays that hold tensors of `type`."""
+    if type in _DTYPES:
+        return _DTYPES[type]
     if type not in _ML_DTYPES:
-        raise UnsupportedError(f"tensor type {int(type)} is not known")
+        raise UnsupportedError(f"tensors of type {type!r} are not supported")
     try:
         import ml_dtypes
     except ImportError:
         raise UnsupportedError(
-            f"{TensorType(type).name} tensors need the package ml_dtypes: pip install 'litejit[bfloat16]'"
+            f"tensors of type {type.name} need the package ml_dtypes; install litejit[bfloat16]"
         ) from None
-    return np.dtype(getattr(ml_dtypes, _ML_DTYPES[type]))
+    dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, _ML_DTYPES[type]))
+    return dtype
 
 
-def tensor_type(dtype: Any) -> TensorType:
-    """The type of a tensor that holds arrays of this dtype. Raises UnsupportedError when there is none."""
+def tensor_type(dtype: npt.DTypeLike | TensorType) -> TensorType:
+    """The TensorType whose tensors are held in arrays of `dtype`; object, bytes and str are STRING."""
     if isinstance(dtype, TensorType):
         return dtype
     dtype = np.dtype(dtype)
-    if dtype in _FROM_DTYPE:
-        return _FROM_DTYPE[dtype]
-    if dtype.kind in "SU":
+    if dtype.kind in "OSU":
         return TensorType.STRING
+    # Several types share a dtype; the one that is stored as it is comes first in the table.
+    for type, held in _DTYPES.items():
+        if held == dtype:
+            return type
     for type, name in _ML_DTYPES.items():
         if dtype.name == name:
             return type
-    raise UnsupportedError(f"dtype {dtype} has no tensor type")
+    raise UnsupportedError(f"no tensor type holds the dtype {dtype}")
 
 
-def packed_size(type: TensorType, elements: int) -> int | None:
-    """Bytes that so many elements take in the file; None for strings and types without data."""
-    if type in (TensorType.STRING, TensorType.RESOURCE, TensorType.VARIANT):
-        return None
+def packed_size(type: TensorType, count: int) -> int | None:
+    """Bytes that `count` elements take in the file; None for types whose elements have no fixed size."""
     if type in BITS_OF:
-        return (elements * BITS_OF[type] + 7) // 8
-    itemsize = {TensorType.BFLOAT16: 2, TensorType.FLOAT8_E4M3FN: 1, TensorType.FLOAT8_E5M2: 1}.get(type)
-    return elements * (numpy_dtype(type).itemsize if itemsize is None else itemsize)
+        return (count * BITS_OF[type] + 7) // 8
+    if type in _ML_DTYPES:
+        return count * (2 if type is TensorType.BFLOAT16 else 1)
+    return None if type in _WITHOUT_SIZE else count * numpy_dtype(type).itemsize
 
 
-def pack_bits(values: Array, type: TensorType) -> Array:
-    """4-bit or 2-bit integers, one for each element -> bytes, the first element in the lowest bits."""
-    bits = BITS_OF[type]
-    each = 8 // bits
-    flat = np.ravel(values).astype(np.uint8) & ((1 << bits) - 1)
-    flat = np.concatenate([flat, np.zeros(-flat.size % each, np.uint8)]).reshape(-1, each)
-    return np.bitwise_or.reduce(flat << (np.arange(each, dtype=np.uint8) * bits), axis=1).astype(np.uint8)
-
-
-def unpack_bits(data: Array, type: TensorType, elements: int) -> Array:
-    """Bytes -> 4-bit or 2-bit integers, one for each element: int8 sign-extended, or uint8."""
-    bits = BITS_OF[type]
-    shifts = np.arange(8 // bits, dtype=np.uint8) * bits
-    fields = (np.ravel(data).view(np.uint8)[:, None] >> shifts) & ((1 << bits) - 1)
-    flat = fields.reshape(-1)[:elements]
-    if type == TensorType.UINT4:
-        return flat
-    sign = 1 << (bits - 1)
-    return ((flat ^ sign).astype(np.int16) - sign).astype(np.int8)
-
-
-def pack_strings(values: Array) -> bytes:
-    """Strings in the packed form of the file: count, count + 1 offsets from the start (int32), then the bytes."""
-    strings = [item if isinstance(item, bytes) else str(item).encode() for item in np.ravel(values).tolist()]
-    header = 4 * (len(strings) + 2)
-    offsets = np.cumsum([header, *map(len, strings)]).astype("<i4")
-    return np.int32(len(strings)).tobytes() + offsets.tobytes() + b"".join(strings)
-
-
-def unpack_strings(data: Array | bytes, shape: tuple[int, ...] | None = None) -> Array:
-    """Packed strings -> object array of bytes, of this shape (default: 1-D).
-
-    Raises InvalidModelError when the count does not fit the shape or an offset lies outside of the data.
-    """
-    raw = bytes(data)
-    count = int.from_bytes(raw[:4], "little", signed=True) if len(raw) >= 4 else 0
-    if count < 0 or 4 * (count + 2) > max(len(raw), 8 if count == 0 else 0):
-        raise InvalidModelError(f"string data of {len(raw)} bytes cannot hold {count} strings")
-    if shape is not None and prod(shape) != count:
-        raise InvalidModelError(f"string data hold {count} strings, the shape {shape} has {prod(shape)}")
-    offsets = np.frombuffer(raw, "<i4", count + 1, 4) if count else np.zeros(1, "<i4")
-    if count and (offsets[0] != 4 * (count + 2) or (np.diff(offsets) < 0).any() or offsets[-1] > len(raw)):
-        raise InvalidModelError(f"offsets of {count} strings are not ascending within the {len(raw)} bytes of string data")
-    result = np.empty(count, object)
-    for at in range(count):
-        result[at] = raw[offsets[at] : offsets[at + 1]]
-    return result if shape is None else result.reshape(shape)
+def tensor_data(model: Model, tensor: Tensor) -> Array | None:
+    """The bytes of the constant that the file holds for `tensor`, None if it holds none."""
+    if tensor.buffer == 0 or tensor.buffer >= len(model.buffers):
+        return None
+    return model.buffers[tensor.buffer].data
 
 
 def tensor_value(model: Model, tensor: Tensor) -> Array | None:
-    """The value of a constant tensor as a read-only array, a view of the file where possible; None if it has no data.
+    """The constant that the file holds for `tensor`, in the shape of the tensor; None if it holds none.
 
-    A sparse tensor gives its stored values, 1-D. Raises InvalidModelError when the data do not fit type and shape.
+    Read-only. A view of the file, unless the type is packed in the file (INT4, UINT4, INT2, STRING). The value of a
+    sparse tensor is the vector of the elements that are stored.
     """
-    data = model.buffers[tensor.buffer].data if tensor.buffer < len(model.buffers) else None
-    if data is None or (data.size == 0 and prod(tensor.shape) != 0) or tensor.is_variable:
+    data = tensor_data(model, tensor)
+    if data is None or tensor.type in (TensorType.RESOURCE, TensorType.VARIANT):
         return None
-    if tensor.type == TensorType.STRING:
-        return unpack_strings(data, tuple(tensor.shape))
-    if tensor.type in (TensorType.RESOURCE, TensorType.VARIANT):
-        return None
-    sparse = tensor.sparsity is not None
-    if tensor.type in BITS_OF:
-        elements = data.size * 8 // BITS_OF[tensor.type] if sparse else prod(tensor.shape)
-        values = unpack_bits(data, tensor.type, elements)
+    shape = tensor.shape
+    if tensor.sparsity is not None:
+        shape = (data.size // (packed_size(tensor.type, 2) or 1) * 2,)
+    try:
+        return unpack(data, tensor.type, shape)
+    except InvalidModelError as error:
+        raise InvalidModelError(f"tensor {tensor.name!r}: {error}") from None
+
+
+def unpack(data: Array, type: TensorType, shape: tuple[int, ...]) -> Array:
+    """The array of `shape` that the bytes `data` hold. Raises InvalidModelError unless the sizes agree."""
+    if any(dim < 0 for dim in shape):
+        raise InvalidModelError(f"the shape {list(shape)} of a constant has a negative dimension")
+    count = math.prod(shape)
+    if type is TensorType.STRING:
+        value = unpack_strings(data)
+        if value.size != count:
+            raise InvalidModelError(f"{value.size} strings, the shape {list(shape)} takes {count}")
     else:
-        dtype = numpy_dtype(tensor.type)
-        if data.size % dtype.itemsize:
-            raise InvalidModelError(
-                f"tensor '{tensor.name}': {data.size} bytes of data are not a whole number of {tensor.type.name}"
-            )
-        values = data.view(dtype) if data.ctypes.data % dtype.alignment == 0 else np.frombuffer(data.tobytes(), dtype)
-    if sparse:
-        return values
-    if values.size != prod(tensor.shape):
-        raise InvalidModelError(
-            f"tensor '{tensor.name}': {data.size} bytes of data do not fit shape {tuple(tensor.shape)} {tensor.type.name}"
-        )
-    return values.reshape(tensor.shape)
+        expected = packed_size(type, count)
+        if data.size != expected:
+            raise InvalidModelError(f"{data.size} bytes of data, shape {list(shape)} of {type.name} takes {expected}")
+        if type in BITS_OF:
+            value = unpack_bits(data, type, count)
+        else:
+            value = data.view(numpy_dtype(type).newbyteorder("="))
+    value = value.reshape(shape)
+    value.flags.writeable = False
+    return value
+
+
+def pack(array: npt.ArrayLike, type: TensorType) -> bytes:
+    """The bytes of a constant in the file: the inverse of `unpack`."""
+    if type is TensorType.STRING:
+        return pack_strings(np.asarray(array, dtype=object).ravel().tolist())
+    if type in BITS_OF:
+        return pack_bits(array, type).tobytes()
+    return np.asarray(array).astype(numpy_dtype(type), copy=False).tobytes()
+
+
+def unpack_bits(data: Array, type: TensorType, count: int) -> Array:
+    """`count` elements of INT4, UINT4 or INT2, one in each byte of the result: the lowest bits of a byte come first."""
+    bits = BITS_OF[type]
+    low = np.arange(0, 8, bits, dtype=np.uint8)
+    # The element goes to the top of a byte first, so that the shift back extends the sign.
+    top = np.left_shift(np.asarray(data).view(np.uint8)[:, np.newaxis], 8 - bits - low, dtype=np.uint8).ravel()[:count]
+    elements: Array = np.right_shift(top.view(numpy_dtype(type)), 8 - bits)
+    return elements
+
+
+def pack_bits(array: npt.ArrayLike, type: TensorType) -> Array:
+    """Elements of INT4, UINT4 or INT2 without gaps between them: the first in the lowest bits of the first byte."""
+    bits = BITS_OF[type]
+    elements = np.asarray(array).ravel().astype(np.uint8) & (1 << bits) - 1
+    elements = np.append(elements, np.zeros(-elements.size % (8 // bits), np.uint8)).reshape(-1, 8 // bits)
+    packed: Array = np.bitwise_or.reduce(elements << np.arange(0, 8, bits, dtype=np.uint8), axis=1)
+    return packed
+
+
+def pack_strings(strings: Sequence[bytes | str]) -> bytes:
+    """The packed form of string tensors: int32 count, count + 1 int32 offsets from the start, then the bytes."""
+    encoded = [s.encode() if isinstance(s, str) else bytes(s) for s in strings]
+    start = 4 * (len(encoded) + 2)
+    ends = start + np.cumsum([0, *map(len, encoded)])
+    return np.array([len(encoded), *ends], "<i4").tobytes() + b"".join(encoded)
+
+
+def unpack_strings(data: Array | bytes) -> Array:
+    """The strings of a packed string tensor, as a vector of `bytes`. Raises InvalidModelError if it is malformed."""
+    raw = bytes(data)
+    if len(raw) < 4:
+        raise InvalidModelError(f"a string tensor of {len(raw)} bytes; it takes at least 4")
+    count = int.from_bytes(raw[:4], "little", signed=True)
+    start = 4 * (count + 2)
+    if count < 0 or start > len(raw):
+        raise InvalidModelError(f"a string tensor of {len(raw)} bytes cannot hold {count} strings")
+    offsets = np.frombuffer(raw, "<i4", count + 1, 4).tolist()
+    if offsets[0] != start:
+        raise InvalidModelError(f"the first string of {count} is at byte {offsets[0]}, expected {start}")
+    if offsets[-1] != len(raw):
+        raise InvalidModelError(f"the last string ends at byte {offsets[-1]}, expected {len(raw)}")
+    strings = np.empty(count, dtype=object)
+    for i, (begin, end) in enumerate(pairwise(offsets)):
+        if not start <= begin <= end <= len(raw):
+            raise InvalidModelError(f"string {i} of {count} would be at bytes {begin} to {end} of {len(raw)}")
+        strings[i] = raw[begin:end]
+    return strings
