@@ -7,6 +7,7 @@ Names, arguments, return types and error classes are those of LiteRT tflite/pyth
 from __future__ import annotations
 
 import enum
+import operator
 import os
 import weakref
 from collections.abc import Callable, Mapping
@@ -381,7 +382,7 @@ class Interpreter:
 
     def _spec(self, tensor_index: int, subgraph_index: int) -> TensorSpec:
         specs = self._plan(subgraph_index).specs
-        if not 0 <= tensor_index < len(specs):
+        if not 0 <= operator.index(tensor_index) < len(specs):
             raise ValueError(f"Invalid tensor index {tensor_index} exceeds max tensor index {len(specs)}")
         return specs[tensor_index]
 

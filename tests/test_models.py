@@ -1,0 +1,96 @@
+"""Every model at hand, whole: outputs and all intermediate tensors against the official reference kernels.
+
+Integers are equal; floats within RELATIVE of the largest magnitude of their tensor, because sums are taken in another
+order. The models that ship with litejit are always there; further ones are found by tests.paths.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from litejit import Interpreter, LitejitError
+from litejit.interpreter import OpResolverType
+from tests.inputs import seeded_inputs
+from tests.known_differences import FREE_RUNNING, KNOWN_DIFFERENCES
+from tests.oracle import oracle
+from tests.paths import EXTRA_MODELS, ROOT
+
+RELATIVE = 1e-5
+SHIPPED = sorted((ROOT / "interpreter" / "models").glob("*.tflite"))
+RUNNABLE = SHIPPED + [path for path in EXTRA_MODELS if path.parent.name != "refused"]
+REFUSED = [path for path in EXTRA_MODELS if path.parent.name == "refused"]
+
+
+def _id(path: Path) -> str:
+    return f"{path.parent.name}/{path.stem}"
+
+
+@pytest.mark.parametrize("path", RUNNABLE, ids=_id)
+def test_equals_official_reference(path: Path) -> None:
+    content = path.read_bytes()
+    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    inputs = seeded_inputs(interpreter, path)
+    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
+        if tuple(detail["shape"]) != value.shape:
+            interpreter.resize_tensor_input(detail["index"], value.shape)
+    interpreter.allocate_tensors()
+    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
+        interpreter.set_tensor(detail["index"], value)
+    interpreter.invoke()
+    answer = oracle.truth(content, inputs, preserve=True)
+    assert answer.error is None, answer.error
+
+    known = KNOWN_DIFFERENCES.get(_id(path), {})
+    differences = []
+    outputs = {detail["index"] for detail in interpreter.get_output_details()}
+    operators = interpreter._get_ops_details()
+    computed = [index for operator in operators for index in operator["outputs"]]
+    for index in computed:
+        theirs = answer.tensors.get(int(index))
+        if theirs is None or operators and _producer(operators, index) in FREE_RUNNING:
+            continue
+        difference = _difference(interpreter, int(index), theirs)
+        if difference and index not in known:
+            differences.append(f"{'output' if index in outputs else 'tensor'} {index} of {_producer(operators, index)}: {difference}")
+    for detail, theirs in zip(interpreter.get_output_details(), answer.outputs, strict=True):
+        difference = _difference(interpreter, detail["index"], theirs) if theirs.size else None
+        if difference and detail["index"] not in known and _producer(operators, detail["index"]) not in FREE_RUNNING:
+            differences.append(f"output {detail['index']}: {difference}")
+    assert not differences, "\n".join(differences[:10])
+
+
+def _producer(operators: list[dict], index: int) -> str:
+    return next((operator["op_name"] for operator in operators if index in operator["outputs"]), "")
+
+
+def _difference(interpreter: Interpreter, index: int, theirs: np.ndarray) -> str | None:
+    ours = interpreter.get_tensor(index)
+    if theirs.dtype.kind in "OS":
+        same = [bytes(v) for v in ours.ravel()] == [bytes(v) for v in theirs.ravel()]
+        return None if same else "strings differ"
+    if ours.dtype != theirs.dtype or ours.shape != theirs.shape:
+        return f"{ours.dtype}{list(ours.shape)}, the official runtime has {theirs.dtype}{list(theirs.shape)}"
+    if theirs.dtype.kind in "iub":
+        count = int((ours != theirs).sum())
+        return f"{count} of {theirs.size} integers differ" if count else None
+    with np.errstate(all="ignore"):
+        finite = np.abs(theirs[np.isfinite(theirs)])
+        scale = float(finite.max()) if finite.size else 1.0
+        close = np.isclose(ours, theirs, rtol=RELATIVE, atol=RELATIVE * scale, equal_nan=True)
+        return None if close.all() else f"{(~close).sum()} of {theirs.size} floats differ, by {np.nanmax(np.abs(ours - theirs))} at scale {scale}"
+
+
+@pytest.mark.parametrize("path", REFUSED, ids=_id)
+def test_refused_or_run(path: Path) -> None:
+    """What the official runtime refuses is refused here with a reason, or runs here."""
+    try:
+        interpreter = Interpreter(model_path=path)
+        interpreter.allocate_tensors()
+        for detail, value in zip(interpreter.get_input_details(), seeded_inputs(interpreter, path), strict=True):
+            interpreter.set_tensor(detail["index"], value)
+        interpreter.invoke()
+    except LitejitError as error:
+        assert len(str(error)) > 20
