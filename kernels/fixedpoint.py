@@ -132,7 +132,12 @@ def _shift_left(x: np.ndarray, multiplier: Multiplier) -> np.ndarray:
 
 
 def requantize_blocks(
-    accumulator: np.ndarray, rescale: Callable[[np.ndarray], np.ndarray], zero_point: int, low: int, high: int, dtype: np.dtype
+    accumulator: np.ndarray,
+    rescale: Callable[[np.ndarray], np.ndarray],
+    zero_point: int,
+    low: int,
+    high: int,
+    dtype: np.dtype,
 ) -> np.ndarray:
     """clip(rescale(accumulator) + zero_point, low, high) as dtype, in blocks of rows small enough for the cache.
 
@@ -154,9 +159,18 @@ def integer_range(type: TensorType) -> tuple[int, int]:
     narrow = {TensorType.INT4: (-8, 7), TensorType.UINT4: (0, 15), TensorType.INT2: (-2, 1)}
     if type in narrow:
         return narrow[type]
-    info = np.iinfo({TensorType.INT8: np.int8, TensorType.UINT8: np.uint8, TensorType.INT16: np.int16,
-                     TensorType.UINT16: np.uint16, TensorType.INT32: np.int32, TensorType.UINT32: np.uint32,
-                     TensorType.INT64: np.int64, TensorType.UINT64: np.uint64}[type])
+    info = np.iinfo(
+        {
+            TensorType.INT8: np.int8,
+            TensorType.UINT8: np.uint8,
+            TensorType.INT16: np.int16,
+            TensorType.UINT16: np.uint16,
+            TensorType.INT32: np.int32,
+            TensorType.UINT32: np.uint32,
+            TensorType.INT64: np.int64,
+            TensorType.UINT64: np.uint64,
+        }[type]
+    )
     return int(info.min), int(info.max)
 
 
@@ -190,8 +204,15 @@ def _quantize_bound(real: float, output: TensorSpec) -> int:
 
 
 def float_activation(activation: ActivationFunctionType, x: np.ndarray) -> np.ndarray:
-    """Applies a fused activation to floats (or plain integers) in place of the official CalculateActivationRange clamp."""
+    """Applies a fused activation to floats (or plain integers): the official CalculateActivationRange clamp.
+
+    Without a bound on one side, floats are clamped to the largest finite number there, so infinities do not get out.
+    NaN stays NaN.
+    """
     lower, upper = _CLAMPS.get(activation, (None, None))
+    if x.dtype.kind == "f":
+        finite = np.finfo(x.dtype)
+        return np.clip(x, finite.min if lower is None else lower, finite.max if upper is None else upper)
     if lower is not None:
         x = np.maximum(x, x.dtype.type(lower))
     if upper is not None:
