@@ -26,6 +26,7 @@ __all__ = [
     "pack_bits",
     "pack_strings",
     "packed_size",
+    "string_offsets",
     "tensor_data",
     "tensor_type",
     "tensor_value",
@@ -127,7 +128,7 @@ def tensor_value(model: Model, tensor: Tensor) -> Array | None:
         return None
     shape = tensor.shape
     if tensor.sparsity is not None:
-        shape = (data.size // (packed_size(tensor.type, 2) or 1) * 2,)
+        shape = (data.size * 8 // (packed_size(tensor.type, 8) or 8),)
     try:
         return unpack(data, tensor.type, shape)
     except InvalidModelError as error:
@@ -150,7 +151,9 @@ def unpack(data: Array, type: TensorType, shape: tuple[int, ...]) -> Array:
         if type in BITS_OF:
             value = unpack_bits(data, type, count)
         else:
-            value = data.view(numpy_dtype(type).newbyteorder("="))
+            value = data.view(numpy_dtype(type))
+            # Some writers align buffers to 4 bytes only; Numba and SIMD want the alignment of the element.
+            value = value if value.flags.aligned else value.copy()
     value = value.reshape(shape)
     value.flags.writeable = False
     return value
@@ -194,21 +197,28 @@ def pack_strings(strings: Sequence[bytes | str]) -> bytes:
 
 def unpack_strings(data: Array | bytes) -> Array:
     """The strings of a packed string tensor, as a vector of `bytes`. Raises InvalidModelError if it is malformed."""
+    offsets = string_offsets(data).tolist()
     raw = bytes(data)
-    if len(raw) < 4:
-        raise InvalidModelError(f"a string tensor of {len(raw)} bytes; it takes at least 4")
-    count = int.from_bytes(raw[:4], "little", signed=True)
-    start = 4 * (count + 2)
-    if count < 0 or start > len(raw):
-        raise InvalidModelError(f"a string tensor of {len(raw)} bytes cannot hold {count} strings")
-    offsets = np.frombuffer(raw, "<i4", count + 1, 4).tolist()
-    if offsets[0] != start:
-        raise InvalidModelError(f"the first string of {count} is at byte {offsets[0]}, expected {start}")
-    if offsets[-1] != len(raw):
-        raise InvalidModelError(f"the last string ends at byte {offsets[-1]}, expected {len(raw)}")
-    strings = np.empty(count, dtype=object)
-    for i, (begin, end) in enumerate(pairwise(offsets)):
-        if not start <= begin <= end <= len(raw):
-            raise InvalidModelError(f"string {i} of {count} would be at bytes {begin} to {end} of {len(raw)}")
-        strings[i] = raw[begin:end]
+    strings = np.empty(len(offsets) - 1, dtype=object)
+    strings[:] = [raw[begin:end] for begin, end in pairwise(offsets)]
     return strings
+
+
+def string_offsets(data: Array | bytes) -> Array:
+    """Where each string of a packed string tensor starts, and where the last one ends. Checks all of them."""
+    size = len(data)
+    if size < 4:
+        raise InvalidModelError(f"a string tensor of {size} bytes; it takes at least 4")
+    count = int(np.frombuffer(data, "<i4", 1)[0])
+    start = 4 * (count + 2)
+    if count < 0 or start > size:
+        raise InvalidModelError(f"a string tensor of {size} bytes cannot hold {count} strings")
+    offsets: Array = np.frombuffer(data, "<i4", count + 1, 4)
+    if offsets[0] != start:
+        raise InvalidModelError(f"the first of {count} strings starts at byte {offsets[0]}, expected {start}")
+    if np.any(offsets[1:] < offsets[:-1]):
+        at = int(np.flatnonzero(offsets[1:] < offsets[:-1])[0])
+        raise InvalidModelError(f"string {at} of {count} ends before it starts, at byte {offsets[at + 1]}")
+    if offsets[-1] != size:
+        raise InvalidModelError(f"the last of {count} strings ends at byte {offsets[-1]}, expected {size}")
+    return offsets
