@@ -45,7 +45,9 @@ def as_factory(name: str, op: Any) -> KernelFactory:
         op.versions = (0, 1 << 31)
         return op
     if not callable(op):
-        raise InvalidInputError(f"custom_ops['{name}'] is {type(op).__name__}, expected a function or a Kernel subclass")
+        raise InvalidInputError(
+            f"custom_ops['{name}'] is {type(op).__name__}, expected a function or a Kernel subclass"
+        )
     wrapped = op if isinstance(op, CustomOp) else CustomOp(op)
     return lambda: FunctionKernel(name, wrapped)
 

@@ -1,4 +1,4 @@
-"""`Graph`: one subgraph of a model with its operators resolved to kernels and its tensors described, before any planning."""
+"""`Graph`: one subgraph of a model, operators resolved to kernels, tensors described, before any planning."""
 
 from __future__ import annotations
 
@@ -90,12 +90,14 @@ def _quantization(model: Model, subgraph: SubGraph, tensor: Tensor) -> Quantizat
     table = tensor.quantization
     if table is None:
         return None
-    blockwise = table.details
+    blockwise: Any = table.details
     if blockwise is not None and hasattr(blockwise, "scales"):
         scale = tensor_value(model, subgraph.tensors[blockwise.scales])
         zero_point = None if blockwise.zero_points < 0 else tensor_value(model, subgraph.tensors[blockwise.zero_points])
         if scale is None:
-            raise InvalidModelError(f"tensor '{tensor.name}': its blockwise scales, tensor {blockwise.scales}, are not constant")
+            raise InvalidModelError(
+                f"tensor '{tensor.name}': its blockwise scales, tensor {blockwise.scales}, are not constant"
+            )
         zero_point = np.zeros(scale.size) if zero_point is None else zero_point
         return Quantization(
             scale.astype(np.float32).ravel(),

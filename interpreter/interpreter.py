@@ -231,7 +231,7 @@ class Interpreter:
             )
 
     def resize_tensor_input(self, input_index: int, tensor_size: Any, strict: bool = False) -> None:
-        """Changes the shape of an input; `allocate_tensors` must follow. strict: only dimensions declared -1 may change.
+        """Changes the shape of an input; `allocate_tensors` must follow. strict: only those that are -1 may change.
 
         Raises ValueError for an index that is not an input, a shape that is not 1-D or negative, or a strict violation.
         """
@@ -377,7 +377,9 @@ class Interpreter:
 
     def _plan(self, subgraph_index: int) -> Plan:
         if not 0 <= subgraph_index < self.num_subgraphs():
-            raise ValueError(f"Invalid subgraph index {subgraph_index} exceeds max subgraph index {self.num_subgraphs()}")
+            raise ValueError(
+                f"Invalid subgraph index {subgraph_index} exceeds max subgraph index {self.num_subgraphs()}"
+            )
         return self._session.plans[subgraph_index]
 
     def _spec(self, tensor_index: int, subgraph_index: int) -> TensorSpec:
@@ -392,7 +394,7 @@ class Interpreter:
 
 
 class SignatureRunner:
-    """Runs one signature of a model by the names of its inputs and outputs. Made by `Interpreter.get_signature_runner`."""
+    """Runs a signature by the names of its inputs and outputs. Made by `Interpreter.get_signature_runner`."""
 
     def __init__(self, interpreter: Interpreter, signature_key: str) -> None:
         if not interpreter:

@@ -91,7 +91,9 @@ class Plan:
         live += [array for array, spec in zip(self.arrays, self.specs, strict=True) if spec.is_variable]
         for index in self.graph.outputs:
             array = self.array(index)
-            if index not in self.graph.inputs and any(np.may_share_memory(array, other) for other in live if other is not None):
+            if index not in self.graph.inputs and any(
+                np.may_share_memory(array, other) for other in live if other is not None
+            ):
                 self.arrays[index] = array.copy()
 
     def live_arrays(self) -> dict[int, np.ndarray]:
@@ -140,7 +142,9 @@ class Step:
         values: Sequence[np.ndarray]
         if outputs and all(plan.specs[index].value is not None for index in outputs):
             values = [plan.specs[index].value for index in outputs]  # type: ignore[misc]
-        elif kernel.stateful or not all(index < 0 or plan.specs[index].value is not None for index in self.operation.inputs):
+        elif kernel.stateful or not all(
+            index < 0 or plan.specs[index].value is not None for index in self.operation.inputs
+        ):
             return False
         else:
             self.run()
@@ -170,8 +174,8 @@ class Step:
         """Prepares for this invoke's shapes and values, unless the last preparation was for the same ones."""
         shapes = tuple(None if value is None else value.shape for value in inputs)
         if self.prepared_for is not None and self.prepared_for[0] == shapes:
-            same = all(np.array_equal(inputs[at], seen) for at, seen in self.prepared_for[1].items())  # type: ignore[arg-type]
-            if same:
+            seen: dict[int, Any] = self.prepared_for[1]
+            if all(np.array_equal(np.asarray(inputs[at]), value) for at, value in seen.items()):
                 return
         self._prepare(inputs)
         self.prepared_for = shapes, {at: np.array(inputs[at]) for at in self.read_values}
@@ -221,7 +225,9 @@ class Step:
 def _blank(spec: TensorSpec, most_bytes: int) -> np.ndarray:
     """The initial content of an input or a variable: its zero point, or zero."""
     if spec.size * spec.dtype.itemsize > most_bytes:
-        raise InvalidModelError(f"{spec} has shape {spec.shape}, more than the limit of {most_bytes} bytes for a tensor")
+        raise InvalidModelError(
+            f"{spec} has shape {spec.shape}, more than the limit of {most_bytes} bytes for a tensor"
+        )
     if spec.type == TensorType.STRING:
         return np.full(spec.dims, b"", object)
     zero_point = 0

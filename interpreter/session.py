@@ -43,7 +43,7 @@ class Session:
         return self.plan(index).call(inputs)
 
     def state(self) -> dict[str, Any]:
-        """Everything that a fresh session of the same model needs to continue where this one is: shapes, data, resources."""
+        """What a fresh session of the same model needs to continue where this one is: shapes, data, resources."""
         return {
             "resources": self.resources,
             "plans": [(plan.allocated, plan.input_shapes, plan.live_arrays()) for plan in self.plans],

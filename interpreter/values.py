@@ -35,10 +35,14 @@ def as_tensor_value(value: Any, spec: TensorSpec) -> np.ndarray:
 def _strings(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
     """Strings of any NumPy kind (str is encoded as UTF-8) as an object array of bytes."""
     if array.dtype.kind not in "SUO":
-        raise InvalidInputError(f"Cannot set tensor: Got value of type {array.dtype.name} but expected strings for {spec}")
+        raise InvalidInputError(
+            f"Cannot set tensor: Got value of type {array.dtype.name} but expected strings for {spec}"
+        )
     result = np.empty(array.shape, object)
     for at, item in np.ndenumerate(array):
         if not isinstance(item, (bytes, str)):
-            raise InvalidInputError(f"Cannot set tensor: {spec}: element {at} is {type(item).__name__}, expected bytes or str")
+            raise InvalidInputError(
+                f"Cannot set tensor: {spec}: element {at} is {type(item).__name__}, expected bytes or str"
+            )
         result[at] = item.encode() if isinstance(item, str) else bytes(item)
     return result

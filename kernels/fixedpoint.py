@@ -1,4 +1,4 @@
-"""Fixed-point arithmetic: how an int32 accumulator becomes an 8-bit or 16-bit result, and every way there is to round it.
+"""Fixed-point arithmetic: how an int32 accumulator becomes an 8-bit or 16-bit result, and every way to round it.
 
 The functions are vectorised specifications: integers in, integers out, no floats on the way unless the name says so.
 A real multiplier is held as mantissa * 2**(exponent - 31) with a 31-bit mantissa.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike
 from litejit.kernels.node import TensorSpec
 from litejit.schema import ActivationFunctionType, TensorType
 from litejit.schema.errors import InvalidModelError
+from litejit.schema.types import numpy_dtype
 
 __all__ = [
     "CHUNK",
@@ -69,31 +71,31 @@ class Multiplier:
         return np.maximum(-self.exponent, 0)
 
 
-def round_half_away(x: np.ndarray) -> np.ndarray:
+def round_half_away(x: Any) -> Any:
     """std::round: to the nearest integer, ties away from zero, in the dtype of x."""
     truncated = np.trunc(x)
     return truncated + np.copysign((np.abs(x - truncated) >= 0.5).astype(x.dtype), x)
 
 
-def wrap32(x: np.ndarray) -> np.ndarray:
+def wrap32(x: ArrayLike) -> np.ndarray:
     """The value modulo 2**32 as a signed 32-bit integer, kept in int64."""
     return np.asarray(x, np.int64).astype(np.int32).astype(np.int64)
 
 
-def saturating_rounding_doubling_high_mul(a: np.ndarray, b: ArrayLike) -> np.ndarray:
+def saturating_rounding_doubling_high_mul(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     """SaturatingRoundingDoublingHighMul: round(a * b / 2**31), ties up; saturates only for a = b = -2**31."""
     product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
     return np.minimum((product + (1 << 30)) >> 31, (1 << 31) - 1)
 
 
-def rounding_divide_by_pot(x: np.ndarray, exponent: ArrayLike) -> np.ndarray:
+def rounding_divide_by_pot(x: ArrayLike, exponent: ArrayLike) -> np.ndarray:
     """RoundingDivideByPOT: x / 2**exponent to the nearest integer, ties away from zero."""
     x, exponent = np.asarray(x, np.int64), np.asarray(exponent, np.int64)
     half = (np.int64(1) << exponent) >> 1
     return (x + half + ((x >> 63) & -(exponent > 0).astype(np.int64))) >> exponent
 
 
-def multiply_by_quantized_multiplier(x: np.ndarray, multiplier: Multiplier) -> np.ndarray:
+def multiply_by_quantized_multiplier(x: ArrayLike, multiplier: Multiplier) -> np.ndarray:
     """MultiplyByQuantizedMultiplier with double rounding: RDBPOT(SRDHM(x << left, mantissa), right), as int64.
 
     x: int32 values of any integer dtype whose last axes match the multiplier's. The two roundings are one shift here:
@@ -111,21 +113,21 @@ def multiply_by_quantized_multiplier(x: np.ndarray, multiplier: Multiplier) -> n
     return result
 
 
-def multiply_by_quantized_multiplier_up(x: np.ndarray, multiplier: Multiplier) -> np.ndarray:
+def multiply_by_quantized_multiplier_up(x: ArrayLike, multiplier: Multiplier) -> np.ndarray:
     """As `multiply_by_quantized_multiplier`, but the second rounding takes ties up instead of away from zero."""
     right = multiplier.right_shift
     half = (np.int64(1) << right) >> 1
     return (_shift_left(x, multiplier) * multiplier.mantissa + ((half << 31) + (1 << 30))) >> (right + 31)
 
 
-def multiply_by_quantized_multiplier_q15(x: np.ndarray, multiplier: Multiplier) -> np.ndarray:
-    """MultiplyByQuantizedMultiplier for int64 accumulators: the mantissa is reduced to 15 bits, one rounding, ties up."""
+def multiply_by_quantized_multiplier_q15(x: ArrayLike, multiplier: Multiplier) -> np.ndarray:
+    """MultiplyByQuantizedMultiplier for int64 accumulators: a 15-bit mantissa, one rounding, ties up."""
     mantissa = np.where(multiplier.mantissa >= 0x7FFF0000, 0x7FFF, (multiplier.mantissa + (1 << 15)) >> 16)
     shift = 15 - multiplier.exponent
     return (np.asarray(x, np.int64) * mantissa + (np.int64(1) << (shift - 1))) >> shift
 
 
-def _shift_left(x: np.ndarray, multiplier: Multiplier) -> np.ndarray:
+def _shift_left(x: ArrayLike, multiplier: Multiplier) -> np.ndarray:
     x = np.asarray(x, np.int64)
     left = multiplier.left_shift
     return wrap32(x << left) if left.any() else x
@@ -159,18 +161,7 @@ def integer_range(type: TensorType) -> tuple[int, int]:
     narrow = {TensorType.INT4: (-8, 7), TensorType.UINT4: (0, 15), TensorType.INT2: (-2, 1)}
     if type in narrow:
         return narrow[type]
-    info = np.iinfo(
-        {
-            TensorType.INT8: np.int8,
-            TensorType.UINT8: np.uint8,
-            TensorType.INT16: np.int16,
-            TensorType.UINT16: np.uint16,
-            TensorType.INT32: np.int32,
-            TensorType.UINT32: np.uint32,
-            TensorType.INT64: np.int64,
-            TensorType.UINT64: np.uint64,
-        }[type]
-    )
+    info = np.iinfo(numpy_dtype(type))
     return int(info.min), int(info.max)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -41,7 +42,9 @@ class Window:
         cls, axis: str, padding: Padding, in_size: int, filter_size: int, stride: int, dilation: int = 1
     ) -> Window:
         """The window for a padding scheme; axis ("height", "width", …) names it in errors."""
-        require_positive(**{f"stride of {axis}": stride, f"dilation of {axis}": dilation, f"filter {axis}": filter_size})
+        require_positive(
+            **{f"stride of {axis}": stride, f"dilation of {axis}": dilation, f"filter {axis}": filter_size}
+        )
         extent = (filter_size - 1) * dilation + 1
         if padding == Padding.SAME:
             out_size = (in_size + stride - 1) // stride
@@ -51,9 +54,12 @@ class Window:
             raise InvalidModelError(f"padding is {padding}, expected SAME or VALID")
         if out_size < 0 or max(stride, dilation, extent) > 1 << 31:
             raise InvalidModelError(
-                f"output {axis} would be {out_size} (input {in_size}, filter {filter_size}, stride {stride}, dilation {dilation})"
+                f"output {axis} would be {out_size} "
+                f"(input {in_size}, filter {filter_size}, stride {stride}, dilation {dilation})"
             )
-        return cls(in_size, filter_size, stride, dilation, out_size, max(0, cls._total(out_size, stride, extent, in_size)) // 2)
+        return cls(
+            in_size, filter_size, stride, dilation, out_size, max(0, cls._total(out_size, stride, extent, in_size)) // 2
+        )
 
     @staticmethod
     def _total(out_size: int, stride: int, extent: int, in_size: int) -> int:
@@ -76,7 +82,7 @@ class Window:
         return ((positions >= 0) & (positions < self.in_size)).sum(axis=1)
 
 
-def patches(x: np.ndarray, height: Window, width: Window, pad_value: object = 0) -> np.ndarray:
+def patches(x: np.ndarray, height: Window, width: Window, pad_value: Any = 0) -> np.ndarray:
     """All windows of an image batch as a view of its padded copy.
 
     x: [batch, in_height, in_width, channels] -> [batch, out_height, out_width, filter_height, filter_width, channels].

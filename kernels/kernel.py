@@ -88,7 +88,8 @@ class Kernel:
         names = list(self.operands)
         if given < self.required:
             raise InvalidModelError(
-                f"the operator has {given} operands, {node.op} needs {self.required}: {', '.join(names[: self.required])}"
+                f"the operator has {given} operands, "
+                f"{node.op} needs {self.required}: {', '.join(names[: self.required])}"
             )
         if given > most and not self.variadic:
             raise InvalidModelError(
@@ -99,9 +100,7 @@ class Kernel:
                 label = f"'{names[position]}'" if position < most else str(position)
                 raise InvalidModelError(f"operand {label} is missing (tensor index -1), it is not optional")
         if self.n_outputs is not None and len(node.declared) != self.n_outputs:
-            raise InvalidModelError(
-                f"the operator has {len(node.declared)} outputs, {node.op} has {self.n_outputs}"
-            )
+            raise InvalidModelError(f"the operator has {len(node.declared)} outputs, {node.op} has {self.n_outputs}")
 
     def _check_types(self, node: Node) -> None:
         if self.types and node.inputs:

@@ -1,7 +1,7 @@
-"""How the graph describes one operator to its kernel: tensors (`TensorSpec`), the operator (`Node`), the world (`Context`).
+"""How a graph describes an operator to its kernel: tensors (`TensorSpec`), operator (`Node`), world (`Context`).
 
-A kernel sees nothing else of a model. Shapes that are not known before the data are not a kernel's concern: a kernel that
-needs a value asks for it with `Node.value`, and the plan prepares it again when the value exists.
+A kernel sees nothing else of a model. Shapes that depend on data are not a kernel's concern: a kernel that needs a
+value asks for it with `Node.value`, and the plan prepares it again when the value exists.
 """
 
 from __future__ import annotations
@@ -139,8 +139,9 @@ class SubgraphSignature:
 class Context(Protocol):
     """The world of an operator: what a kernel may use beside its own inputs.
 
-    numerics: name of the numerics flavour. limits: see `Limits`. resources: mutable, shared by all subgraphs of one interpreter and kept
-    between invokes (variables, hash tables, random generators), keyed by whatever the kernel family chooses.
+    numerics: name of the numerics flavour. limits: see `Limits`.
+    resources: mutable, shared by all subgraphs of one interpreter and kept between invokes (variables, hash tables,
+    random generators), keyed by whatever the kernel family chooses.
     """
 
     numerics: str
@@ -192,7 +193,7 @@ class Node:
         types: TensorType | Collection[TensorType] | None = None,
         shape: Shape | None = None,
     ) -> TensorSpec:
-        """The operand of that name (a parameter of the kernel's `__call__`) or position, checked against what is expected."""
+        """The operand of that name (a parameter of the kernel's `__call__`) or position, checked as asked for."""
         spec = self.inputs[self._position(operand)] if self.has(operand) else None
         if spec is None:
             raise InvalidModelError(f"operand {self._label(operand)} is missing")

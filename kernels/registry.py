@@ -1,4 +1,4 @@
-"""Which kernel computes which operator. Families register themselves: a file in `reference/` is all a new operator needs."""
+"""Which kernel computes which operator. Families register themselves: a file in `reference/` is all it takes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """One way to check operators: build a small model, run it here and in the official runtime, compare every output.
 
-    check(single_op("ABS", [Input(x)]))                                    # float, exact
-    check(single_op("ADD", [Input(a, scale=.1), Input(b, scale=.2)], outputs=[out(np.int8, scale=.3)]))
-    refused(single_op("SPACE_TO_DEPTH", [Input(x)], block_size=0), "block_size must be at least 1")
+check(single_op("ABS", [Input(x)]))                                    # float, exact
+check(single_op("ADD", [Input(a, scale=.1), Input(b, scale=.2)], outputs=[out(np.int8, scale=.3)]))
+refused(single_op("SPACE_TO_DEPTH", [Input(x)], block_size=0), "block_size must be at least 1")
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.oracle import oracle
 
 @dataclass
 class Input:
-    """A graph input of a single-operator model: its value, and keywords of ModelBuilder.input (scale=, zero_point=…)."""
+    """A graph input of a single-operator model: its value, and keywords of ModelBuilder.input (scale=…)."""
 
     value: Any
     keywords: dict[str, Any] = field(default_factory=dict)
@@ -137,7 +137,9 @@ def assert_same(ours: np.ndarray, theirs: np.ndarray, *, ulp: int = 0, atol: flo
         unit = np.spacing(np.abs(theirs)).astype(np.float64)
         close = (a == b) | (np.abs(a - b) <= np.maximum(ulp * unit, atol)) | np.isnan(a)
     at = np.flatnonzero(~close.ravel())[:5]
-    assert close.all(), f"{(~close).sum()} of {close.size} differ by more than {ulp} ULP: {a.ravel()[at]} != {b.ravel()[at]}"
+    assert close.all(), (
+        f"{(~close).sum()} of {close.size} differ by more than {ulp} ULP: {a.ravel()[at]} != {b.ravel()[at]}"
+    )
 
 
 def refused(problem: Problem, fragment: str, *, official_too: bool = False, **keywords: Any) -> None:

@@ -1,4 +1,4 @@
-"""Where litejit differs from the official reference kernels on a whole model, and why. Reasons are data, not tolerances."""
+"""Where litejit differs from the official reference kernels on a whole model, and why: reasons, not tolerances."""
 
 FREE_RUNNING = {"RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL", "MULTINOMIAL"}
 """Operators whose results are not meant to repeat."""

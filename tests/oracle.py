@@ -1,4 +1,4 @@
-"""The official runtime as an oracle, in a process of its own: it may abort on a model without taking the tests along."""
+"""The official runtime as an oracle, in a process of its own: it may abort without taking the tests along."""
 
 from __future__ import annotations
 

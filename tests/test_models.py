@@ -50,11 +50,13 @@ def test_equals_official_reference(path: Path) -> None:
     computed = [index for operator in operators for index in operator["outputs"]]
     for index in computed:
         theirs = answer.tensors.get(int(index))
-        if theirs is None or operators and _producer(operators, index) in FREE_RUNNING:
+        if theirs is None or _producer(operators, index) in FREE_RUNNING:
             continue
         difference = _difference(interpreter, int(index), theirs)
         if difference and index not in known:
-            differences.append(f"{'output' if index in outputs else 'tensor'} {index} of {_producer(operators, index)}: {difference}")
+            differences.append(
+                f"{'output' if index in outputs else 'tensor'} {index} of {_producer(operators, index)}: {difference}"
+            )
     for detail, theirs in zip(interpreter.get_output_details(), answer.outputs, strict=True):
         difference = _difference(interpreter, detail["index"], theirs) if theirs.size else None
         if difference and detail["index"] not in known and _producer(operators, detail["index"]) not in FREE_RUNNING:
@@ -80,12 +82,17 @@ def _difference(interpreter: Interpreter, index: int, theirs: np.ndarray) -> str
         finite = np.abs(theirs[np.isfinite(theirs)])
         scale = float(finite.max()) if finite.size else 1.0
         close = np.isclose(ours, theirs, rtol=RELATIVE, atol=RELATIVE * scale, equal_nan=True)
-        return None if close.all() else f"{(~close).sum()} of {theirs.size} floats differ, by {np.nanmax(np.abs(ours - theirs))} at scale {scale}"
+        return (
+            None
+            if close.all()
+            else f"{(~close).sum()} of {theirs.size} floats differ, by {np.nanmax(np.abs(ours - theirs))} of {scale}"
+        )
 
 
 @pytest.mark.parametrize("path", REFUSED, ids=_id)
 def test_refused_or_run(path: Path) -> None:
     """What the official runtime refuses is refused here with a reason, or runs here."""
+    reason = ""
     try:
         interpreter = Interpreter(model_path=path)
         interpreter.allocate_tensors()
@@ -93,4 +100,5 @@ def test_refused_or_run(path: Path) -> None:
             interpreter.set_tensor(detail["index"], value)
         interpreter.invoke()
     except LitejitError as error:
-        assert len(str(error)) > 20
+        reason = str(error)
+    assert not reason or len(reason) > 20
