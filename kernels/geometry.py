@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,16 @@ from litejit.kernels.node import Shape
 from litejit.schema import Padding
 from litejit.schema.errors import InvalidModelError
 
-__all__ = ["Window", "broadcast_shapes", "normalize_axes", "normalize_axis", "patches", "require_positive"]
+__all__ = [
+    "Window",
+    "boxes",
+    "broadcast_shapes",
+    "normalize_axes",
+    "normalize_axis",
+    "patches",
+    "require_positive",
+    "sliding",
+]
 
 
 def require_positive(**sizes: int) -> None:
@@ -87,16 +96,38 @@ def patches(x: np.ndarray, height: Window, width: Window, pad_value: Any = 0) ->
 
     x: [batch, in_height, in_width, channels] -> [batch, out_height, out_width, filter_height, filter_width, channels].
     """
-    pads = ((0, 0), (height.before, height.after), (width.before, width.after), (0, 0))
-    if any(before or after for before, after in pads):
+    return sliding(x, (height, width), pad_value)
+
+
+def sliding(x: np.ndarray, windows: Sequence[Window], pad_value: Any = 0) -> np.ndarray:
+    """All windows over the middle dimensions of x, one Window for each, as a view of x or of its padded copy.
+
+    x: [batch, *in_sizes, channels] -> [batch, *out_sizes, *filter_sizes, channels].
+    """
+    if any(window.before or window.after for window in windows):
+        pads = [(0, 0), *((window.before, window.after) for window in windows), (0, 0)]
         x = np.pad(x, pads, constant_values=pad_value)
-    batch, row, column, channel = x.strides
-    return as_strided(
-        x,
-        (x.shape[0], height.out_size, width.out_size, height.filter_size, width.filter_size, x.shape[3]),
-        (batch, row * height.stride, column * width.stride, row * height.dilation, column * width.dilation, channel),
-        writeable=False,
-    )
+    batch, *steps, channel = x.strides
+    outer = [step * window.stride for step, window in zip(steps, windows, strict=True)]
+    inner = [step * window.dilation for step, window in zip(steps, windows, strict=True)]
+    sizes = [window.out_size for window in windows] + [window.filter_size for window in windows]
+    return as_strided(x, (x.shape[0], *sizes, x.shape[-1]), (batch, *outer, *inner, channel), writeable=False)
+
+
+def boxes(shape: Shape, limit: int) -> Iterator[tuple[slice, ...]]:
+    """Contiguous boxes that cover an array of this shape in row-major order, each of at most max(1, limit) elements."""
+    axis, inner = len(shape), 1
+    while axis > 0 and inner * shape[axis - 1] <= limit:
+        axis -= 1
+        inner *= shape[axis]
+    whole = (slice(None),) * (len(shape) - axis)
+    if axis == 0:
+        yield whole
+        return
+    step = max(1, limit // max(1, inner))
+    for outer in np.ndindex(shape[: axis - 1]):
+        for start in range(0, shape[axis - 1], step):
+            yield (*(slice(at, at + 1) for at in outer), slice(start, start + step), *whole)
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
