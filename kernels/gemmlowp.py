@@ -1,7 +1,7 @@
-"""Functions of fixed-point numbers: exp, tanh, logistic, log and reciprocals by integer arithmetic alone.
+"""Functions of fixed-point numbers: exp, tanh, logistic, log and quotients by integer arithmetic alone.
 
-A number is a raw integer in a word of 16 or 32 bits with m integer bits: value = raw / 2**(bits - 1 - m), in [-2**m, 2**m).
-Functions take raws of any integer dtype and return int64; results of m = 0 lie in [-1, 1).
+A number is a raw integer in a word of 16 or 32 bits with m integer bits: value = raw / 2**(bits - 1 - m), between
+-2**m and 2**m. Functions take raws of any integer dtype and return int64; results of m = 0 lie in [-1, 1).
 Sources: gemmlowp fixedpoint/fixedpoint.h, LiteRT tflite/kernels/internal/common.h.
 """
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from litejit.kernels.fixedpoint import Multiplier, rounding_divide_by_pot, wrap32
+from litejit.kernels.fixedpoint import rounding_divide_by_pot
 
-__all__ = ["WORD16", "WORD32", "Word", "inverse_sqrt_multiplier", "leading_zeros", "log", "reciprocal"]
+__all__ = ["WORD16", "WORD32", "Word", "bit_length", "log"]
 
 _EXP_FACTORS = {
     -2: 1672461947,
@@ -52,7 +52,7 @@ class Word:
         return np.minimum(product, self.max)
 
     def shift_left(self, x: np.ndarray, amount: np.ndarray | int) -> np.ndarray:
-        """SaturatingRoundingMultiplyByPOT with an exponent of at least 0; also Rescale to so many fewer integer bits."""
+        """SaturatingRoundingMultiplyByPOT, exponent >= 0; also Rescale to so many fewer integer bits."""
         return self.saturate(x << amount)
 
     def exp_on_negative_values(self, a: np.ndarray, integer_bits: int) -> np.ndarray:
@@ -119,22 +119,16 @@ class Word:
 WORD16, WORD32 = Word(16), Word(32)
 
 
-def leading_zeros(x: np.ndarray) -> np.ndarray:
-    """How many of the 32 bits above the highest set one are 0 (x: 0 .. 2**32 - 1)."""
-    return 32 - np.frexp(np.asarray(x, np.float64))[1].astype(np.int64)
-
-
-def reciprocal(x: np.ndarray, integer_bits: int) -> tuple[np.ndarray, np.ndarray]:
-    """GetReciprocal of a 32-bit x > 0: (raw, n) with 1 / x = raw / 2**31 / 2**n."""
-    x = np.asarray(x, np.int64)
-    headroom = leading_zeros(x)
-    return WORD32.one_over_one_plus_x((x << headroom) - (1 << 31)), integer_bits - headroom
+def bit_length(x: np.ndarray) -> np.ndarray:
+    """How many bits a non-negative integer below 2**53 takes, 0 for 0."""
+    return np.frexp(np.asarray(x, np.float64))[1].astype(np.int64)
 
 
 def log(x: np.ndarray, input_bits: int, output_bits: int) -> np.ndarray:
     """log(x) for 32-bit x >= 1 with input_bits integer bits; the result has output_bits.
 
-    x = 2**e * r with r near sqrt(sqrt(1/2)), chosen from two candidates; log(x) = e * log(2) + a rational function of r.
+    x = 2**e * r with r near sqrt(sqrt(1/2)), the smaller of two candidates; log(x) = e * log(2) + a rational function
+    of r.
     Source: log_x_for_x_greater_than_or_equal_to_1_impl in common.h.
     """
     multiply, x = WORD32.multiply, np.asarray(x, np.int64)
@@ -143,10 +137,10 @@ def log(x: np.ndarray, input_bits: int, output_bits: int) -> np.ndarray:
     unit = 31 - accumulator_bits
     quarter = 1 << (unit - 2)
 
-    a_headroom = leading_zeros(x)
+    a_headroom = 32 - bit_length(x)
     a = WORD32.shift_left(multiply(WORD32.shift_left(x, a_headroom - 1), sqrt_half), 1)
     a_exponent = WORD32.saturate(WORD32.shift_left(input_bits - a_headroom, unit) + quarter)
-    b_headroom = leading_zeros(multiply(x, sqrt_half)) - 1
+    b_headroom = 31 - bit_length(multiply(x, sqrt_half))
     b = WORD32.shift_left(x, b_headroom)
     b_exponent = WORD32.saturate(WORD32.shift_left(input_bits - b_headroom, unit) - quarter)
     r, exponent = np.minimum(a, b), np.maximum(a_exponent, b_exponent)
@@ -156,30 +150,6 @@ def log(x: np.ndarray, input_bits: int, output_bits: int) -> np.ndarray:
     square = multiply(q, q)
     numerator = multiply(q, r) + multiply(multiply(q, square), 117049297)
     denominator_minus_one = multiply(p, 1057819769 + q + multiply(127690142, square)) + multiply(638450708, q)
-    quotient = multiply(
-        rounding_divide_by_pot(numerator, accumulator_bits), WORD32.one_over_one_plus_x(denominator_minus_one)
-    )
+    reciprocal = WORD32.one_over_one_plus_x(denominator_minus_one)
+    quotient = multiply(rounding_divide_by_pot(numerator, accumulator_bits), reciprocal)
     return WORD32.shift_left(multiply(exponent, log_2) + quotient, accumulator_bits - output_bits)
-
-
-def inverse_sqrt_multiplier(x: np.ndarray) -> Multiplier:
-    """GetInvSqrtQuantizedMultiplierExp: 1 / sqrt(x) of 32-bit integers, 0 and negative values taken as 1.
-
-    Five Newton-Raphson steps from 1 on x scaled by a power of 4 into [2**27, 2**29).
-    """
-    x = np.asarray(x, np.int64)
-    large = x >= 1 << 29
-    reduced = np.where(large, x >> 2, np.maximum(x, 2))
-    pairs = (leading_zeros(reduced) - 1) // 2 - 1
-    shift = 11 + large - pairs
-    number = (reduced << (2 * pairs)) >> 1
-    half = rounding_divide_by_pot(number, 1)
-    root = np.full_like(number, 1 << 28)
-    multiply = WORD32.multiply
-    for _ in range(5):
-        cube = WORD32.shift_left(multiply(multiply(root, root), root), 6)
-        root = WORD32.shift_left(multiply(3 << 27, root) - multiply(half, cube), 3)
-    mantissa = multiply(root, 1518500250)
-    mantissa = np.where(shift < 0, wrap32(mantissa << np.maximum(-shift, 0)), mantissa)
-    trivial = x <= 1
-    return Multiplier(np.where(trivial, WORD32.max, mantissa), np.where(trivial, 0, -np.maximum(shift, 0)))
