@@ -27,6 +27,7 @@ __all__ = [
     "integer_range",
     "multiply_by_quantized_multiplier",
     "multiply_by_quantized_multiplier_q15",
+    "multiply_by_quantized_multiplier_smaller_than_one",
     "multiply_by_quantized_multiplier_up",
     "requantize_blocks",
     "round_half_away",
@@ -125,6 +126,19 @@ def multiply_by_quantized_multiplier_q15(x: ArrayLike, multiplier: Multiplier) -
     mantissa = np.where(multiplier.mantissa >= 0x7FFF0000, 0x7FFF, (multiplier.mantissa + (1 << 15)) >> 16)
     shift = 15 - multiplier.exponent
     return (np.asarray(x, np.int64) * mantissa + (np.int64(1) << (shift - 1))) >> shift
+
+
+def multiply_by_quantized_multiplier_smaller_than_one(x: np.ndarray, multiplier: Multiplier) -> np.ndarray:
+    """MultiplyByQuantizedMultiplierSmallerThanOneExp: RDBPOT(SRDHM(x, mantissa), -exponent), exponents of any sign.
+
+    Right shifts outside 0..31 are what the official kernels make of them on every common processor: only the low five
+    bits of the shift count, and the rounding adds one to all but negative values.
+    """
+    high_half = saturating_rounding_doubling_high_mul(x, multiplier.mantissa)
+    right = -multiplier.exponent
+    defined = (right >= 0) & (right <= 31)
+    result = rounding_divide_by_pot(high_half, right & 31)
+    return result if defined.all() else np.where(defined, result, (high_half >> (right & 31)) + (high_half >= 0))
 
 
 def _shift_left(x: ArrayLike, multiplier: Multiplier) -> np.ndarray:
