@@ -10,6 +10,7 @@ from . import (
     enums,
     errors,
     flexbuffer,
+    metadata,
     model,
     options,
     options_arrays,
@@ -25,6 +26,7 @@ from .declare import Table, UnknownTable
 from .enums import *
 from .errors import *
 from .flexbuffer import *
+from .metadata import *
 from .model import *
 from .options import *
 from .options_arrays import *
@@ -42,6 +44,7 @@ __all__ += builder.__all__
 __all__ += enums.__all__
 __all__ += errors.__all__
 __all__ += flexbuffer.__all__
+__all__ += metadata.__all__
 __all__ += model.__all__
 __all__ += options.__all__
 __all__ += options_arrays.__all__
