@@ -127,7 +127,7 @@ def _equal(a: Any, b: Any) -> bool:
         if a is None or b is None:
             return a is b
         a, b = np.asarray(a), np.asarray(b)
-        return a.dtype.kind == b.dtype.kind and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+        return np.array_equal(a, b, equal_nan=a.dtype.kind == b.dtype.kind == "f")
     return bool(a == b) or (isinstance(a, float) and isinstance(b, float) and a != a and b != b)
 
 

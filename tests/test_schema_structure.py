@@ -119,7 +119,7 @@ CASES = {
     "vtable size small": (put(lambda m: m.vtable, 2, U16), "impossible size of 2 bytes"),
     "table size small": (put(lambda m: m.vtable + 2, 0, U16), "impossible size of 0 bytes"),
     "table size huge": (put(lambda m: m.vtable + 2, 0xFFFC, U16), "ends after the end of the file"),
-    "field outside of its table": (put(lambda m: m.slot(MODEL_BUFFERS), 400, U16), "buffers: its offset 400 is outside"),
+    "field outside of its table": (put(lambda m: m.slot(MODEL_BUFFERS), 400, U16), "its offset 400 is outside"),
     "field on the vtable offset": (put(lambda m: m.slot(MODEL_BUFFERS), 2, U16), "buffers: its offset 2 is outside"),
     "field misaligned": (put(lambda m: m.slot(MODEL_BUFFERS), 7, U16), "offset 7 is (not aligned|outside)"),
     "fields overlap": (two_fields_at_one_offset, "is outside of .* overlaps"),
@@ -156,7 +156,7 @@ def test_the_good_file_is_good():
 
 
 @pytest.mark.parametrize("size", range(0, len(good()) - 1, 3))
-def test_tflite_micro_truncated(size):
+def test_litert_10080_truncated(size):
     """LiteRT#10080: a truncated file is refused; only padding at the end may be missing."""
     with pytest.raises(InvalidModelError):
         read_model(good()[:size])
