@@ -18,8 +18,9 @@ from .errors import InvalidModelError
 from .flat import decode
 from .model import Model
 from .reader import Source, open_source
+from .writer import encode
 
-__all__ = ["AssociatedFileType", "ModelMetadata", "TensorMetadata", "read_metadata"]
+__all__ = ["AssociatedFileType", "ModelMetadata", "TensorMetadata", "encode_metadata", "read_metadata"]
 
 METADATA_NAME = "TFLITE_METADATA"
 METADATA_IDENTIFIER = b"M001"
@@ -97,6 +98,37 @@ def read_metadata(model: Model, source: Source) -> ModelMetadata | None:
         license=root.license,
         inputs=tuple(_tensor_metadata(tensor, files) for tensor in main.input_tensor_metadata),
         outputs=tuple(_tensor_metadata(tensor, files) for tensor in main.output_tensor_metadata),
+    )
+
+
+def encode_metadata(metadata: ModelMetadata) -> bytes:
+    """The content of the buffer that holds the metadata of a model; it goes with `ModelBuilder.metadata`.
+
+    The files it names are not part of it: they are appended to the finished model file as a zip archive.
+    """
+    main = _SubGraphMetadata(
+        input_tensor_metadata=[_tensor_table(tensor) for tensor in metadata.inputs],
+        output_tensor_metadata=[_tensor_table(tensor) for tensor in metadata.outputs],
+    )
+    root = _ModelMetadata(
+        name=metadata.name,
+        description=metadata.description,
+        version=metadata.version,
+        subgraph_metadata=[main],
+        author=metadata.author,
+        license=metadata.license,
+    )
+    return encode(root, METADATA_IDENTIFIER)
+
+
+def _tensor_table(tensor: TensorMetadata) -> _TensorMetadata:
+    normalization = _NormalizationOptions(mean=tensor.mean, std=tensor.std)
+    return _TensorMetadata(
+        name=tensor.name,
+        description=tensor.description,
+        process_units=[_ProcessUnit(options=normalization)] if len(tensor.mean) else [],
+        stats=_Stats(min=tensor.min, max=tensor.max),
+        associated_files=[_AssociatedFile(name=name, type=type) for name, type in tensor.files],
     )
 
 

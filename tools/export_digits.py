@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import numpy as np
 from digits_network import Network
 
-from litejit.schema import ModelBuilder
+from litejit.schema import AssociatedFileType, ModelBuilder, ModelMetadata, TensorMetadata, encode_metadata
 
 LAYERS = ("conv", "depthwise", "wide", "dense")
 CHANNEL_AXIS = {"conv": 0, "depthwise": 3, "wide": 0, "dense": 0}
@@ -60,10 +62,49 @@ SHAPES = {
 }  # fmt: skip
 
 
+LABELS = "labels.txt"
+METADATA = ModelMetadata(
+    name="digits",
+    description="Handwritten digits, 8x8 pixels, white on black",
+    version="1",
+    author="litejit",
+    license="Apache-2.0",
+    inputs=(
+        TensorMetadata(
+            name="image",
+            description="pixels 0 .. 255 divided by 255",
+            mean=np.zeros(1, np.float32),
+            std=np.full(1, 255, np.float32),
+            min=np.zeros(1, np.float32),
+            max=np.ones(1, np.float32),
+            files=(),
+            labels=(),
+        ),
+    ),
+    outputs=(
+        TensorMetadata(
+            name="scores",
+            description="probability of each digit",
+            mean=np.zeros(0, np.float32),
+            std=np.zeros(0, np.float32),
+            min=np.zeros(1, np.float32),
+            max=np.ones(1, np.float32),
+            files=((LABELS, AssociatedFileType.TENSOR_AXIS_LABELS),),
+            labels=(),
+        ),
+    ),
+)
+
+
 def _finish(b: ModelBuilder, x: Any, y: Any) -> bytes:
     b.output(y)
     b.signature("serving_default", {"image": x}, {"scores": y})
-    return b.to_bytes()
+    b.metadata("TFLITE_METADATA", encode_metadata(METADATA))
+    file = io.BytesIO(b.to_bytes())
+    file.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(LABELS), "".join(f"{digit}\n" for digit in range(10)))
+    return file.getvalue()
 
 
 def _float_model(weights: Callable[[ModelBuilder, Network], dict[str, Any]], dynamic_batch: bool) -> Any:
