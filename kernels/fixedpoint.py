@@ -23,6 +23,7 @@ __all__ = [
     "CHUNK",
     "Multiplier",
     "activation_range",
+    "clamp_range",
     "float_activation",
     "integer_range",
     "multiply_by_quantized_multiplier",
@@ -192,8 +193,12 @@ def activation_range(activation: ActivationFunctionType, output: TensorSpec) -> 
 
     TANH and SIGN_BIT are not clamps; the official integer kernels leave them out, and so does this.
     """
+    return clamp_range(*_CLAMPS.get(activation, (None, None)), output)
+
+
+def clamp_range(lower: float | None, upper: float | None, output: TensorSpec) -> tuple[int, int]:
+    """Real bounds (None: the end of the type's range) in the output's quantized units."""
     low, high = integer_range(output.type)
-    lower, upper = _CLAMPS.get(activation, (None, None))
     if lower is not None:
         low = max(low, _quantize_bound(lower, output))
     if upper is not None:
