@@ -65,8 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--resolver", choices=("ref", "auto"), default="auto", help="which kernels (default auto)")
     run.add_argument("--threads", type=int, metavar="N", help="how many threads")
     run.epilog = (
-        "Pictures are resized to the model's input. Without --mean and --std their pixels are normalized as "
-        "the model's metadata say. Without metadata 8-bit inputs get the pixels as they are (int8: less 128), others get -1..1."
+        "Pictures are resized to the model's input. Without --mean and --std their pixels are normalized as the "
+        "model's metadata say. Without metadata 8-bit inputs get the pixels as they are (int8: less 128), and other "
+        "inputs get them in -1..1."
     )
     run.set_defaults(command=_run)
 
