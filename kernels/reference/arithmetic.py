@@ -1,0 +1,260 @@
+"""ADD, SUB, MUL, DIV, SQUARED_DIFFERENCE and ADD_N on plain and on quantized numbers; plain integers wrap around.
+
+The quantized formulas are in quantized_arithmetic.py, further operators on plain numbers in binary.py.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from litejit.kernels.fixedpoint import float_activation
+from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
+from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.reference.elementwise import Broadcast, Formula, Quantized, check_zero_points
+from litejit.kernels.reference.quantized_arithmetic import (
+    DifferenceSquare,
+    PotSum,
+    Product,
+    Q15Product,
+    Quotient,
+    Sum,
+)
+from litejit.kernels.registry import builtin
+from litejit.schema import AddOptions, BuiltinOperator, DivOptions, MulOptions, SubOptions, TensorType
+from litejit.schema.errors import InvalidInputError
+
+__all__ = ["Add", "AddN", "Div", "Mul", "SquaredDifference", "Sub"]
+
+
+class Arithmetic(Broadcast):
+    """Base: plain numbers or a quantized formula, then the fused activation.
+
+    plain_int16: int16 tensors without a scale are plain numbers.
+    """
+
+    plain_int16: ClassVar[bool] = False
+    options: AddOptions | SubOptions | MulOptions | DivOptions
+
+    def prepare(self, node: Node) -> None:
+        """Chooses between plain numbers and a formula."""
+        input1, input2, output = self.operands_of(node)
+        plain_int16 = self.plain_int16 and input1.quantization is None
+        if input1.type in (TensorType.INT8, TensorType.UINT8) or (input1.type == TensorType.INT16 and not plain_int16):
+            check_zero_points(node, input1, input2, output)
+            self.quantized = Quantized(self.formula(node, input1, input2, output), input1.dtype, output.dtype)
+
+    def formula(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Formula:
+        """The quantized formula."""
+        raise TypeError(f"{type(self).__name__} must define formula")
+
+    def activate(self, result: np.ndarray) -> np.ndarray:
+        """The fused activation of plain numbers."""
+        return float_activation(self.options.fused_activation_function, result)
+
+
+class SumOrDifference(Arithmetic):
+    """Base of ADD and SUB. sign: 1 or -1, what input2 counts as."""
+
+    sign: ClassVar[int]
+    options: AddOptions | SubOptions
+
+    def formula(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Formula:
+        """PotSum where the model asks for it and the scales allow it, else Sum."""
+        arguments = input1, input2, output, self.options.fused_activation_function, self.sign
+        pot = PotSum.of(*arguments) if output.type == TensorType.INT16 and self.options.pot_scale_int16 else None
+        return pot or Sum.of(*arguments)
+
+
+@builtin(BuiltinOperator.ADD, versions=(1, 6))
+class Add(SumOrDifference):
+    """input1 + input2, broadcast; then the fused activation.
+
+    FLOAT32, FLOAT16, INT32, INT64 and INT16 without quantization: plain. INT8, UINT8, INT16: quantized per tensor,
+    rescaled to the output's scale; INT16 has zero points 0.
+    Semantics: LiteRT tflite/kernels/add.cc, internal/reference/add.h, integer_ops/add.h.
+    """
+
+    types = (
+        TensorType.FLOAT32,
+        TensorType.FLOAT16,
+        TensorType.INT32,
+        TensorType.INT64,
+        TensorType.INT16,
+        TensorType.INT8,
+        TensorType.UINT8,
+    )
+    plain_int16 = True
+    sign = 1
+
+    def formula(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Formula:
+        """As the base; the official ADD aborts where the output scale is too fine for its multiplier to be below 1."""
+        formula = super().formula(node, input1, input2, output)
+        node.require(
+            isinstance(formula, PotSum) or formula.multiplier.exponent <= 0,
+            "output scale {} is too small for input scales {} and {}",
+            output.scale,
+            input1.scale,
+            input2.scale,
+        )
+        return formula
+
+    def plain(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
+        """The sum."""
+        return self.activate(np.add(input1, input2))
+
+
+@builtin(BuiltinOperator.SUB, versions=(1, 5))
+class Sub(SumOrDifference):
+    """input1 - input2, broadcast; then the fused activation.
+
+    FLOAT32, INT32, INT64: plain. INT8, UINT8, INT16: quantized per tensor, INT16 with zero points 0.
+    Semantics: LiteRT tflite/kernels/sub.cc, internal/reference/sub.h.
+    """
+
+    types = (
+        TensorType.FLOAT32,
+        TensorType.INT32,
+        TensorType.INT64,
+        TensorType.INT16,
+        TensorType.INT8,
+        TensorType.UINT8,
+    )
+    sign = -1
+
+    def plain(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
+        """The difference."""
+        return self.activate(np.subtract(input1, input2))
+
+
+@builtin(BuiltinOperator.MUL, versions=(1, 8))
+class Mul(Arithmetic):
+    """input1 * input2, broadcast; then the fused activation.
+
+    FLOAT32, FLOAT16, INT32, INT64, UINT32, COMPLEX64 (without activation) and INT16 without quantization: plain.
+    INT8, UINT8, INT16: quantized per tensor. INT16 inputs with an 8-bit output are fixed-point numbers in [-1, 1).
+    Semantics: LiteRT tflite/kernels/mul.cc, internal/reference/mul.h, integer_ops/mul.h.
+    """
+
+    types = (
+        TensorType.FLOAT32,
+        TensorType.FLOAT16,
+        TensorType.INT32,
+        TensorType.INT64,
+        TensorType.UINT32,
+        TensorType.COMPLEX64,
+        TensorType.INT16,
+        TensorType.INT8,
+        TensorType.UINT8,
+    )
+    plain_int16 = True
+
+    def prepare(self, node: Node) -> None:
+        """As the base, and INT16 inputs may have an 8-bit output."""
+        input1 = node.input("input1")
+        output_type = node.declared[0].type
+        if input1.type == TensorType.INT16 and output_type in (TensorType.INT8, TensorType.UINT8):
+            _, _, output = self.operands_of(node, output_type)
+            check_zero_points(node, output)
+            formula = Q15Product.of(output, self.options.fused_activation_function)
+            self.quantized = Quantized(formula, input1.dtype, output.dtype)
+            return
+        node.require(
+            input1.type != TensorType.COMPLEX64 or not self.options.fused_activation_function,
+            "fused activation {} of COMPLEX64 numbers",
+            self.options.fused_activation_function.name,
+        )
+        super().prepare(node)
+
+    def formula(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Formula:
+        """Product."""
+        return Product.of(input1, input2, output, self.options.fused_activation_function)
+
+    def plain(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
+        """The product."""
+        return self.activate(np.multiply(input1, input2))
+
+
+@builtin(BuiltinOperator.DIV, versions=(1, 2))
+class Div(Arithmetic):
+    """input1 / input2, broadcast; then the fused activation.
+
+    FLOAT32: plain. INT32: truncated towards zero. INT8, UINT8, INT16: quantized per tensor.
+    Raises InvalidInputError when an integer divisor is 0 (its zero point, if quantized), and for INT32_MIN / -1.
+    Semantics: LiteRT tflite/kernels/div.cc, internal/reference/div.h.
+    """
+
+    types = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT16, TensorType.INT8, TensorType.UINT8)
+
+    def prepare(self, node: Node) -> None:
+        """As the base, and notes which integer divisor is 0."""
+        super().prepare(node)
+        input2 = node.input("input2")
+        self.zero = None if input2.type == TensorType.FLOAT32 else 0 if self.quantized is None else input2.zero_point
+
+    def formula(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Formula:
+        """Quotient."""
+        return Quotient.of(input1, input2, output, self.options.fused_activation_function)
+
+    def plain(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
+        """The quotient."""
+        if input1.dtype.kind == "f":
+            return self.activate(np.divide(input1, input2))
+        if np.any((input1 == np.iinfo(input1.dtype).min) & (input2 == -1)):
+            raise InvalidInputError(f"{np.iinfo(input1.dtype).min} / -1 does not fit {input1.dtype}")
+        floor = np.floor_divide(input1, input2)
+        return self.activate(floor + ((floor < 0) & (floor * input2 != input1)))
+
+    def __call__(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
+        """The output."""
+        if self.zero is not None and np.any(input2 == self.zero):
+            raise InvalidInputError(f"division by zero: {np.sum(input2 == self.zero)} elements of input2 are 0")
+        return super().__call__(input1, input2)
+
+
+@builtin(BuiltinOperator.SQUARED_DIFFERENCE, versions=(1, 2))
+class SquaredDifference(Arithmetic):
+    """(input1 - input2) ** 2, broadcast, for FLOAT32, INT32 and quantized INT8.
+
+    Semantics: LiteRT tflite/kernels/squared_difference.cc.
+    """
+
+    types = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT8)
+
+    def formula(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Formula:
+        """DifferenceSquare."""
+        formula = DifferenceSquare.of(input1, input2, output)
+        node.require(formula.multiplier.exponent <= 0, "output scale {} is too small", output.scale)
+        return formula
+
+    def plain(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
+        """The square of the difference."""
+        return np.square(np.subtract(input1, input2))
+
+
+@builtin(BuiltinOperator.ADD_N)
+class AddN(Kernel):
+    """The sum of two or more tensors of the same type (FLOAT32 or INT32) and shape, added in order.
+
+    Semantics: LiteRT tflite/kernels/add_n.cc.
+    """
+
+    types = (TensorType.FLOAT32, TensorType.INT32)
+    flavours = ALL_FLAVOURS
+
+    def prepare(self, node: Node) -> None:
+        """Checks that all operands agree."""
+        node.require(len(node.inputs) >= 2, "ADD_N takes at least 2 operands, it has {}", len(node.inputs))
+        first = node.input(0)
+        for position in range(1, len(node.inputs)):
+            node.input(position, types=first.type, shape=first.dims)
+        node.output(first.dims, types=first.type)
+
+    def __call__(self, *inputs: np.ndarray) -> np.ndarray:
+        """The output."""
+        total = np.zeros_like(inputs[0])
+        with np.errstate(all="ignore"):
+            for value in inputs:
+                total += value
+        return total
