@@ -28,6 +28,7 @@ class Operation:
 
     where: str
     name: str
+    custom: bool
     version: int
     factory: KernelFactory | None
     options: Any
@@ -38,10 +39,8 @@ class Operation:
     def make_kernel(self) -> Kernel:
         """A fresh kernel; UnsupportedError when there is none for this operator."""
         if self.factory is None:
-            raise UnsupportedError(
-                f"{self.where}: there is no kernel for this operator; "
-                f'a custom operator is given as Interpreter(custom_ops={{"{self.name}": …}})'
-            )
+            hint = f'; give one as Interpreter(custom_ops={{"{self.name}": …}})' if self.custom else ""
+            raise UnsupportedError(f"{self.where}: there is no kernel for this operator{hint}")
         return self.factory()
 
 
@@ -132,6 +131,7 @@ def _operation(
     return Operation(
         where=f"subgraph {subgraph_index}, operator {index} ({name})",
         name=name,
+        custom=code.operator == BuiltinOperator.CUSTOM,
         version=code.version,
         factory=factory,
         options=options,
