@@ -94,7 +94,10 @@ def look_up(entries: np.ndarray, x: np.ndarray) -> np.ndarray:
     The slope of a segment and the result wrap around at 16 bits, as the official kernels' do.
     """
     if x.dtype.itemsize == 1:
-        return entries[np.ascontiguousarray(x).view(np.uint8)]
+        if entries.dtype.itemsize > 1 or x.size == 0:
+            return entries.take(x.view(np.uint8))
+        # bytearray.translate is a look-up of bytes, twice as fast as NumPy's.
+        return np.frombuffer(bytearray(x.tobytes()).translate(entries.tobytes()), entries.dtype).reshape(x.shape)
     slopes = entries[1:] - entries[:-1]
     segment = (x >> _SEGMENT_BITS) + np.int16(_SEGMENTS // 2)
     offset = (x & np.int16((1 << _SEGMENT_BITS) - 1)).astype(np.int32)
