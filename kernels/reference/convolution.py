@@ -15,11 +15,19 @@ from litejit.kernels.geometry import Window, boxes, sliding
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
-from litejit.kernels.reference.products import BIAS_TYPES, Products, adds_in_int64, check_bias, convolution_products
+from litejit.kernels.reference.products import (
+    BIAS_TYPES,
+    Products,
+    adds_in_int64,
+    check_bias,
+    convolution_products,
+    filter_scale_first,
+    product_of_scales,
+)
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, Conv2DOptions, DepthwiseConv2DOptions, TensorType
 
-__all__ = ["Conv2D", "Convolution", "DepthwiseConv2D"]
+__all__ = ["Conv2D", "Convolution", "DepthwiseConv2D", "require_filled"]
 
 _FLOAT, _UINT8, _INT8, _INT16, _INT4 = (
     TensorType.FLOAT32,
@@ -132,7 +140,7 @@ class Conv2D(Convolution):
             channels=out_channels,
             wide=adds_in_int64(node, input, bias),
             asymmetric=several or self.groups > 1,
-            scaled=_filter_scale_first if several or self.groups > 1 else _product_of_scales,
+            scaled=filter_scale_first if several or self.groups > 1 else product_of_scales,
         )
         self.matrix = None if filter.value is None else self.pack(filter.value)
 
@@ -195,7 +203,7 @@ class DepthwiseConv2D(Kernel):
             self.output,
             channels=out_channels,
             wide=input.type == _INT16,
-            scaled=_product_of_scales,
+            scaled=product_of_scales,
         )
         self.taps = None if filter.value is None else self.pack(filter.value)
 
@@ -239,11 +247,3 @@ def image_windows(
             "width", options.padding, in_sizes[1], filter_sizes[1], options.stride_w, options.dilation_w_factor
         ),
     )
-
-
-def _product_of_scales(sums: np.ndarray, batch_scale: np.ndarray, filter_scale: np.ndarray) -> np.ndarray:
-    return sums * (filter_scale * batch_scale)
-
-
-def _filter_scale_first(sums: np.ndarray, batch_scale: np.ndarray, filter_scale: np.ndarray) -> np.ndarray:
-    return sums * filter_scale * batch_scale

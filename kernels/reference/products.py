@@ -37,7 +37,9 @@ __all__ = [
     "adds_in_int64",
     "check_bias",
     "convolution_products",
+    "filter_scale_first",
     "may_exceed_int32",
+    "product_of_scales",
 ]
 
 Scaled = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -186,7 +188,7 @@ def convolution_products(
 ) -> Products:
     """The arithmetic of a convolution with these operands.
 
-    channels: of the output. wide: INT16 products are added up in 64 bits. scaled, asymmetric: how it computes if hybrid.
+    channels: of the output. wide: products of INT16 are added up in 64 bits. scaled, asymmetric: if it is hybrid.
     """
     activation = node.options.fused_activation_function
     if filter.type == TensorType.FLOAT32:
@@ -245,3 +247,13 @@ def may_exceed_int32(input: TensorSpec, depth: int, bias: TensorSpec | None) -> 
     if bias is not None:
         most += 1 << 31 if bias.value is None else int(np.abs(bias.value.astype(np.int64)).max(initial=0))
     return most >= 1 << 31
+
+
+def product_of_scales(sums: np.ndarray, batch_scale: np.ndarray, filter_scale: np.ndarray) -> np.ndarray:
+    """sums * (filter_scale * batch_scale)."""
+    return sums * (filter_scale * batch_scale)
+
+
+def filter_scale_first(sums: np.ndarray, batch_scale: np.ndarray, filter_scale: np.ndarray) -> np.ndarray:
+    """(sums * filter_scale) * batch_scale."""
+    return sums * filter_scale * batch_scale

@@ -1,0 +1,241 @@
+"""Transposed convolutions: TRANSPOSE_CONV and the custom operator Convolution2DTransposeBias.
+
+Each input element adds its products with a whole filter to the output, so the output is a sum of as many spread-out
+images as the filter has taps. The windows slide over the output here, and each input element is where one of them lies.
+"""
+
+from __future__ import annotations
+
+import struct
+from math import prod
+
+import numpy as np
+
+from litejit.kernels.geometry import Window, boxes
+from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
+from litejit.kernels.node import Node, Shape
+from litejit.kernels.reference.convolution import require_filled
+from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
+from litejit.kernels.reference.products import (
+    BIAS_TYPES,
+    FloatProducts,
+    Products,
+    adds_in_int64,
+    check_bias,
+    convolution_products,
+    filter_scale_first,
+)
+from litejit.kernels.registry import builtin, custom
+from litejit.schema import ActivationFunctionType, BuiltinOperator, Padding, TensorType, TransposeConvOptions
+
+__all__ = ["Convolution2DTransposeBias", "TransposeConv", "TransposedConvolution"]
+
+_FLOAT, _UINT8, _INT8, _INT16 = TensorType.FLOAT32, TensorType.UINT8, TensorType.INT8, TensorType.INT16
+
+COLUMN_ELEMENTS = 1 << 19
+"""Products that are computed at a time before they are added to the output."""
+
+
+class TransposedConvolution(Kernel):
+    """Base of transposed convolutions over any number of dimensions.
+
+    windows: one for each spatial dimension, sliding over the output. matrix: the packed filter if it is constant.
+    """
+
+    windows: tuple[Window, ...]
+    products: Products
+    matrix: FloatMatrix | IntegerMatrix | None
+    sum_dtype: type[np.floating]
+
+    def filter_taps(self, filter: np.ndarray) -> np.ndarray:
+        """The filter's numbers as [taps, in_channels, out_channels]."""
+        raise TypeError(f"{type(self).__name__} must define filter_taps")
+
+    def pack(self, filter: np.ndarray) -> FloatMatrix | IntegerMatrix:
+        """The filter as a matrix: [in_channels, taps * out_channels]."""
+        taps = self.filter_taps(filter)
+        self.sum_dtype = self.products.dtype(taps.reshape(-1, taps.shape[2]))
+        return self.products.matrix(taps.swapaxes(0, 1).reshape(taps.shape[1], -1))
+
+    def prepare_windows(self, node: Node, in_sizes: Shape, steps: dict[str, tuple[int, int, int, int]]) -> None:
+        """Sets the windows from (output size, filter size, stride, dilation) by axis; they must fit the input."""
+        padding = self.padding
+        self.windows = tuple(Window.along(axis, padding, *sizes) for axis, sizes in steps.items())
+        for axis, window, in_size in zip(steps, self.windows, in_sizes, strict=True):
+            node.require(
+                window.out_size == in_size,
+                "an output {} of {} takes an input {} of {}, it is {}",
+                axis,
+                window.in_size,
+                axis,
+                window.out_size,
+                in_size,
+            )
+
+    def compute(self, input: np.ndarray, filter: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+        """The output: each box of the input times the filter, tap by tap added where that tap falls."""
+        matrix = self.pack(filter) if self.matrix is None else self.matrix
+        values, scale = self.products.inputs(input, matrix.dtype)
+        windows, channels = self.windows, self.output.dims[-1]
+        filter_sizes = tuple(window.filter_size for window in windows)
+        reach = (window.before + max(window.in_size, window.after + window.in_size) for window in windows)
+        sums = np.zeros((len(input), *reach, channels), self.sum_dtype)
+        for box in boxes(values.shape[:-1], COLUMN_ELEMENTS // (prod(filter_sizes) * channels)):
+            block = values[box]
+            columns = matrix(block.reshape(-1, block.shape[-1])).reshape(*block.shape[:-1], *filter_sizes, channels)
+            for tap in np.ndindex(*filter_sizes):
+                target = (
+                    _spread(window, part, size, at)
+                    for window, part, size, at in zip(windows, box[1:], block.shape[1:], tap, strict=False)
+                )
+                sums[(box[0], *target)] += columns[(..., *tap, slice(None))]
+        inside = (slice(window.before, window.before + window.in_size) for window in windows)
+        return self.products.finish(sums[(slice(None), *inside)], bias, scale)
+
+
+def _spread(window: Window, part: slice, size: int, tap: int) -> slice:
+    """Where one tap of the filter puts a run of input elements."""
+    start = (part.start or 0) * window.stride + tap * window.dilation
+    return slice(start, start + (size - 1) * window.stride + 1, window.stride)
+
+
+class TransposedConvolution2D(TransposedConvolution):
+    """Base of transposed convolutions of images."""
+
+    def filter_taps(self, filter: np.ndarray) -> np.ndarray:
+        """[out_channels, filter_height, filter_width, in_channels] -> [taps, in_channels, out_channels]."""
+        weights = self.products.weights(filter)
+        return weights.reshape(len(filter), -1, filter.shape[3]).transpose(1, 2, 0)
+
+
+@builtin(BuiltinOperator.TRANSPOSE_CONV, versions=(1, 5))
+class TransposeConv(TransposedConvolution2D):
+    """Transposed convolution of images: the gradient of CONV_2D, used to enlarge images.
+
+    output_shape: [4] int32; weights: [out_channels, filter_height, filter_width, in_channels]
+    input: [batch, in_height, in_width, in_channels]; bias: [out_channels]
+    -> [batch, out_height, out_width, out_channels] as output_shape says, type of the input
+
+    Types and arithmetic as for CONV_2D, weights of 8 bits; FLOAT32 with integer weights is quantized asymmetrically.
+
+    Raises InvalidModelError for strides outside 1 .. 32767, empty images or filters, an output_shape that CONV_2D would
+    not turn into the input's shape, a bias or scales of another number than out_channels.
+    Semantics: LiteRT tflite/kernels/transpose_conv.cc, internal/reference/transpose_conv.h,
+    internal/reference/integer_ops/transpose_conv.h.
+    """
+
+    types = (_FLOAT, _UINT8, _INT8, _INT16)
+    typed_by = "input"
+    flavours = ALL_FLAVOURS
+    filter_types = {_FLOAT: (_FLOAT, _INT8), _UINT8: (_UINT8,), _INT8: (_INT8,), _INT16: (_INT8,)}
+    options: TransposeConvOptions
+
+    def prepare(self, node: Node) -> None:
+        """Validates the operands, packs constant weights."""
+        node.input("output_shape", rank=1, types=TensorType.INT32)
+        input = node.input("input", rank=4)
+        weights = node.input("weights", rank=4, types=self.filter_types[input.type])
+        bias = node.optional("bias", types=BIAS_TYPES[input.type])
+        options = self.options
+        self.padding = options.padding
+        out_channels, filter_height, filter_width, in_channels = weights.dims
+        require_filled(node, input, weights)
+        node.require(
+            input.dims[3] == in_channels, "the input has {} channels, the weights have {}", input.dims[3], in_channels
+        )
+        check_bias(node, bias, out_channels)
+        for stride in (options.stride_h, options.stride_w):
+            node.require(stride <= 0x7FFF, "a stride is {}, at most 32767 is allowed", stride)
+        shape = tuple(map(int, node.value("output_shape")))
+        node.require(
+            len(shape) == 4 and shape[0] == input.dims[0] and shape[3] == out_channels and min(shape[1:3]) > 0,
+            "output_shape is {}, expected [{}, height, width, {}]",
+            list(shape),
+            input.dims[0],
+            out_channels,
+        )
+        self.prepare_windows(
+            node,
+            input.dims[1:3],
+            {
+                "height": (shape[1], filter_height, options.stride_h, 1),
+                "width": (shape[2], filter_width, options.stride_w, 1),
+            },
+        )
+        self.output = node.output(shape, types=input.type)
+        self.products = convolution_products(
+            node,
+            input,
+            weights,
+            bias,
+            self.output,
+            channels=out_channels,
+            wide=adds_in_int64(node, input, bias),
+            scaled=filter_scale_first,
+        )
+        self.matrix = None if weights.value is None else self.pack(weights.value)
+
+    def __call__(
+        self, output_shape: np.ndarray, weights: np.ndarray, input: np.ndarray, bias: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The output."""
+        return self.compute(input, weights, bias)
+
+
+@custom("Convolution2DTransposeBias")
+class Convolution2DTransposeBias(TransposedConvolution2D):
+    """TRANSPOSE_CONV of floats in the form MediaPipe's models have it.
+
+    input: [batch, in_height, in_width, in_channels]; filter: [out_channels, filter_height, filter_width, in_channels]
+    bias: [out_channels] -> [batch, out_height, out_width, out_channels], all FLOAT32
+
+    The options are the bytes of a C struct: padding (1 SAME, 2 VALID), stride_width, stride_height, int32 each. The
+    output has the declared height and width if they fit the input, otherwise the input's times the strides.
+
+    Raises InvalidModelError for options that are too short or out of range, strides below 1, empty images or filters.
+    Semantics: LiteRT tflite/delegates/xnnpack/xnnpack_delegate.cc (VisitMediaPipeDeconvolutionNode); there is no
+    other official kernel of this operator.
+    """
+
+    types = (_FLOAT,)
+    flavours = ALL_FLAVOURS
+    options: bytes
+
+    def prepare(self, node: Node) -> None:
+        """Validates the operands, packs a constant filter."""
+        input = node.input("input", rank=4)
+        filter = node.input("filter", rank=4, types=_FLOAT)
+        bias = node.input("bias", rank=1, types=_FLOAT)
+        out_channels, filter_height, filter_width, in_channels = filter.dims
+        require_filled(node, input, filter)
+        node.require(
+            input.dims[3] == in_channels, "the input has {} channels, the filter has {}", input.dims[3], in_channels
+        )
+        check_bias(node, bias, out_channels)
+        node.require(len(self.options) >= 12, "the options have {} bytes, expected at least 12", len(self.options))
+        padding, stride_width, stride_height = struct.unpack_from("<3i", self.options)
+        node.require(padding in (1, 2), "padding is {}, expected 1 (SAME) or 2 (VALID)", padding)
+        self.padding = Padding.SAME if padding == 1 else Padding.VALID
+        declared = node.declared[0].shape or ()
+        sizes = {
+            axis: (self._out_size(declared, at, input.dims[at], filter_size, stride), filter_size, stride, 1)
+            for axis, at, filter_size, stride in (
+                ("height", 1, filter_height, stride_height),
+                ("width", 2, filter_width, stride_width),
+            )
+        }
+        self.prepare_windows(node, input.dims[1:3], sizes)
+        shape = (input.dims[0], *(window.in_size for window in self.windows), out_channels)
+        self.output = node.output(shape, types=_FLOAT)
+        self.products = FloatProducts(ActivationFunctionType.NONE)
+        self.matrix = None if filter.value is None else self.pack(filter.value)
+
+    def _out_size(self, declared: Shape, at: int, in_size: int, filter_size: int, stride: int) -> int:
+        """The declared size if a window slides over it in_size times, otherwise the smallest or the usual one."""
+        if len(declared) == 4 and Window.along("", self.padding, declared[at], filter_size, stride).out_size == in_size:
+            return declared[at]
+        return in_size * stride if self.padding == Padding.SAME else (in_size - 1) * stride + filter_size
+
+    def __call__(self, input: np.ndarray, filter: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        """The output."""
+        return self.compute(input, filter, bias)
