@@ -20,7 +20,7 @@ from .errors import InvalidModelError
 
 __all__ = ["MAX_RANK", "MAX_TABLES", "Decoder", "decode"]
 
-MAX_TABLES = 1_000_000
+MAX_TABLES = 500_000
 """Most tables that are decoded from one buffer, by default."""
 MAX_RANK = 255
 """Most dimensions that a shape may have, by default."""
@@ -132,7 +132,7 @@ class Decoder:
         return decoded
 
     def _layout(self, cls: type[Table], vtable: int) -> _Layout:
-        slots, size = self._vtable(vtable)
+        slots, size = self._vtable(vtable, 1 + max((field.slot for field in cls.fields_), default=-1))
         present: list[tuple[int, str, str]] = []  # offset, struct code, name
         conversions: list[tuple[str, _Conversion]] = []
         absent_lists = []
@@ -153,8 +153,8 @@ class Decoder:
         self._layouts[cls, vtable] = layout
         return layout
 
-    def _vtable(self, at: int) -> tuple[tuple[int, ...], int]:
-        """Offsets of the fields by slot, and size of the table."""
+    def _vtable(self, at: int, known: int) -> tuple[tuple[int, ...], int]:
+        """Offsets of the fields by slot, as far as this schema has them, and size of the table."""
         if not 0 <= at <= self._size - 4 or at % 2:
             raise _MalformedError(f"its vtable would be at byte {at} of a file of {self._size} bytes")
         size, table_size = _U16_PAIR.unpack_from(self._data, at)
@@ -162,7 +162,7 @@ class Decoder:
             raise _MalformedError(f"its vtable at byte {at} has an impossible size of {size} bytes")
         if table_size < 4:
             raise _MalformedError(f"its vtable at byte {at} gives it an impossible size of {table_size} bytes")
-        return struct.unpack_from(f"<{size // 2 - 2}H", self._data, at + 4), table_size
+        return struct.unpack_from(f"<{min(size // 2 - 2, known)}H", self._data, at + 4), table_size
 
     def _conversion(self, field: Field, offset: int) -> _Conversion | None:
         if field.kind is Kind.SCALAR:
