@@ -147,7 +147,7 @@ def normalize_axis(axis: int, rank: int, name: str = "axis") -> int:
 
 def normalize_axes(axes: Iterable[int] | np.ndarray, rank: int, name: str = "axis") -> tuple[int, ...]:
     """Sorted distinct axes, counted from the start; a rank-0 tensor takes any of -1 and 0 as no axis at all."""
-    return tuple(sorted({normalize_axis(int(axis), rank, name) for axis in np.ravel(np.asarray(list(axes)))}))
+    return tuple(sorted({normalize_axis(int(axis), rank, name) for axis in np.ravel(np.asarray(axes))}))
 
 
 def strides_of(shape: Sequence[int]) -> tuple[int, ...]:

@@ -1,0 +1,193 @@
+"""Operators that run subgraphs: IF, WHILE, CALL_ONCE, STABLEHLO_COMPOSITE, STABLEHLO_CASE.
+
+What a subgraph returns may have other shapes than the file declares, so shapes of outputs are left to the data.
+Semantics: LiteRT tflite/kernels/{if,while,call_once,stablehlo_composite,stablehlo_case}.cc.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
+from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.registry import builtin
+from litejit.schema import (
+    BuiltinOperator,
+    CallOnceOptions,
+    IfOptions,
+    StablehloCaseOptions,
+    StableHLOCompositeOptions,
+    TensorType,
+    WhileOptions,
+)
+from litejit.schema.errors import InvalidInputError
+
+__all__ = ["CallOnce", "If", "StablehloCase", "StablehloComposite", "While"]
+
+
+class Caller(Kernel):
+    """Base of the operators that run subgraphs. Never folded: a subgraph may read and write variables."""
+
+    n_outputs = None
+    stateful = True
+    flavours = ALL_FLAVOURS
+
+    def prepare(self, node: Node) -> None:
+        """Leaves the shapes of the outputs to the subgraphs."""
+        self.context = node.context
+        for at in range(len(node.declared)):
+            node.output(None, at=at)
+        self.check(node)
+
+    def check(self, node: Node) -> None:
+        """Checks the operands and the called subgraphs' interfaces."""
+        raise TypeError(f"{type(self).__name__} must define check")
+
+
+def require_interface(
+    node: Node,
+    role: str,
+    index: int,
+    inputs: Sequence[TensorSpec | None],
+    outputs: Sequence[TensorSpec] | None,
+) -> None:
+    """Raises InvalidModelError unless subgraph `index` takes tensors like `inputs` and returns ones like `outputs`."""
+    signature = node.context.subgraph(index)
+    for what, theirs, ours in (("inputs", signature.inputs, inputs), ("outputs", signature.outputs, outputs)):
+        if ours is None:
+            continue
+        node.require(
+            len(theirs) == len(ours), "{} subgraph {} has {} {}, expected {}", role, index, len(theirs), what, len(ours)
+        )
+        for at, (their, our) in enumerate(zip(theirs, ours, strict=True)):
+            node.require(
+                our is None or their.type == our.type,
+                "{} subgraph {}: {} {} is {}, expected {}",
+                role,
+                index,
+                what,
+                at,
+                their.type.name,
+                our.type.name if our is not None else "",
+            )
+
+
+@builtin(BuiltinOperator.IF)
+class If(Caller):
+    """Runs one of two subgraphs on the operands after cond: one bool."""
+
+    options: IfOptions
+    types = (TensorType.BOOL,)
+
+    def check(self, node: Node) -> None:
+        """Checks cond and both branches."""
+        cond = node.input("cond")
+        node.require(cond.size == 1, "operand 'cond' has shape {}, expected one element", cond.dims)
+        self.branches = self.options.then_subgraph_index, self.options.else_subgraph_index
+        for role, index in zip(("then", "else"), self.branches, strict=True):
+            require_interface(node, role, index, node.inputs[1:], node.declared)
+
+    def __call__(self, cond: np.ndarray, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Runs the branch."""
+        branch = self.branches[0] if cond.reshape(())[()] else self.branches[1]
+        return tuple(self.context.call_subgraph(branch, operands))
+
+
+@builtin(BuiltinOperator.WHILE)
+class While(Caller):
+    """Runs the body subgraph on its own results, from the operands on, as long as the cond subgraph returns true.
+
+    Shapes may change from round to round. Raises InvalidInputError after Limits.while_iterations rounds.
+    """
+
+    options: WhileOptions
+
+    def check(self, node: Node) -> None:
+        """Checks both subgraphs: the body maps tensors like the operands to tensors like the operands."""
+        self.cond, self.body = self.options.cond_subgraph_index, self.options.body_subgraph_index
+        node.require(self.cond != self.body, "cond and body are the same subgraph {}", self.cond)
+        node.require(
+            len(node.inputs) == len(node.declared),
+            "the operator has {} operands and {} outputs, expected as many",
+            len(node.inputs),
+            len(node.declared),
+        )
+        require_interface(node, "cond", self.cond, node.inputs, None)
+        require_interface(node, "body", self.body, node.inputs, node.declared)
+        result = node.context.subgraph(self.cond).outputs
+        node.require(
+            len(result) == 1 and result[0].type == TensorType.BOOL, "cond subgraph {} must return one bool", self.cond
+        )
+
+    def __call__(self, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Loops."""
+        values = list(operands)
+        for _ in range(self.context.limits.while_iterations):
+            (again,) = self.context.call_subgraph(self.cond, values)
+            if again.size != 1:
+                raise InvalidInputError(f"cond subgraph {self.cond} returned shape {again.shape}, expected one bool")
+            if not again.reshape(())[()]:
+                return tuple(values)
+            values = self.context.call_subgraph(self.body, values)
+        raise InvalidInputError(f"the loop did not end within {self.context.limits.while_iterations} rounds")
+
+
+@builtin(BuiltinOperator.CALL_ONCE)
+class CallOnce(Caller):
+    """Runs a subgraph without operands the first time it is reached in the life of an interpreter: initialisation."""
+
+    options: CallOnceOptions
+
+    def check(self, node: Node) -> None:
+        """Checks the subgraph: no inputs, no outputs."""
+        self.subgraph = self.options.init_subgraph_index
+        require_interface(node, "init", self.subgraph, [], [])
+
+    def __call__(self, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Runs the subgraph unless it has been run."""
+        done: set[int] = self.context.resources.setdefault("call_once", set())
+        if self.subgraph not in done:
+            self.context.call_subgraph(self.subgraph, [])
+            done.add(self.subgraph)
+        return ()
+
+
+@builtin(BuiltinOperator.STABLEHLO_COMPOSITE)
+class StablehloComposite(Caller):
+    """A named composition of operators; runs the subgraph that spells it out."""
+
+    options: StableHLOCompositeOptions
+
+    def check(self, node: Node) -> None:
+        """Checks the subgraph."""
+        self.subgraph = self.options.decomposition_subgraph_index
+        require_interface(node, "decomposition", self.subgraph, node.inputs, node.declared)
+
+    def __call__(self, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Runs the subgraph."""
+        return tuple(self.context.call_subgraph(self.subgraph, operands))
+
+
+@builtin(BuiltinOperator.STABLEHLO_CASE)
+class StablehloCase(Caller):
+    """Runs one of several subgraphs, chosen by index: one int32; an index out of range takes the last one."""
+
+    options: StablehloCaseOptions
+    types = (TensorType.INT32,)
+
+    def check(self, node: Node) -> None:
+        """Checks index and all branches."""
+        index = node.input("index")
+        node.require(index.size == 1, "operand 'index' has shape {}, expected one element", index.dims)
+        self.branches = [int(branch) for branch in self.options.branch_subgraph_indices]
+        node.require(self.branches, "branch_subgraph_indices is empty")
+        for branch in self.branches:
+            require_interface(node, "branch", branch, node.inputs[1:], node.declared)
+
+    def __call__(self, index: np.ndarray, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Runs the branch."""
+        chosen = int(index.reshape(())[()])
+        branch = self.branches[chosen] if 0 <= chosen < len(self.branches) else self.branches[-1]
+        return tuple(self.context.call_subgraph(branch, operands))

@@ -1,0 +1,238 @@
+"""Reductions along axes: SUM, MEAN, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN, REDUCE_ANY, REDUCE_ALL.
+
+Semantics: LiteRT tflite/kernels/reduce.cc (Prepare, which formula for which type), internal/reference/reduce.h.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from litejit.kernels.fixedpoint import (
+    Multiplier,
+    integer_range,
+    multiply_by_quantized_multiplier,
+    multiply_by_quantized_multiplier_q15,
+    round_half_away,
+)
+from litejit.kernels.geometry import normalize_axes
+from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
+from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.registry import builtin
+from litejit.schema import BuiltinOperator, ReducerOptions, TensorType
+
+QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
+PLAIN = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT64)
+
+
+class Reduction(Kernel):
+    """Base: input of any rank, axis: int32 [k] or scalar (negative counts from the end) -> the other dimensions.
+
+    With keep_dims the reduced dimensions stay as 1. No axis at all leaves the input as it is.
+    Derived: axes (sorted, distinct), keep_dims, count (how many elements make one result).
+    """
+
+    options: ReducerOptions
+    types = (*PLAIN, *QUANTIZED)
+
+    def prepare(self, node: Node) -> None:
+        """Resolves the axes."""
+        x = node.input("input")
+        node.input("axis", types=TensorType.INT32)
+        axis = node.value("axis")
+        self.axes = normalize_axes(axis, x.rank) if x.rank else ()
+        self.keep_dims = bool(self.options.keep_dims)
+        kept = [1 if at in self.axes else dim for at, dim in enumerate(x.dims)]
+        shape = kept if self.keep_dims else [dim for at, dim in enumerate(x.dims) if at not in self.axes]
+        y = node.output(shape, types=x.type)
+        self.count = int(np.prod([x.dims[at] for at in self.axes], dtype=np.int64))
+        if x.type == TensorType.INT16 and x.quantization is not None and y.quantization is not None:
+            node.require(x.zero_point == 0 and y.zero_point == 0, "INT16 reductions need zero points 0")
+        self.derive(node, x, y)
+
+    def derive(self, node: Node, input: TensorSpec, output: TensorSpec) -> None:
+        """Derives the constants of the arithmetic."""
+
+    def reduce(self, function: Callable[..., np.ndarray], x: np.ndarray, **keywords: object) -> np.ndarray:
+        """function over the reduced axes, as an array."""
+        return np.asarray(function(x, axis=self.axes, keepdims=self.keep_dims, **keywords))
+
+
+@builtin(BuiltinOperator.SUM, versions=(1, 2))
+class Sum(Reduction):
+    """Sum along axes; integers wrap around. float32 sums are taken pairwise by NumPy.
+
+    uint8: clip(round(sum(q - input_zero_point) * input_scale / output_scale) + output_zero_point) in fixed point.
+    int8, int16: the same in float32, because the official reference kernel reads their data as uint8.
+    Derived: multiplier (uint8), or scale and bias (int8, int16).
+    """
+
+    def derive(self, node: Node, input: TensorSpec, output: TensorSpec) -> None:
+        """Derives the rescaling of the sum."""
+        self.quantized = input.type in QUANTIZED
+        if not self.quantized:
+            return
+        self.zero_point, self.output_zero_point = input.zero_point, output.zero_point
+        self.low, self.high = integer_range(output.type)
+        self.fixed_point = input.type == TensorType.UINT8
+        self.multiplier = Multiplier.from_real(float(input.scale) / float(output.scale))
+        self.scale = np.float32(input.scale / output.scale)
+        self.bias = np.float32(np.float32(np.float32(-self.zero_point) * self.scale) * np.float32(self.count))
+
+    def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """Sums."""
+        if not self.quantized:
+            return self.reduce(np.sum, input, dtype=input.dtype)
+        total = self.reduce(np.sum, input, dtype=np.int64)
+        if self.fixed_point:
+            result = multiply_by_quantized_multiplier(total - self.count * self.zero_point, self.multiplier)
+        else:
+            result = round_half_away(total.astype(np.float32) * self.scale + self.bias)
+        return np.clip(result + self.output_zero_point, self.low, self.high).astype(input.dtype)
+
+
+@builtin(BuiltinOperator.MEAN, versions=(1, 3))
+class Mean(Reduction):
+    """Mean along axes. Integers are divided towards zero; no elements at all give 0 (floats: not a number).
+
+    Quantized: the division is folded into the multiplier, whose mantissa is shifted up by as many bits as are free and
+    then divided by the count. Derived: multiplier.
+    """
+
+    def derive(self, node: Node, input: TensorSpec, output: TensorSpec) -> None:
+        """Derives the multiplier of the sum."""
+        self.quantized = input.type in QUANTIZED
+        self.empty = input.size == 0
+        if not self.quantized:
+            return
+        self.zero_point, self.output_zero_point = input.zero_point, output.zero_point
+        self.low, self.high = integer_range(output.type)
+        whole = Multiplier.from_real(float(input.scale) / float(output.scale))
+        count = max(1, self.count)
+        shift = min(count.bit_length() - 1, 32, 31 + int(whole.exponent))
+        mantissa = (int(whole.mantissa) << shift) // count
+        self.multiplier = Multiplier(np.int64(mantissa), np.int64(int(whole.exponent) - shift))
+
+    def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """Averages."""
+        if self.quantized:
+            total = self.reduce(np.sum, input, dtype=np.int64) - self.count * self.zero_point
+            result = multiply_by_quantized_multiplier(total, self.multiplier) + self.output_zero_point
+            return np.clip(result, self.low, self.high).astype(input.dtype)
+        if input.dtype.kind == "f":
+            with np.errstate(all="ignore"):
+                return self.reduce(np.sum, input, dtype=input.dtype) / input.dtype.type(self.count)
+        total = self.reduce(np.sum, input, dtype=np.int64)
+        quotient = np.abs(total) // max(1, self.count)
+        return (np.sign(total) * quotient).astype(input.dtype)
+
+
+@builtin(BuiltinOperator.REDUCE_PROD, versions=(1, 2))
+class ReduceProd(Reduction):
+    """Product along axes; integers wrap around.
+
+    Quantized (int8, int16): the running product is rescaled by input_scale / output_scale**(1/count) after each factor,
+    in row-major order, with the rounding of 64-bit accumulators. Derived: multiplier.
+    """
+
+    def derive(self, node: Node, input: TensorSpec, output: TensorSpec) -> None:
+        """Derives the multiplier of each step."""
+        self.quantized = input.quantization is not None and input.type in QUANTIZED
+        if not self.quantized:
+            return
+        node.require(input.type != TensorType.UINT8, "quantized UINT8 products are not defined, INT8 and INT16 are")
+        self.zero_point, self.output_zero_point = input.zero_point, output.zero_point
+        self.low, self.high = integer_range(output.type)
+        real = float(input.scale) / float(output.scale) ** (1.0 / max(1, self.count))
+        self.multiplier = Multiplier.from_real(real)
+
+    def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """Multiplies."""
+        if not self.quantized:
+            return self.reduce(np.prod, input, dtype=input.dtype)
+        shape = self.reduce(np.sum, input).shape
+        last = np.moveaxis(input, self.axes, range(input.ndim - len(self.axes), input.ndim))
+        factors = last.reshape(*last.shape[: input.ndim - len(self.axes)], -1).astype(np.int64) - self.zero_point
+        if factors.shape[-1] == 0:
+            return np.full(shape, self.output_zero_point, input.dtype)
+        product = factors[..., 0]
+        for at in range(1, factors.shape[-1]):
+            product = multiply_by_quantized_multiplier_q15(product * factors[..., at], self.multiplier)
+        result = multiply_by_quantized_multiplier_q15(product, self.multiplier) + self.output_zero_point
+        return np.clip(result, self.low, self.high).astype(input.dtype).reshape(shape)
+
+
+class Extremum(Reduction):
+    """Base of REDUCE_MAX and REDUCE_MIN: quantized tensors are compared as they are, so both have one quantization."""
+
+    flavours = ALL_FLAVOURS
+    types = (*PLAIN, *QUANTIZED, TensorType.BOOL)
+
+    def derive(self, node: Node, input: TensorSpec, output: TensorSpec) -> None:
+        """Checks that both quantizations are one."""
+        if input.type in QUANTIZED and input.quantization is not None and output.quantization is not None:
+            same = input.scale == output.scale and input.zero_point == output.zero_point
+            node.require(same, "input and output must have the same scale and zero point")
+        self.start = self.identity(input.dtype)
+
+    def identity(self, dtype: np.dtype) -> object:
+        """What the extremum of no elements is."""
+        raise TypeError(f"{type(self).__name__} must define identity")
+
+
+@builtin(BuiltinOperator.REDUCE_MAX, versions=(1, 3))
+class ReduceMax(Extremum):
+    """Largest element along axes; of no elements, the smallest value of the type."""
+
+    def identity(self, dtype: np.dtype) -> object:
+        """The smallest value."""
+        return _limits(dtype)[0]
+
+    def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """Maximum; not a number never wins against a number that came first."""
+        return self.reduce(np.max if input.dtype.kind != "f" else np.fmax.reduce, input, initial=self.start)
+
+
+@builtin(BuiltinOperator.REDUCE_MIN, versions=(1, 3))
+class ReduceMin(Extremum):
+    """Smallest element along axes; of no elements, the largest value of the type."""
+
+    def identity(self, dtype: np.dtype) -> object:
+        """The largest value."""
+        return _limits(dtype)[1]
+
+    def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """Minimum; not a number never wins against a number that came first."""
+        return self.reduce(np.min if input.dtype.kind != "f" else np.fmin.reduce, input, initial=self.start)
+
+
+@builtin(BuiltinOperator.REDUCE_ANY)
+class ReduceAny(Reduction):
+    """Whether any element along the axes is true."""
+
+    types = (TensorType.BOOL,)
+    flavours = ALL_FLAVOURS
+
+    def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """Logical or."""
+        return self.reduce(np.any, input)
+
+
+@builtin(BuiltinOperator.REDUCE_ALL)
+class ReduceAll(Reduction):
+    """Whether all elements along the axes are true."""
+
+    types = (TensorType.BOOL,)
+    flavours = ALL_FLAVOURS
+
+    def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """Logical and."""
+        return self.reduce(np.all, input)
+
+
+def _limits(dtype: np.dtype) -> tuple[object, object]:
+    if dtype.kind == "b":
+        return False, True
+    info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    return dtype.type(info.min), dtype.type(info.max)
