@@ -33,12 +33,13 @@ def exact_dtype(bound: int) -> type[np.floating] | type[np.int64]:
 
 
 class FloatMatrix:
-    """A matrix of float weights: [..., depth, columns]."""
+    """A matrix of float weights: [..., depth, columns]; rank: how many dimensions that is."""
 
     dtype = np.float32
 
     def __init__(self, weights: np.ndarray) -> None:
         self.weights = np.ascontiguousarray(weights)
+        self.rank = weights.ndim
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """[..., rows, depth] -> [..., rows, columns]."""
@@ -51,11 +52,11 @@ class IntegerMatrix:
     Where the whole depth is too long for exact float32 sums, a few shorter parts, added up in float64, are still faster
     than float64 throughout.
 
-    dtype: what the inputs have to be converted to. bound: of the results' magnitude.
+    dtype: what the inputs have to be converted to. bound: of the results' magnitude. rank: of the weights.
     """
 
     def __init__(self, weights: np.ndarray, low: int, high: int) -> None:
-        depth = weights.shape[-2]
+        depth, self.rank = weights.shape[-2], weights.ndim
         self.bound = largest_sum(weights, low, high)
         self.dtype = exact_dtype(self.bound)
         self.parts = [slice(0, depth)]

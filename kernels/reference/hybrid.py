@@ -13,8 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from litejit.kernels.fixedpoint import round_half_away
+from litejit.schema import ActivationFunctionType
 
-__all__ = ["QuantizedRows", "quantize_rows", "quantize_rows_asymmetric", "quantize_rows_symmetric"]
+__all__ = [
+    "QuantizedRows",
+    "quantize_rows",
+    "quantize_rows_asymmetric",
+    "quantize_rows_symmetric",
+    "vector_activation",
+]
 
 _BLOCK = 8
 
@@ -84,3 +91,15 @@ def _to_int8(x: np.ndarray, inverse: np.ndarray, zero_point: np.ndarray, low: in
     steps[:, body:] = tail
     steps += zero_point[:, None].astype(np.float32)
     return np.fmin(np.fmax(steps, low), 127).astype(np.int8)
+
+
+def vector_activation(activation: ActivationFunctionType, x: np.ndarray) -> np.ndarray:
+    """ApplyActivationToVector: the activations of hybrid and recurrent kernels, which are not all clamps."""
+    functions = {
+        ActivationFunctionType.RELU: lambda x: np.maximum(x, np.float32(0)),
+        ActivationFunctionType.RELU_N1_TO_1: lambda x: np.clip(x, np.float32(-1), np.float32(1)),
+        ActivationFunctionType.RELU6: lambda x: np.clip(x, np.float32(0), np.float32(6)),
+        ActivationFunctionType.TANH: np.tanh,
+        ActivationFunctionType.SIGN_BIT: lambda x: np.signbit(x).astype(x.dtype),
+    }
+    return functions[activation](x) if activation in functions else x

@@ -74,15 +74,15 @@ class Products(Protocol):
         ...
 
     def finish(self, sums: np.ndarray, bias: np.ndarray | None, scale: np.ndarray | None) -> np.ndarray:
-        """sums: [batch, ..., channels] to outputs; scale: of each batch, as `inputs` gave it."""
+        """sums: [batch, ..., channels] to outputs; scale: one for each batch, or of as many dimensions as the sums."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class FloatProducts:
-    """Plain floats."""
+    """Plain floats. activation: None also leaves infinities as they are, which NONE does not."""
 
-    activation: ActivationFunctionType
+    activation: ActivationFunctionType | None
 
     def weights(self, filter: np.ndarray) -> np.ndarray:
         """The filter itself."""
@@ -102,7 +102,8 @@ class FloatProducts:
 
     def finish(self, sums: np.ndarray, bias: np.ndarray | None, scale: None = None) -> np.ndarray:
         """Adds the bias and applies the activation."""
-        return float_activation(self.activation, sums if bias is None else sums + bias)
+        result = sums if bias is None else sums + bias
+        return result if self.activation is None else float_activation(self.activation, result)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +170,8 @@ class HybridProducts(IntegerInputs):
 
     def finish(self, sums: np.ndarray, bias: np.ndarray | None, scale: np.ndarray) -> np.ndarray:
         """Multiplies by the scales, adds the bias, applies the activation."""
-        scale = scale.reshape(-1, *(1,) * (sums.ndim - 1))
+        if scale.ndim == 1:
+            scale = scale.reshape(-1, *(1,) * (sums.ndim - 1))
         result = self.scaled(sums.astype(np.float32), scale, self.filter_scales)
         return self.activate(result if bias is None else result + bias)
 

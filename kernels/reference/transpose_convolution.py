@@ -26,7 +26,7 @@ from litejit.kernels.reference.products import (
     filter_scale_first,
 )
 from litejit.kernels.registry import builtin, custom
-from litejit.schema import ActivationFunctionType, BuiltinOperator, Padding, TensorType, TransposeConvOptions
+from litejit.schema import BuiltinOperator, Padding, TensorType, TransposeConvOptions
 
 __all__ = ["Convolution2DTransposeBias", "TransposeConv", "TransposedConvolution"]
 
@@ -227,7 +227,7 @@ class Convolution2DTransposeBias(TransposedConvolution2D):
         self.prepare_windows(node, input.dims[1:3], sizes)
         shape = (input.dims[0], *(window.in_size for window in self.windows), out_channels)
         self.output = node.output(shape, types=_FLOAT)
-        self.products = FloatProducts(ActivationFunctionType.NONE)
+        self.products = FloatProducts(None)
         self.matrix = None if filter.value is None else self.pack(filter.value)
 
     def _out_size(self, declared: Shape, at: int, in_size: int, filter_size: int, stride: int) -> int:

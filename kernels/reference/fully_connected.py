@@ -1,0 +1,275 @@
+"""FULLY_CONNECTED: rows of the input times a matrix of weights, in every format that weights come in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from litejit.kernels.fixedpoint import integer_range
+from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
+from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
+from litejit.kernels.reference.hybrid import vector_activation
+from litejit.kernels.reference.output_stage import (
+    OutputStage,
+    channel_scales,
+    check_bias_scale,
+    rescaling,
+    scale_of_products,
+)
+from litejit.kernels.reference.products import (
+    BIAS_TYPES,
+    FloatProducts,
+    HybridProducts,
+    Products,
+    QuantizedProducts,
+    adds_in_int64,
+    check_bias,
+    may_exceed_int32,
+    product_of_scales,
+)
+from litejit.kernels.registry import builtin
+from litejit.kernels.sparse import dense_value
+from litejit.schema import (
+    ActivationFunctionType,
+    BuiltinOperator,
+    FullyConnectedOptions,
+    FullyConnectedOptionsWeightsFormat,
+    TensorType,
+)
+
+__all__ = ["FullyConnected"]
+
+_FLOAT, _UINT8, _INT8, _INT16 = TensorType.FLOAT32, TensorType.UINT8, TensorType.INT8, TensorType.INT16
+_NARROW = (_INT8, TensorType.INT4, TensorType.INT2)
+
+WEIGHT_TYPES = {_FLOAT: (_FLOAT, _UINT8, *_NARROW), _UINT8: (_UINT8,), _INT8: _NARROW, _INT16: (*_NARROW, _INT16)}
+"""Types of the weights by type of the input."""
+
+OUTPUT_TYPES = {_FLOAT: (_FLOAT,), _UINT8: (_UINT8, _INT16), _INT8: (_INT8,), _INT16: (_INT16,)}
+"""Types of the output by type of the input."""
+
+_CLAMPS = (
+    ActivationFunctionType.NONE,
+    ActivationFunctionType.RELU,
+    ActivationFunctionType.RELU_N1_TO_1,
+    ActivationFunctionType.RELU6,
+)
+
+
+@builtin(BuiltinOperator.FULLY_CONNECTED, versions=(1, 14))
+class FullyConnected(Kernel):
+    """input @ transpose(weights) + bias.
+
+    input: any shape of batch * in_features elements; weights: [units, in_features]; bias: [units]
+    -> [batch, units], or with keep_num_dims the input's shape with units as its last dimension
+
+    FLOAT32, UINT8, INT8 (weights of 8, 4 or 2 bits), INT16 (weights of 16, 8, 4 or 2 bits); a UINT8 input may have an
+    INT16 output. FLOAT32 with integer weights quantizes each row of the input, symmetrically unless
+    asymmetric_quantize_inputs is set. Weights may be sparse, or in the shuffled 4x16 format (which has the shuffled
+    input as a second output), or INT4 with a scale for each block of a row.
+
+    Raises InvalidModelError for an input that does not divide into rows of in_features, a bias or scales of another
+    number than units, an activation that is no clamp (those are for float inputs with integer weights only).
+    Semantics: LiteRT tflite/kernels/fully_connected.cc, internal/reference/fully_connected.h,
+    internal/reference/integer_ops/fully_connected.h.
+    """
+
+    types = (_FLOAT, _UINT8, _INT8, _INT16)
+    n_outputs = None
+    flavours = ALL_FLAVOURS
+    options: FullyConnectedOptions
+
+    products: Products
+    matrix: FloatMatrix | IntegerMatrix | None
+    shuffled: bool
+
+    def prepare(self, node: Node) -> None:
+        """Validates the operands, packs constant weights."""
+        input = node.input("input")
+        weights = node.input("weights", rank=2, types=WEIGHT_TYPES[input.type])
+        units, self.in_features = weights.dims
+        bias = node.optional("bias", types=BIAS_TYPES[input.type])
+        check_bias(node, bias, units)
+        self.output = node.output(self.output_shape(node, input, units), types=OUTPUT_TYPES[input.type])
+        self.shuffled = self.options.weights_format == FullyConnectedOptionsWeightsFormat.SHUFFLED4x16INT8
+        if self.shuffled:
+            self.prepare_shuffled(node, input, weights)
+        node.require(
+            len(node.declared) == 1 + self.shuffled,
+            "the operator has {} outputs, expected {}",
+            len(node.declared),
+            1 + self.shuffled,
+        )
+        hybrid = input.type == _FLOAT and weights.type != _FLOAT
+        node.require(
+            hybrid or self.options.fused_activation_function in _CLAMPS,
+            "the activation {!r} is for float inputs with integer weights only",
+            self.options.fused_activation_function,
+        )
+        self.products = _products(node, input, weights, bias, self.output)
+        constant = dense_value(weights)
+        self.matrix = None if constant is None else self.pack(constant)
+
+    def output_shape(self, node: Node, input: TensorSpec, units: int) -> tuple[int, ...]:
+        """The output's shape; weights without any features give zeros for each of the input's leading dimensions."""
+        rows, features = prod(input.dims[:-1]), self.in_features
+        if features == 0:
+            return (*input.dims[:-1], units) if self.options.keep_num_dims else (rows, units)
+        if self.options.keep_num_dims:
+            node.require(
+                input.rank > 0 and input.dims[-1] == features,
+                "the input of shape {} has rows of another length than the weights' {}",
+                input.dims,
+                features,
+            )
+            return (*input.dims[:-1], units)
+        node.require(
+            input.size % features == 0, "the input of shape {} does not divide into rows of {}", input.dims, features
+        )
+        return input.size // features, units
+
+    def prepare_shuffled(self, node: Node, input: TensorSpec, weights: TensorSpec) -> None:
+        """Validates what the shuffled format takes; declares the second output, the shuffled input."""
+        node.require(
+            weights.type == _UINT8 and self.output.type == _INT16 and node.has("bias"),
+            "shuffled weights take UINT8 weights, INT16 output and a bias",
+        )
+        rows = self.output.size // weights.dims[0]
+        node.require(
+            rows in (1, 4) and weights.dims[0] % 4 == 0 and self.in_features % 16 == 0,
+            "shuffled weights take 1 or 4 rows, units by 4 and features by 16; there are {} rows, weights {}",
+            rows,
+            weights.dims,
+        )
+        node.output(node.declared[-1].dims, at=1, types=_UINT8)
+        node.require(
+            node.declared[1].size == input.size,
+            "the second output has shape {}, expected the input's size",
+            node.declared[1].dims,
+        )
+        self.workspace_shape = node.declared[1].dims
+
+    def pack(self, weights: np.ndarray) -> FloatMatrix | IntegerMatrix:
+        """The weights as a matrix [in_features, units]."""
+        if self.shuffled:
+            weights = _unshuffled(weights)
+        return self.products.matrix(self.products.weights(weights).T)
+
+    def __call__(self, input: np.ndarray, weights: np.ndarray, bias: np.ndarray | None = None) -> object:
+        """The output; with shuffled weights the shuffled input, too."""
+        if self.in_features == 0:
+            return np.zeros(self.output.dims, self.output.dtype)
+        rows = input.reshape(input.size // self.in_features, self.in_features)
+        matrix = self.pack(weights) if self.matrix is None else self.matrix
+        values, scale = self.products.inputs(rows, matrix.dtype)
+        result = self.products.finish(matrix(values), bias, scale).reshape(self.output.dims)
+        if not self.shuffled:
+            return result
+        shuffled = (rows ^ 0x80).reshape(len(rows), -1, 16).swapaxes(0, 1)
+        return result, shuffled.reshape(self.workspace_shape)
+
+
+@dataclass(frozen=True, eq=False)
+class BlockwiseProducts(HybridProducts):
+    """Hybrid arithmetic for weights with a scale for each block of a row, [units, blocks] float32."""
+
+    block_size: int
+
+    def weights(self, filter: np.ndarray) -> np.ndarray:
+        """The real weights; 4 bits times a scale of 11 significant bits are exact."""
+        return filter * np.repeat(self.filter_scales, self.block_size, axis=1)
+
+    def matrix(self, weights: np.ndarray) -> FloatMatrix:
+        """The real weights, contiguous."""
+        return FloatMatrix(weights)
+
+    @classmethod
+    def of(cls, node: Node, weights: TensorSpec) -> BlockwiseProducts:
+        """The arithmetic for blockwise quantized weights."""
+        units, features = weights.dims
+        block_size, scales = weights.quantized.block_size, weights.quantized.scale
+        node.require(
+            weights.type == TensorType.INT4 and features % block_size == 0 and scales.size * block_size == weights.size,
+            "{} ({}, shape {}) has {} scales for blocks of {}, expected INT4 and a scale for each block of a row",
+            weights,
+            weights.type.name,
+            weights.dims,
+            scales.size,
+            block_size,
+        )
+        activation = node.options.fused_activation_function
+        return cls(
+            low=-255,
+            high=255,
+            filter_zero_point=0,
+            asymmetric=True,
+            filter_scales=scales.reshape(units, -1),
+            scaled=lambda sums, batch_scale, _: sums * batch_scale,
+            activate=lambda x: vector_activation(activation, x),
+            block_size=block_size,
+        )
+
+
+def _products(
+    node: Node, input: TensorSpec, weights: TensorSpec, bias: TensorSpec | None, output: TensorSpec
+) -> Products:
+    """The arithmetic for these operands."""
+    options = node.options
+    activation = options.fused_activation_function
+    if weights.type == _FLOAT:
+        return FloatProducts(activation)
+    if input.type == _FLOAT and weights.quantized.block_size:
+        return BlockwiseProducts.of(node, weights)
+    scales = channel_scales(node, weights, weights.dims[0])
+    narrow = weights.type in (TensorType.INT4, TensorType.INT2)
+    node.require(not (narrow and weights.quantized.zero_point.any()), "{} has zero points other than 0", weights)
+    if input.type != _FLOAT:
+        return _quantized_products(node, input, weights, bias, output, scales)
+    asymmetric = options.asymmetric_quantize_inputs
+    span = 255 if asymmetric else 127
+    return HybridProducts(
+        -span, span, 0, asymmetric, scales, product_of_scales, lambda x: vector_activation(activation, x)
+    )
+
+
+def _quantized_products(
+    node: Node, input: TensorSpec, weights: TensorSpec, bias: TensorSpec | None, output: TensorSpec, scales: np.ndarray
+) -> QuantizedProducts:
+    """The arithmetic for integer inputs: most sums are rescaled in float64, others by fixed-point multipliers."""
+    per_channel = weights.quantized.per_channel
+    shuffled = node.options.weights_format == FullyConnectedOptionsWeightsFormat.SHUFFLED4x16INT8
+    if per_channel:
+        node.require(weights.quantized.axis == 0 and weights.type != _UINT8, "{} cannot have several scales", weights)
+    else:
+        check_bias_scale(node, input, weights, bias, output)
+    if input.type == _INT16:
+        for tensor in (input, output):
+            node.require(tensor.zero_point == 0, "{} has zero point {}, expected 0", tensor, tensor.zero_point)
+    rounding = "float64"
+    if weights.type == _INT16:
+        rounding = "q15"
+    elif shuffled or weights.sparsity is not None:
+        rounding = "double"
+    real = scale_of_products(input, scales, output, in_float=rounding != "float64" and not per_channel)
+    wide = weights.type == _INT16 or adds_in_int64(node, input, bias)
+    stage = OutputStage.of(
+        output,
+        node.options.fused_activation_function,
+        rescaling(rounding, real),
+        wraps=not wide and may_exceed_int32(input, weights.dims[1], bias),
+    )
+    # The shuffled kernel takes 128 for the zero point of both, whatever the tensors say.
+    zero_point = 128 if shuffled else input.zero_point
+    weights_zero_point = 0 if per_channel or shuffled else weights.zero_point
+    low, high = integer_range(input.type)
+    return QuantizedProducts(low - zero_point, high - zero_point, weights_zero_point, zero_point, stage)
+
+
+def _unshuffled(weights: np.ndarray) -> np.ndarray:
+    """[units, features] int8 from the shuffled format: tiles of 4 units x 16 features, sign bits flipped."""
+    units, features = weights.shape
+    tiles = weights.view(np.int8).reshape(units // 4, features // 16, 4, 16)
+    return tiles.swapaxes(1, 2).reshape(units, features)
