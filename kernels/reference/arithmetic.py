@@ -1,6 +1,7 @@
 """ADD, SUB, MUL, DIV, SQUARED_DIFFERENCE and ADD_N on plain and on quantized numbers; plain integers wrap around.
 
-The quantized formulas are in quantized_arithmetic.py, further operators on plain numbers in binary.py.
+The quantized formulas are in quantized_arithmetic.py, further operators on plain numbers in binary.py. Where the official
+builtin kernels have no FLOAT16, the XNNPACK delegate does.
 """
 
 from __future__ import annotations
@@ -109,12 +110,13 @@ class Add(SumOrDifference):
 class Sub(SumOrDifference):
     """input1 - input2, broadcast; then the fused activation.
 
-    FLOAT32, INT32, INT64: plain. INT8, UINT8, INT16: quantized per tensor, INT16 with zero points 0.
+    FLOAT32, FLOAT16, INT32, INT64: plain. INT8, UINT8, INT16: quantized per tensor, INT16 with zero points 0.
     Semantics: LiteRT tflite/kernels/sub.cc, internal/reference/sub.h.
     """
 
     types = (
         TensorType.FLOAT32,
+        TensorType.FLOAT16,
         TensorType.INT32,
         TensorType.INT64,
         TensorType.INT16,
@@ -180,18 +182,26 @@ class Mul(Arithmetic):
 class Div(Arithmetic):
     """input1 / input2, broadcast; then the fused activation.
 
-    FLOAT32: plain. INT32: truncated towards zero. INT8, UINT8, INT16: quantized per tensor.
+    FLOAT32, FLOAT16: plain. INT32: truncated towards zero. INT8, UINT8, INT16: quantized per tensor.
     Raises InvalidInputError when an integer divisor is 0 (its zero point, if quantized), and for INT32_MIN / -1.
     Semantics: LiteRT tflite/kernels/div.cc, internal/reference/div.h.
     """
 
-    types = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT16, TensorType.INT8, TensorType.UINT8)
+    types = (
+        TensorType.FLOAT32,
+        TensorType.FLOAT16,
+        TensorType.INT32,
+        TensorType.INT16,
+        TensorType.INT8,
+        TensorType.UINT8,
+    )
 
     def prepare(self, node: Node) -> None:
         """As the base, and notes which integer divisor is 0."""
         super().prepare(node)
         input2 = node.input("input2")
-        self.zero = None if input2.type == TensorType.FLOAT32 else 0 if self.quantized is None else input2.zero_point
+        plain_zero = 0 if input2.type == TensorType.INT32 else None
+        self.zero = plain_zero if self.quantized is None else input2.zero_point
 
     def formula(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Formula:
         """Quotient."""
@@ -215,12 +225,12 @@ class Div(Arithmetic):
 
 @builtin(BuiltinOperator.SQUARED_DIFFERENCE, versions=(1, 2))
 class SquaredDifference(Arithmetic):
-    """(input1 - input2) ** 2, broadcast, for FLOAT32, INT32 and quantized INT8.
+    """(input1 - input2) ** 2, broadcast, for FLOAT32, FLOAT16, INT32 and quantized INT8.
 
     Semantics: LiteRT tflite/kernels/squared_difference.cc.
     """
 
-    types = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT8)
+    types = (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.INT32, TensorType.INT8)
 
     def formula(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Formula:
         """DifferenceSquare."""

@@ -1,4 +1,4 @@
-"""SQRT and RSQRT."""
+"""SQRT and RSQRT. Their FLOAT16 is the XNNPACK delegate's, the official builtin kernels have none."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Sqrt(Activation):
     Semantics: LiteRT tflite/kernels/elementwise.cc (SqrtEvalQuantized).
     """
 
-    types = (TensorType.FLOAT32, TensorType.INT16, TensorType.INT8)
+    types = (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.INT16, TensorType.INT8)
     zero_point: int | None = None
 
     def quantize(self, node: Node, x: TensorSpec, y: TensorSpec) -> Formula:
@@ -71,7 +71,7 @@ class Rsqrt(Activation):
     Semantics: LiteRT tflite/kernels/elementwise.cc (RsqrtEvalQuantizedInt8, RsqrtEvalQuantizedInt16).
     """
 
-    types = (TensorType.FLOAT32, TensorType.INT16, TensorType.INT8)
+    types = (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.INT16, TensorType.INT8)
     zero_point: int | None = None
 
     def quantize(self, node: Node, x: TensorSpec, y: TensorSpec) -> Formula:

@@ -1,6 +1,7 @@
 """Functions of one number: ABS, NEG, SIGN, FLOOR, CEIL, ROUND, SQUARE, EXP, LOG, SIN, COS, and ZEROS_LIKE.
 
-Float functions are computed in float64 and rounded once. Quantized ones follow the official formula or table.
+Float functions are computed in float64 and rounded once. Quantized ones follow the official formula or table. Where the
+official builtin kernels have no FLOAT16, the XNNPACK delegate does.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class Floor(PlainUnary):
 class Ceil(PlainUnary):
     """The smallest integer that is not below the input. Semantics: LiteRT tflite/kernels/ceil.cc."""
 
-    types = (TensorType.FLOAT32,)
+    types = (TensorType.FLOAT32, TensorType.FLOAT16)
 
     def plain(self, input: np.ndarray) -> np.ndarray:
         """The integer."""
@@ -106,7 +107,7 @@ class Round(PlainUnary):
 class Square(PlainUnary):
     """input * input. Semantics: LiteRT tflite/kernels/elementwise.cc (SquareEval)."""
 
-    types = (TensorType.FLOAT32,)
+    types = (TensorType.FLOAT32, TensorType.FLOAT16)
 
     def plain(self, input: np.ndarray) -> np.ndarray:
         """The square."""
@@ -154,7 +155,7 @@ class Abs(Activation):
     Semantics: LiteRT tflite/kernels/elementwise.cc (AbsEval).
     """
 
-    types = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT16, TensorType.INT8)
+    types = (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.INT32, TensorType.INT16, TensorType.INT8)
 
     def prepare(self, node: Node) -> None:
         """Chooses between plain and quantized numbers."""
@@ -184,7 +185,7 @@ class Abs(Activation):
 class TableUnary(Activation):
     """Base of functions that INT8 and INT16 tensors look up in a table; INT16 has zero points 0."""
 
-    types = (TensorType.FLOAT32, TensorType.INT16, TensorType.INT8)
+    types = (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.INT16, TensorType.INT8)
 
     def function(self, y: TensorSpec) -> RealFunction:
         """The real function, given the quantized output that it is for."""
