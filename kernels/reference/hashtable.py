@@ -25,7 +25,9 @@ def _tables(context: Context) -> dict[int, dict[Any, Any]]:
 
 
 def _check_kind(node: Node, key: TensorType, value: TensorType) -> None:
-    node.require((key, value) in _KINDS, "a table from {} to {} is not defined, INT64 to STRING and back are", key, value)
+    node.require(
+        (key, value) in _KINDS, "a table from {} to {} is not defined, INT64 to STRING and back are", key, value
+    )
 
 
 def _found(context: Context, handle: np.ndarray) -> dict[Any, Any]:

@@ -15,6 +15,7 @@ from litejit.kernels.fixedpoint import (
     multiply_by_quantized_multiplier,
     multiply_by_quantized_multiplier_q15,
     round_half_away,
+    wrap32,
 )
 from litejit.kernels.geometry import normalize_axes
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
@@ -23,7 +24,7 @@ from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, ReducerOptions, TensorType
 
 QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
-PLAIN = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT64)
+PLAIN = (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.INT32, TensorType.INT64)
 
 
 class Reduction(Kernel):
@@ -83,7 +84,8 @@ class Sum(Reduction):
     def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
         """Sums."""
         if not self.quantized:
-            return self.reduce(np.sum, input, dtype=input.dtype)
+            wide = np.float32 if input.dtype == np.float16 else input.dtype
+            return self.reduce(np.sum, input, dtype=wide).astype(input.dtype)
         total = self.reduce(np.sum, input, dtype=np.int64)
         if self.fixed_point:
             result = multiply_by_quantized_multiplier(total - self.count * self.zero_point, self.multiplier)
@@ -122,7 +124,8 @@ class Mean(Reduction):
             return np.clip(result, self.low, self.high).astype(input.dtype)
         if input.dtype.kind == "f":
             with np.errstate(all="ignore"):
-                return self.reduce(np.sum, input, dtype=input.dtype) / input.dtype.type(self.count)
+                total = self.reduce(np.sum, input, dtype=np.float32) / np.float32(self.count)
+                return total.astype(input.dtype)
         total = self.reduce(np.sum, input, dtype=np.int64)
         quotient = np.abs(total) // max(1, self.count)
         return (np.sign(total) * quotient).astype(input.dtype)
@@ -158,8 +161,8 @@ class ReduceProd(Reduction):
             return np.full(shape, self.output_zero_point, input.dtype)
         product = factors[..., 0]
         for at in range(1, factors.shape[-1]):
-            product = multiply_by_quantized_multiplier_q15(product * factors[..., at], self.multiplier)
-        result = multiply_by_quantized_multiplier_q15(product, self.multiplier) + self.output_zero_point
+            product = wrap32(multiply_by_quantized_multiplier_q15(product * factors[..., at], self.multiplier))
+        result = wrap32(multiply_by_quantized_multiplier_q15(product, self.multiplier)) + self.output_zero_point
         return np.clip(result, self.low, self.high).astype(input.dtype).reshape(shape)
 
 
