@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from math import prod
 
 import numpy as np
 
-from litejit.kernels.geometry import strides_of
 from litejit.kernels.node import Node, Shape, TensorSpec
 from litejit.schema import TensorType
 from litejit.schema.errors import InvalidInputError
@@ -20,6 +18,7 @@ __all__ = [
     "index_values",
     "per_tensor",
     "require_same_quantization",
+    "require_symmetric_int16",
 ]
 
 SIZED_TYPES = frozenset(
@@ -110,15 +109,8 @@ def check_bounds(indices: np.ndarray, size: int, what: str) -> None:
 
 def flat_positions(coordinates: np.ndarray, dims: Sequence[int], what: str) -> np.ndarray:
     """[..., n] coordinates in the first n of dims -> [...] row-major positions; InvalidInputError outside of them."""
-    n = coordinates.shape[-1]
     positions = np.zeros(coordinates.shape[:-1], np.int64)
-    for axis, (size, stride) in enumerate(zip(dims[:n], strides_of(dims[:n]), strict=True)):
-        along_axis = coordinates[..., axis].astype(np.int64)
-        check_bounds(along_axis, size, f"{what} along axis {axis}:")
-        positions += along_axis * stride
+    for axis, size in enumerate(dims[: coordinates.shape[-1]]):
+        check_bounds(coordinates[..., axis], size, f"{what} along axis {axis}:")
+        positions = positions * size + coordinates[..., axis]
     return positions
-
-
-def rows_of(dims: Sequence[int], n: int) -> tuple[int, int]:
-    """How many positions `flat_positions` has for n coordinates, and how many elements lie at each."""
-    return prod(dims[:n]), prod(dims[n:])
