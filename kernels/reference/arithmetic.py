@@ -1,7 +1,7 @@
 """ADD, SUB, MUL, DIV, SQUARED_DIFFERENCE and ADD_N on plain and on quantized numbers; plain integers wrap around.
 
-The quantized formulas are in quantized_arithmetic.py, further operators on plain numbers in binary.py. Where the official
-builtin kernels have no FLOAT16, the XNNPACK delegate does.
+The quantized formulas are in quantized_arithmetic.py, further operators on plain numbers in binary.py. Where the
+official builtin kernels have no FLOAT16, the XNNPACK delegate does.
 """
 
 from __future__ import annotations
