@@ -107,12 +107,15 @@ class TensorSpec:
 
     @property
     def quantized(self) -> Quantization:
-        """The quantization; InvalidModelError when the tensor has none or a scale is not a positive finite number."""
+        """The quantization; InvalidModelError when the tensor has none or a scale is negative or not finite.
+
+        A scale may be 0: converters write it for weights that are all 0. `scale` and `zero_point` want it positive.
+        """
         if self.quantization is None or self.quantization.scale.size == 0:
             raise InvalidModelError(f"{self} has no quantization parameters, a {self.type.name} operand needs them")
         scale = self.quantization.scale
-        if not (np.isfinite(scale).all() and (scale > 0).all()):
-            raise InvalidModelError(f"{self} has quantization scale {scale.min()}, expected positive finite numbers")
+        if not (np.isfinite(scale).all() and (scale >= 0).all()):
+            raise InvalidModelError(f"{self} has quantization scale {scale.min()}, expected finite numbers, 0 or more")
         return self.quantization
 
     def _per_tensor(self) -> Quantization:
@@ -121,6 +124,8 @@ class TensorSpec:
             raise InvalidModelError(
                 f"{self} is quantized per channel ({quantization.scale.size} scales), expected one scale"
             )
+        if quantization.scale[0] == 0:
+            raise InvalidModelError(f"{self} has quantization scale 0, expected a positive finite number")
         return quantization
 
     def __str__(self) -> str:
