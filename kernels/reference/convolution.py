@@ -86,10 +86,10 @@ class Conv2D(Convolution):
     filter: [out_channels, filter_height, filter_width, in_channels / groups]; bias: [out_channels]
     -> [batch, out_height, out_width, out_channels], type of the input
 
-    FLOAT32, or UINT8, INT8 and INT16 with weights of 8 or 4 bits, INT8 weights one scale for each out_channel if need
-    be. Integers: sums of (input - zero_point) * (filter - zero_point) + bias, rescaled by input scale * filter scale /
-    output scale. FLOAT32 input with integer weights is quantized image by image, symmetrically if the filter has one
-    scale, otherwise asymmetrically.
+    FLOAT32; UINT8; INT8 and INT16 with weights of 8 or 4 bits, which may have a scale for each out_channel. Integers:
+    sums of (input - zero_point) * (filter - zero_point) + bias, rescaled by input scale * filter scale / output scale.
+    FLOAT32 input with integer weights is quantized image by image, symmetrically if the filter has one scale, otherwise
+    asymmetrically.
 
     Raises InvalidModelError for strides and dilations below 1, empty images or filters, channels that do not divide
     into groups, a bias or scales of another number than out_channels.
@@ -102,7 +102,7 @@ class Conv2D(Convolution):
         _FLOAT: (_FLOAT, _INT8, _INT4, _UINT8),
         _UINT8: (_UINT8,),
         _INT8: (_INT8, _INT4),
-        _INT16: (_INT8, _INT4),
+        _INT16: (_INT8, _INT4, _INT16),
     }
     options: Conv2DOptions
 
@@ -146,7 +146,7 @@ class Conv2D(Convolution):
 
     def pack(self, filter: np.ndarray) -> FloatMatrix | IntegerMatrix:
         """The filter with out_channels split into groups and turned to the end."""
-        weights = self.products.weights(filter)
+        weights = self.products.weights(_bytes_if_int16(filter))
         return self.products.matrix(weights.reshape(self.groups, len(weights) // self.groups, -1).swapaxes(1, 2))
 
 
@@ -169,7 +169,7 @@ class DepthwiseConv2D(Kernel):
 
     types = (_FLOAT, _UINT8, _INT8, _INT16)
     flavours = ALL_FLAVOURS
-    filter_types = {_FLOAT: (_FLOAT, _INT8), _UINT8: (_UINT8,), _INT8: (_INT8, _INT4), _INT16: (_INT8,)}
+    filter_types = {_FLOAT: (_FLOAT, _INT8), _UINT8: (_UINT8,), _INT8: (_INT8, _INT4), _INT16: (_INT8, _INT16)}
     options: DepthwiseConv2DOptions
 
     def prepare(self, node: Node) -> None:
@@ -209,7 +209,7 @@ class DepthwiseConv2D(Kernel):
 
     def pack(self, filter: np.ndarray) -> np.ndarray:
         """The filter as [filter_height, filter_width, channels], in a type that sums are exact in."""
-        weights = self.products.weights(filter)[0]
+        weights = self.products.weights(_bytes_if_int16(filter))[0]
         return weights.astype(self.products.dtype(weights.reshape(-1, weights.shape[2])))
 
     def __call__(self, input: np.ndarray, filter: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
@@ -227,6 +227,13 @@ class DepthwiseConv2D(Kernel):
                 sums += np.multiply(patches[(*box, *tap)], taps[tap], out=product)
             part[...] = self.products.finish(sums, bias, None if scale is None else scale[box[0]])
         return result
+
+
+def _bytes_if_int16(filter: np.ndarray) -> np.ndarray:
+    """A filter as the official kernels read it: they take the bytes of INT16 ones, the first half of them, for INT8."""
+    if filter.dtype != np.int16:
+        return filter
+    return filter.ravel().view(np.int8)[: filter.size].reshape(filter.shape)
 
 
 def require_filled(node: Node, input: TensorSpec, filter: TensorSpec) -> None:
