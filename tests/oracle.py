@@ -60,6 +60,8 @@ def _answer(job: dict[str, Any]) -> Answer:
             )
         if job["preserve"]:
             for detail in interpreter.get_tensor_details():
+                if detail["dtype"] is np.object_:  # reading a resource handle takes raw memory for Python objects
+                    continue
                 try:
                     result.tensors[detail["index"]] = interpreter.get_tensor(detail["index"])
                 except (ValueError, RuntimeError):

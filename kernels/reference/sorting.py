@@ -60,7 +60,7 @@ class TopK(Kernel):
 
 @builtin(BuiltinOperator.UNIQUE)
 class Unique(Kernel):
-    """input: [n] -> the distinct elements in the order of their first appearance, and for each element its place there."""
+    """input: [n] -> the distinct elements in the order of first appearance, and each element's place among them."""
 
     options: UniqueOptions
     types = (

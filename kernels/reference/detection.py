@@ -1,0 +1,261 @@
+"""Object detection: the custom operator TFLite_Detection_PostProcess, NON_MAX_SUPPRESSION_V4 and _V5.
+
+Semantics: LiteRT tflite/kernels/{detection_postprocess,non_max_suppression}.cc,
+internal/reference/non_max_suppression.h.
+"""
+
+from __future__ import annotations
+
+import heapq
+
+import numpy as np
+
+from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
+from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.registry import builtin, custom
+from litejit.schema import BuiltinOperator, TensorType, decode_flexbuffer
+from litejit.schema.errors import InvalidInputError
+
+__all__ = ["DetectionPostProcess", "NonMaxSuppressionV4", "NonMaxSuppressionV5"]
+
+
+def intersection_over_union(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Overlap of one box [4] with boxes [n, 4], corners (y1, x1, y2, x2); 0 where either has no area. float32."""
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    shared = np.maximum(high - low, np.float32(0)).prod(axis=1)
+    with np.errstate(all="ignore"):
+        overlap = shared / (area + areas - shared)
+    return np.where((areas <= 0) | (area <= 0), np.float32(0), overlap)
+
+
+def suppress(boxes: np.ndarray, scores: np.ndarray, most: int, score_threshold: float, threshold: float) -> list[int]:
+    """Indices of the best boxes, best first, that overlap no better one by more than threshold. Ties: lower index."""
+    candidates = np.flatnonzero(scores >= np.float32(score_threshold))
+    candidates = candidates[np.argsort(-scores[candidates], kind="stable")]
+    selected: list[int] = []
+    while len(candidates) and len(selected) < most:
+        best, candidates = candidates[0], candidates[1:]
+        selected.append(int(best))
+        candidates = candidates[~(intersection_over_union(boxes[best], boxes[candidates]) > np.float32(threshold))]
+    return selected
+
+
+@custom("TFLite_Detection_PostProcess")
+class DetectionPostProcess(Kernel):
+    """Decodes box encodings against anchors and keeps the best boxes that do not overlap.
+
+    box_encodings: [1, boxes, >= 4] (y, x, h, w), class_predictions: [1, boxes, classes (with background)],
+    anchors: [boxes, 4]; all float32 or all uint8. -> boxes [1, n, 4], classes [1, n], scores [1, n], count [1] float32,
+    n = max_detections * max_classes_per_detection. Unused entries are 0.
+
+    Options (FlexBuffers): max_detections, max_classes_per_detection, detections_per_class (100), use_regular_nms,
+    nms_score_threshold, nms_iou_threshold, num_classes, y_scale, x_scale, h_scale, w_scale.
+    """
+
+    types = (TensorType.FLOAT32, TensorType.UINT8)
+    n_outputs = 4
+    flavours = ALL_FLAVOURS
+
+    def prepare(self, node: Node) -> None:
+        """Reads the options."""
+        encodings = node.input("box_encodings", rank=3)
+        predictions = node.input("class_predictions", rank=3, types=encodings.type)
+        anchors = node.input("anchors", rank=2, types=encodings.type)
+        options = decode_flexbuffer(node.options)
+        node.require(isinstance(options, dict), "custom options are not a map")
+        required = (
+            "max_detections",
+            "max_classes_per_detection",
+            "num_classes",
+            "nms_score_threshold",
+            "nms_iou_threshold",
+        )
+        scales = ("y_scale", "x_scale", "h_scale", "w_scale")
+        for name in (*required, *scales):
+            node.require(isinstance(options.get(name), (int, float)), "custom option '{}' is missing", name)
+        self.most, self.most_classes, self.classes = (int(options[name]) for name in required[:3])
+        self.score_threshold, self.threshold = (float(options[name]) for name in required[3:])
+        self.scales = np.array([options[name] for name in scales], np.float32)
+        self.regular = bool(options.get("use_regular_nms", False))
+        self.per_class = min(int(options.get("detections_per_class", 100)), self.most)
+        boxes = encodings.dims[1]
+        node.require(encodings.dims[0] == 1 and predictions.dims[0] == 1, "the batch must be 1")
+        node.require(encodings.dims[2] >= 4, "box encodings have {} numbers, expected at least 4", encodings.dims[2])
+        node.require(anchors.dims == (boxes, 4), "anchors have shape {}, expected {}", anchors.dims, (boxes, 4))
+        node.require(
+            predictions.dims[1] == boxes, "class predictions are for {} boxes, not {}", predictions.dims[1], boxes
+        )
+        node.require(
+            self.most > 0 and self.most_classes > 0, "max_detections and max_classes_per_detection must be > 0"
+        )
+        node.require(
+            0 < self.classes <= predictions.dims[2],
+            "num_classes is {}, there are {}",
+            self.classes,
+            predictions.dims[2],
+        )
+        node.require(not self.regular or self.per_class > 0, "detections_per_class must be > 0")
+        node.require((self.scales != 0).all(), "scales must not be 0")
+        self.operands = [encodings, predictions, anchors]
+        count = self.most * self.most_classes
+        for at, shape in enumerate(((1, count, 4), (1, count), (1, count), (1,))):
+            node.output(shape, at=at, types=TensorType.FLOAT32)
+
+    def __call__(
+        self, box_encodings: np.ndarray, class_predictions: np.ndarray, anchors: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        """Decodes, selects, collects."""
+        specs = self.operands
+        boxes = self._decode(_real(box_encodings, specs[0])[0, :, :4], _real(anchors, specs[2]))
+        if (boxes[:, :2] > boxes[:, 2:]).any():
+            raise InvalidInputError("a decoded box has its low corner above its high corner")
+        scores = _real(class_predictions, specs[1])[0, :, class_predictions.shape[2] - self.classes :]
+        chosen = self._regular(boxes, scores) if self.regular else self._fast(boxes, scores)
+        count = self.most * self.most_classes
+        result = np.zeros((count, 4), np.float32), np.zeros(count, np.float32), np.zeros(count, np.float32)
+        for place, box, label in chosen:
+            result[0][place], result[1][place], result[2][place] = boxes[box], label, scores[box, label]
+        found = len({place // self.most_classes for place, _, _ in chosen}) if not self.regular else len(chosen)
+        return result[0][None], result[1][None], result[2][None], np.array([found], np.float32)
+
+    def _decode(self, encodings: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+        """[boxes, 4] corners, in float64 rounded to float32 where the official kernel rounds."""
+        e, a, s = encodings.astype(np.float64), anchors.astype(np.float64), self.scales.astype(np.float64)
+        centre = (e[:, :2] / s[:2] * a[:, 2:] + a[:, :2]).astype(np.float32)
+        with np.errstate(over="ignore"):
+            half = (0.5 * np.exp(e[:, 2:] / s[2:]) * a[:, 2:]).astype(np.float32)
+        return np.concatenate([centre - half, centre + half], axis=1)
+
+    def _fast(self, boxes: np.ndarray, scores: np.ndarray) -> list[tuple[int, int, int]]:
+        """(place, box, class): suppression on the best class of each box."""
+        classes = np.argsort(-scores, axis=1, kind="stable")[:, : self.most_classes]
+        selected = suppress(boxes, scores.max(axis=1), self.most, self.score_threshold, self.threshold)
+        return [
+            (self.most_classes * place + column, box, int(label))
+            for place, box in enumerate(selected)
+            for column, label in enumerate(classes[box])
+        ]
+
+    def _regular(self, boxes: np.ndarray, scores: np.ndarray) -> list[tuple[int, int, int]]:
+        """(place, box, class): suppression within each class, then the best of all."""
+        found: list[tuple[float, int, int]] = []
+        for label in range(self.classes):
+            selected = suppress(boxes, scores[:, label], self.per_class, self.score_threshold, self.threshold)
+            merged = heapq.merge(
+                found, ((-float(scores[box, label]), box, label) for box in selected), key=lambda x: x[0]
+            )
+            found = list(merged)[: self.most]
+        return [(place, box, label) for place, (_, box, label) in enumerate(found)]
+
+
+def _real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
+    if spec.type == TensorType.FLOAT32:
+        return values
+    return (values.astype(np.float32) - np.float32(spec.zero_point)) * spec.scale
+
+
+class NonMaxSuppression(Kernel):
+    """Base: boxes [n, 4] float32 (y1, x1, y2, x2), scores [n] -> at most max_output_size indices, best first.
+
+    Outputs are padded with 0 to max_output_size; the last one says how many are valid.
+    """
+
+    types = (TensorType.FLOAT32,)
+    flavours = ALL_FLAVOURS
+    soft = False
+
+    def prepare(self, node: Node) -> None:
+        """Checks shapes and reads max_output_size."""
+        boxes = node.input("boxes", rank=2)
+        node.require(boxes.dims[1] == 4, "boxes have shape {}, expected [n, 4]", boxes.dims)
+        node.input("scores", shape=(boxes.dims[0],), types=TensorType.FLOAT32)
+        size = node.input("max_output_size", types=TensorType.INT32)
+        scalars = ["iou_threshold", "score_threshold", *(["soft_nms_sigma"] if self.soft else [])]
+        for name in scalars:
+            node.require(node.input(name, types=TensorType.FLOAT32).size == 1, "operand '{}' must be one number", name)
+        node.require(size.size == 1, "operand 'max_output_size' must be one number")
+        self.most = int(node.value("max_output_size").reshape(-1)[0])
+        node.require(self.most >= 0, "max_output_size is {}, it must not be negative", self.most)
+        types = (TensorType.INT32, TensorType.FLOAT32, TensorType.INT32) if self.soft else (TensorType.INT32,) * 2
+        for at, type in enumerate(types):
+            node.output(() if at == len(types) - 1 else (self.most,), at=at, types=type)
+
+    def select(
+        self, boxes: np.ndarray, scores: np.ndarray, iou: np.ndarray, threshold: np.ndarray, sigma: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Selected indices and scores, padded, and their number. sigma > 0 lowers scores instead of dropping boxes."""
+        iou_threshold, score_threshold = np.float32(iou.reshape(-1)[0]), np.float32(threshold.reshape(-1)[0])
+        if not 0 <= iou_threshold <= 1:
+            raise InvalidInputError(f"iou_threshold is {iou_threshold}, expected 0 .. 1")
+        if sigma < 0:
+            raise InvalidInputError(f"soft_nms_sigma is {sigma}, it must not be negative")
+        corners = np.concatenate(
+            [np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])], axis=1
+        )
+        # Highest score first, of equal ones the lower index.
+        queue = [(-float(s), i, 0) for i, s in enumerate(scores) if s > score_threshold]
+        heapq.heapify(queue)
+        selected: list[int] = []
+        kept_scores: list[np.float32] = []
+        most = min(len(queue), self.most)
+        while queue and len(selected) < most:
+            negative, box, seen = heapq.heappop(queue)
+            score = original = np.float32(-negative)
+            rivals = np.array(selected[seen:][::-1], np.int64)
+            dropped, seen = False, len(selected)
+            for overlap in intersection_over_union(corners[box], corners[rivals]):
+                dropped = bool(overlap >= iou_threshold)
+                if sigma > 0 and not dropped:
+                    score *= np.exp(np.float32(-0.5 / sigma) * overlap * overlap)
+                if dropped or score <= score_threshold:
+                    break
+            if not dropped and score == original:
+                selected.append(box)
+                kept_scores.append(score)
+            if not dropped and score > score_threshold:
+                # A selected box comes back too; it overlaps itself, unless it has no area.
+                heapq.heappush(queue, (-float(score), box, seen))
+        indices, kept = np.zeros(self.most, np.int32), np.zeros(self.most, np.float32)
+        indices[: len(selected)], kept[: len(selected)] = selected, kept_scores
+        return indices, kept, np.array(len(selected), np.int32)
+
+
+@builtin(BuiltinOperator.NON_MAX_SUPPRESSION_V4)
+class NonMaxSuppressionV4(NonMaxSuppression):
+    """Drops boxes that overlap a better one by iou_threshold or more."""
+
+    n_outputs = 2
+
+    def __call__(
+        self,
+        boxes: np.ndarray,
+        scores: np.ndarray,
+        max_output_size: np.ndarray,
+        iou_threshold: np.ndarray,
+        score_threshold: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Selects."""
+        indices, _, count = self.select(boxes, scores, iou_threshold, score_threshold, 0.0)
+        return indices, count
+
+
+@builtin(BuiltinOperator.NON_MAX_SUPPRESSION_V5)
+class NonMaxSuppressionV5(NonMaxSuppression):
+    """Like V4; with soft_nms_sigma > 0 boxes also lose score for each overlap: times exp(-iou**2 / (2 * sigma))."""
+
+    n_outputs = 3
+    soft = True
+
+    def __call__(
+        self,
+        boxes: np.ndarray,
+        scores: np.ndarray,
+        max_output_size: np.ndarray,
+        iou_threshold: np.ndarray,
+        score_threshold: np.ndarray,
+        soft_nms_sigma: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Selects."""
+        return self.select(boxes, scores, iou_threshold, score_threshold, float(soft_nms_sigma.reshape(-1)[0]))
