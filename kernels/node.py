@@ -257,12 +257,16 @@ class Node:
         *,
         at: int = 0,
         types: TensorType | Collection[TensorType] | None = None,
+        type: TensorType | None = None,
         value: np.ndarray | None = None,
     ) -> TensorSpec:
-        """Declares the shape (None: what the kernel returns) of an output; its type and quantization are the file's."""
+        """Declares the shape (None: what the kernel returns) of an output; its type and quantization are the file's.
+
+        types: what the declared type must be one of. type: what the output becomes, whatever the file declares.
+        """
         if at >= len(self.declared):
             raise InvalidModelError(f"the operator has {len(self.declared)} outputs, expected at least {at + 1}")
-        declared = self.declared[at]
+        declared = self.declared[at] if type is None else replace(self.declared[at], type=type)
         if types is not None:
             allowed = (types,) if isinstance(types, TensorType) else tuple(types)
             self.require(

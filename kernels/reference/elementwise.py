@@ -92,7 +92,9 @@ class Broadcast(Kernel):
         input1 = node.input("input1")
         input2 = node.input("input2", types=input1.type)
         shape = broadcast_shapes(input1.dims, input2.dims)
-        return input1, input2, node.output(shape, types=input1.type if output_types is None else output_types)
+        if output_types is None:
+            return input1, input2, node.output(shape, type=input1.type)
+        return input1, input2, node.output(shape, types=output_types)
 
     def prepare(self, node: Node) -> None:
         """Checks types and shapes."""

@@ -42,7 +42,7 @@ class PlainUnary(Activation):
     def prepare(self, node: Node) -> None:
         """The output is like the input."""
         input = node.input("input")
-        node.output(input.dims, types=input.type)
+        node.output(input.dims, type=input.type)
 
 
 @builtin(BuiltinOperator.NEG)
