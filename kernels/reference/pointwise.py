@@ -1,4 +1,5 @@
-"""What operators of one tensor share: the two ways to compute a quantized one, and the base class of activations.
+"""What operators of one tensor share: the two ways to compute a quantized one, and the base classes of those that treat
+every element, or every row of the last dimension, by itself.
 
 A formula takes raw values (int64) and returns raw results within the range of the output's type. For 8-bit operands it
 is evaluated once for all 256 values and looked up; for wider ones it is evaluated in blocks that stay in the cache.
@@ -6,7 +7,7 @@ is evaluated once for all 256 values and looked up; for wider ones it is evaluat
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from litejit.kernels.reference.elementwise import values_of
 from litejit.kernels.reference.lut import look_up
 from litejit.schema import TensorType
 
-__all__ = ["Activation", "Formula", "Pointwise", "in_blocks", "require_zero_point"]
+__all__ = ["Activation", "Formula", "OverRows", "Pointwise", "in_blocks", "require_zero_point"]
 
 Formula = Callable[[np.ndarray], np.ndarray]
 
@@ -84,3 +85,35 @@ class Activation(Kernel):
             return self.quantized(input)
         with np.errstate(all="ignore"):
             return in_blocks(self.plain, input, input.dtype)
+
+
+class OverRows(Kernel):
+    """Base of operators that treat every row of the last dimension by itself.
+
+    rows: the function of some rows, [rows, depth] -> [rows, depth].
+    """
+
+    flavours = ALL_FLAVOURS
+    rows: Formula
+
+    def declare(
+        self, node: Node, outputs: Mapping[TensorType, Collection[TensorType]] | None = None
+    ) -> tuple[TensorSpec, TensorSpec]:
+        """Input and output; outputs: which types the output of each type of input may have, by default the same."""
+        x = node.input("input")
+        node.require(x.rank >= 1, "input ({}) has rank 0, expected at least 1", x)
+        y = node.output(x.dims, types=(outputs or {}).get(x.type, x.type))
+        self.dtype = y.dtype
+        return x, y
+
+    def __call__(self, input: np.ndarray) -> np.ndarray:
+        """The output."""
+        result = np.empty(input.shape, self.dtype)
+        if input.size:
+            depth = input.shape[-1]
+            rows, results = input.reshape(-1, depth), result.reshape(-1, depth)
+            step = max(1, CHUNK // depth)
+            with np.errstate(all="ignore"):
+                for start in range(0, len(rows), step):
+                    results[start : start + step] = self.rows(rows[start : start + step])
+        return result

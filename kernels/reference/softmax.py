@@ -7,12 +7,9 @@ return noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from litejit.kernels.fixedpoint import (
-    CHUNK,
     Multiplier,
     integer_range,
     multiply_by_quantized_multiplier,
@@ -20,47 +17,17 @@ from litejit.kernels.fixedpoint import (
     rounding_divide_by_pot,
 )
 from litejit.kernels.gemmlowp import WORD32, bit_length, log
-from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.newton import reciprocal
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.lut import look_up, table16
-from litejit.kernels.reference.pointwise import require_zero_point
+from litejit.kernels.reference.pointwise import Formula, OverRows, require_zero_point
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, SoftmaxOptions, TensorType
 
 __all__ = ["LogSoftmax", "Softmax"]
 
-Rows = Callable[[np.ndarray], np.ndarray]
-"""A function of rows, [rows, depth] -> [rows, depth]."""
-
 _8_BIT = (TensorType.INT8, TensorType.UINT8)
 _INPUT_BITS, _SUM_BITS = 5, 12
-
-
-class _OverRows(Kernel):
-    """Base of operators that treat every row of the last dimension by itself. rows: the function of some rows."""
-
-    flavours = ALL_FLAVOURS
-    rows: Rows
-
-    def declare(self, node: Node, types: dict[TensorType, tuple[TensorType, ...]]) -> tuple[TensorSpec, TensorSpec]:
-        """Input and output; types: what the output may be for each type of input."""
-        x = node.input("input")
-        node.require(x.rank >= 1, "input ({}) has rank 0, expected at least 1", x)
-        self.dtype = node.declared[0].dtype
-        return x, node.output(x.dims, types=types[x.type])
-
-    def __call__(self, input: np.ndarray) -> np.ndarray:
-        """The output."""
-        result = np.empty(input.shape, self.dtype)
-        if input.size:
-            depth = input.shape[-1]
-            rows, results = input.reshape(-1, depth), result.reshape(-1, depth)
-            step = max(1, CHUNK // depth)
-            with np.errstate(all="ignore"):
-                for start in range(0, len(rows), step):
-                    results[start : start + step] = self.rows(rows[start : start + step])
-        return result
 
 
 def _shifted(x: np.ndarray) -> np.ndarray:
@@ -106,7 +73,7 @@ class _TableExp:
         return terms, np.add.accumulate(terms, axis=-1)[:, -1:]
 
 
-def _replacing(rows: Rows, where: np.ndarray, x: np.ndarray, result: np.ndarray) -> np.ndarray:
+def _replacing(rows: Formula, where: np.ndarray, x: np.ndarray, result: np.ndarray) -> np.ndarray:
     """result, with rows(x) in the rows where a [rows, 1] mask is set."""
     if where.any():
         at = where[:, 0]
@@ -115,7 +82,7 @@ def _replacing(rows: Rows, where: np.ndarray, x: np.ndarray, result: np.ndarray)
 
 
 @builtin(BuiltinOperator.SOFTMAX, versions=(1, 4))
-class Softmax(_OverRows):
+class Softmax(OverRows):
     """exp(beta * x) / sum(exp(beta * x)) over the last dimension.
 
     float32, float16 (exponentials rounded to float16), int8 -> int8 (scale 1/256, zero point -128) or int16,
@@ -128,11 +95,8 @@ class Softmax(_OverRows):
 
     def prepare(self, node: Node) -> None:
         """Derives `rows`."""
-        outputs = {
-            TensorType.INT8: (TensorType.INT8, TensorType.INT16),
-            TensorType.UINT8: (TensorType.UINT8, TensorType.INT16),
-        }
-        x, y = self.declare(node, {type: outputs.get(type, (type,)) for type in self.types})
+        wider = {type: (type, TensorType.INT16) for type in _8_BIT}
+        x, y = self.declare(node, wider)
         self.beta = float(self.options.beta)
         if x.type in _8_BIT:
             if y.type == TensorType.INT8:
@@ -154,7 +118,7 @@ class Softmax(_OverRows):
         exps = np.exp(_shifted(x.astype(np.float32)) * np.float32(self.beta))
         return exps.astype(x.dtype).astype(np.float32) / exps.sum(axis=-1, keepdims=True)
 
-    def _of_8_bits(self, node: Node, x: TensorSpec, y: TensorSpec) -> Rows:
+    def _of_8_bits(self, node: Node, x: TensorSpec, y: TensorSpec) -> Formula:
         rounded_up = x.type == y.type == TensorType.UINT8
         low, high = integer_range(y.type)
         table = _TableExp(x, self.beta)
@@ -181,7 +145,7 @@ class Softmax(_OverRows):
 
         return in_fixed_point
 
-    def _of_16_bits(self, node: Node, x: TensorSpec) -> Rows:
+    def _of_16_bits(self, node: Node, x: TensorSpec) -> Formula:
         require_zero_point(node, 0, x)
         full = (1 << 16) - 1
         multiplier = Multiplier.from_real(float(x.scale * np.float32(self.beta)) / (10 / full))
@@ -204,7 +168,7 @@ class Softmax(_OverRows):
 
 
 @builtin(BuiltinOperator.LOG_SOFTMAX, versions=(1, 2))
-class LogSoftmax(_OverRows):
+class LogSoftmax(OverRows):
     """x - max - log(sum(exp(x - max))) over the last dimension.
 
     float32, int8, uint8 (output scale 1/16, zero point the largest value of the type).
@@ -216,7 +180,7 @@ class LogSoftmax(_OverRows):
 
     def prepare(self, node: Node) -> None:
         """Derives `rows`."""
-        x, y = self.declare(node, {type: (type,) for type in self.types})
+        x, y = self.declare(node)
         if x.type == TensorType.FLOAT32:
             self.rows = self._of_floats
             return
@@ -229,7 +193,7 @@ class LogSoftmax(_OverRows):
         shifted = _shifted(x)
         return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
-    def _of_8_bits(self, node: Node, x: TensorSpec, y: TensorSpec) -> Rows:
+    def _of_8_bits(self, node: Node, x: TensorSpec, y: TensorSpec) -> Formula:
         low, high = integer_range(y.type)
         scale, table = x.scale, _TableExp(x, 1.0)
 
