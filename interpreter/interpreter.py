@@ -116,9 +116,9 @@ class Interpreter:
         if experimental_delegates:
             raise UnsupportedError("experimental_delegates: litejit runs its own kernels and takes no native delegates")
         if model_path and model_content:
-            raise ValueError("Can't both provide `model_path` and `model_content`")
+            raise InvalidInputError("Can't both provide `model_path` and `model_content`")
         if not model_path and not model_content:
-            raise ValueError("`model_path` or `model_content` must be specified.")
+            raise InvalidInputError("`model_path` or `model_content` must be specified.")
         self._experimental_compress_quantization_zero_points = experimental_compress_quantization_zero_points
         self._model = read_model(_existing(model_path) if model_path else model_content)  # type: ignore[arg-type]
         factories = {name: as_factory(name, op) for name, op in (custom_ops or {}).items()}

@@ -32,6 +32,7 @@ class Plan:
         self.steps: list[Step] = []
         self.allocated = False
         self.input_shapes: dict[int, Shape] = {}
+        self._running = False
 
     def resize_input(self, index: int, shape: Shape) -> None:
         """Gives a tensor another shape; the plan has to be allocated again if that changes anything."""
@@ -70,11 +71,17 @@ class Plan:
 
     def run(self) -> None:
         """Computes every tensor of the subgraph from its inputs."""
-        for step in self.steps:
-            step.run()
+        self._running = True
+        try:
+            for step in self.steps:
+                step.run()
+        finally:
+            self._running = False
 
     def call(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Runs the subgraph as a function: reshapes it to the inputs where needed, returns the outputs."""
+        if self._running:
+            raise InvalidModelError(f"subgraph {self.graph.index} calls itself")
         for index, value in zip(self.graph.inputs, inputs, strict=True):
             if index >= 0 and self.specs[index].shape != value.shape:
                 self.resize_input(index, value.shape)

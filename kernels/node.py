@@ -280,6 +280,10 @@ class Node:
         known = None if shape is None else tuple(int(dim) for dim in shape)
         if known is not None and any(dim < 0 for dim in known):
             raise InvalidModelError(f"output {at} ({declared}) would have the negative shape {known}")
+        if known is not None and max(known, default=0) > 2**31 - 1:
+            raise InvalidModelError(
+                f"output {at} ({declared}) would have shape {known}, a dimension has at most 31 bits"
+            )
         if known is not None and prod(known) * declared.dtype.itemsize > self.context.limits.tensor_bytes:
             raise InvalidModelError(
                 f"output {at} ({declared}) would have shape {known}, "
