@@ -86,9 +86,10 @@ class Window:
 
     def taps_inside(self) -> np.ndarray:
         """[out_size] how many taps of each window lie inside the input."""
-        starts = np.arange(self.out_size)[:, None] * self.stride - self.before
-        positions = starts + np.arange(self.filter_size) * self.dilation
-        return ((positions >= 0) & (positions < self.in_size)).sum(axis=1)
+        starts = np.arange(self.out_size) * self.stride - self.before
+        first = np.maximum(0, -(starts // self.dilation))
+        last = np.minimum(self.filter_size - 1, (self.in_size - 1 - starts) // self.dilation)
+        return np.maximum(0, last - first + 1)
 
 
 def patches(x: np.ndarray, height: Window, width: Window, pad_value: Any = 0) -> np.ndarray:
