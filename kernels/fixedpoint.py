@@ -217,14 +217,14 @@ def float_activation(activation: ActivationFunctionType, x: np.ndarray) -> np.nd
     """Applies a fused activation to floats (or plain integers): the official CalculateActivationRange clamp.
 
     Without a bound on one side, floats are clamped to the largest finite number there, so infinities do not get out.
-    NaN stays NaN.
+    NaN stays NaN. Bounds of plain integers wrap around: RELU_N1_TO_1 of an unsigned type is always 1.
     """
     lower, upper = _CLAMPS.get(activation, (None, None))
     if x.dtype.kind == "f":
         finite = np.finfo(x.dtype)
         return np.clip(x, finite.min if lower is None else lower, finite.max if upper is None else upper)
     if lower is not None:
-        x = np.maximum(x, x.dtype.type(lower))
+        x = np.maximum(x, np.int64(lower).astype(x.dtype))
     if upper is not None:
-        x = np.minimum(x, x.dtype.type(upper))
+        x = np.minimum(x, np.int64(upper).astype(x.dtype))
     return x

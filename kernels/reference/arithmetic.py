@@ -23,7 +23,15 @@ from litejit.kernels.reference.quantized_arithmetic import (
     Sum,
 )
 from litejit.kernels.registry import builtin
-from litejit.schema import AddOptions, BuiltinOperator, DivOptions, MulOptions, SubOptions, TensorType
+from litejit.schema import (
+    ActivationFunctionType,
+    AddOptions,
+    BuiltinOperator,
+    DivOptions,
+    MulOptions,
+    SubOptions,
+    TensorType,
+)
 from litejit.schema.errors import InvalidInputError
 
 __all__ = ["Add", "AddN", "Div", "Mul", "SquaredDifference", "Sub"]
@@ -39,8 +47,11 @@ class Arithmetic(Broadcast):
     options: AddOptions | SubOptions | MulOptions | DivOptions
 
     def prepare(self, node: Node) -> None:
-        """Chooses between plain numbers and a formula."""
-        input1, input2, output = self.operands_of(node)
+        """Infers the shape, chooses between plain numbers and a formula."""
+        self.choose(node, *self.operands_of(node))
+
+    def choose(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> None:
+        """Decides how the node is computed: sets `quantized`, or leaves it None."""
         plain_int16 = self.plain_int16 and input1.quantization is None
         if input1.type in (TensorType.INT8, TensorType.UINT8) or (input1.type == TensorType.INT16 and not plain_int16):
             check_zero_points(node, input1, input2, output)
@@ -153,21 +164,22 @@ class Mul(Arithmetic):
     plain_int16 = True
 
     def prepare(self, node: Node) -> None:
-        """As the base, and INT16 inputs may have an 8-bit output."""
-        input1 = node.input("input1")
-        output_type = node.declared[0].type
-        if input1.type == TensorType.INT16 and output_type in (TensorType.INT8, TensorType.UINT8):
-            _, _, output = self.operands_of(node, output_type)
+        """As the base, but the output has the type that the file declares."""
+        activation = self.options.fused_activation_function
+        input1, input2, output = self.operands_of(node, declares=self.output_types(node.input("input1").type))
+        if input1.type != output.type:
             check_zero_points(node, output)
-            formula = Q15Product.of(output, self.options.fused_activation_function)
-            self.quantized = Quantized(formula, input1.dtype, output.dtype)
+            self.quantized = Quantized(Q15Product.of(output, activation), input1.dtype, output.dtype)
             return
         node.require(
-            input1.type != TensorType.COMPLEX64 or not self.options.fused_activation_function,
-            "fused activation {} of COMPLEX64 numbers",
-            self.options.fused_activation_function.name,
+            input1.type != TensorType.COMPLEX64 or not activation, "activation {} of COMPLEX64 numbers", activation.name
         )
-        super().prepare(node)
+        self.choose(node, input1, input2, output)
+
+    def output_types(self, input_type: TensorType) -> tuple[TensorType, ...]:
+        """The input's type; of INT16 also the 8-bit ones."""
+        eight_bits = (TensorType.INT8, TensorType.UINT8) if input_type == TensorType.INT16 else ()
+        return (input_type, *eight_bits)
 
     def formula(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Formula:
         """Product."""
@@ -245,7 +257,7 @@ class SquaredDifference(Arithmetic):
 
 @builtin(BuiltinOperator.ADD_N)
 class AddN(Kernel):
-    """The sum of two or more tensors of the same type (FLOAT32 or INT32) and shape, added in order.
+    """The sum of two or more tensors of the same type (FLOAT32 or INT32) and shape, added in order; floats stay finite.
 
     Semantics: LiteRT tflite/kernels/add_n.cc.
     """
@@ -259,12 +271,12 @@ class AddN(Kernel):
         first = node.input(0)
         for position in range(1, len(node.inputs)):
             node.input(position, types=first.type, shape=first.dims)
-        node.output(first.dims, types=first.type)
+        node.output(first.dims, type=first.type)
 
     def __call__(self, *inputs: np.ndarray) -> np.ndarray:
         """The output."""
-        total = np.zeros_like(inputs[0])
+        total = inputs[0]
         with np.errstate(all="ignore"):
-            for value in inputs:
-                total += value
+            for value in inputs[1:]:
+                total = float_activation(ActivationFunctionType.NONE, total + value)
         return total

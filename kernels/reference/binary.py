@@ -33,10 +33,11 @@ def _refuse_zeros(divisor: np.ndarray) -> None:
 
 @builtin(BuiltinOperator.FLOOR_DIV, versions=(1, 3))
 class FloorDiv(Broadcast):
-    """floor(input1 / input2), broadcast; the quotient is a float64 for every type, so INT32_MIN / -1 wraps around.
+    """floor(input1 / input2), broadcast, by way of float64. The lowest integer divided by -1 wraps around to itself.
 
     Raises InvalidInputError when an element of input2 is 0, for FLOAT32 too.
-    Semantics: LiteRT tflite/kernels/floor_div.cc, internal/reference/floor_div.h.
+    Semantics: LiteRT tflite/kernels/floor_div.cc, internal/reference/floor_div.h, which leaves that quotient open for
+    INT8 and INT16: on x86 it is the highest integer in whole blocks of 8, the lowest one in the rest.
     """
 
     types = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT16, TensorType.INT8)
@@ -94,7 +95,8 @@ class Pow(Broadcast):
             if 1 <= exponent < 1 << 31 and abs(input2.item() - exponent) < np.float32(1e-5):
                 shape = np.broadcast_shapes(input1.shape, input2.shape)
                 return _power(input1, int(exponent)).reshape(shape)
-        power = np.power(input1, input2, dtype=np.float64)
+        # As arrays of the same shape, since NumPy takes a square root for a single exponent of 0.5, which -inf has not.
+        power = np.power(*(x.astype(np.float64) for x in np.broadcast_arrays(input1, input2)))
         if is_integer:
             power = np.where(np.abs(power) < 1 << 31, power, np.iinfo(np.int32).min)
         return power.astype(input1.dtype)
@@ -158,8 +160,9 @@ class Atan2(Broadcast):
 
     def prepare(self, node: Node) -> None:
         """Checks shapes."""
-        node.input("input2", shape=node.input("input1").dims)
-        self.operands_of(node)
+        input1 = node.input("input1")
+        node.input("input2", shape=input1.dims)
+        self.operands_of(node, declares=(input1.type,))
 
     def plain(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
         """The angle."""

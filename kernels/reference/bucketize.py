@@ -32,7 +32,7 @@ class Bucketize(Kernel):
         node.require(
             not (np.diff(self.boundaries) < 0).any(), "boundaries are {}, expected rising order", self.boundaries
         )
-        node.output(node.input("input").dims, types=TensorType.INT32)
+        node.output(node.input("input").dims, type=TensorType.INT32)
 
     def __call__(self, input: np.ndarray) -> np.ndarray:
         """The output."""

@@ -34,7 +34,7 @@ class Comparison(Broadcast):
 
     def prepare(self, node: Node) -> None:
         """Tabulates the rescaling of quantized operands."""
-        input1, input2, _ = self.operands_of(node, TensorType.BOOL)
+        input1, input2, _ = self.operands_of(node, sets=TensorType.BOOL)
         plain_int16 = input1.type == TensorType.INT16 and input1.quantization is None
         if input1.type in self.quantized_types and not plain_int16:
             self.scaled = _rescaled_values(input1), _rescaled_values(input2)

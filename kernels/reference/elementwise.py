@@ -6,7 +6,7 @@ operands it is evaluated once for all 65536 pairs and looked up; for int16 it is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -86,15 +86,18 @@ class Broadcast(Kernel):
     quantized: Quantized | None = None
 
     def operands_of(
-        self, node: Node, output_types: TensorType | tuple[TensorType, ...] | None = None
+        self, node: Node, *, declares: Collection[TensorType] | None = None, sets: TensorType | None = None
     ) -> tuple[TensorSpec, TensorSpec, TensorSpec]:
-        """input1, input2 and the output, which has the inputs' type unless other types are given."""
+        """input1, input2 and the output.
+
+        declares: types of which the file declares one for the output. sets: the type it gets otherwise (input1's).
+        """
         input1 = node.input("input1")
         input2 = node.input("input2", types=input1.type)
         shape = broadcast_shapes(input1.dims, input2.dims)
-        if output_types is None:
-            return input1, input2, node.output(shape, type=input1.type)
-        return input1, input2, node.output(shape, types=output_types)
+        if declares is not None:
+            return input1, input2, node.output(shape, types=declares)
+        return input1, input2, node.output(shape, type=input1.type if sets is None else sets)
 
     def prepare(self, node: Node) -> None:
         """Checks types and shapes."""

@@ -36,7 +36,7 @@ class Rfft2d(Kernel):
             self.fft_length,
         )
         height, width = self.fft_length
-        node.output((*input.dims[:-2], height, width // 2 + 1), types=TensorType.COMPLEX64)
+        node.output((*input.dims[:-2], height, width // 2 + 1), type=TensorType.COMPLEX64)
 
     def __call__(self, input: np.ndarray, fft_length: np.ndarray) -> np.ndarray:
         """The output."""

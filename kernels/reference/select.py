@@ -40,7 +40,7 @@ class _Select(Kernel):
             self.shape = x.dims
         else:
             self.shape = self.combined_shape(node, condition.dims, x.dims, y.dims)
-        node.output(self.shape, types=x.type)
+        node.output(self.shape, type=x.type)
 
     def combined_shape(self, node: Node, condition: Shape, x: Shape, y: Shape) -> Shape:
         """The output's shape, where the operands' differ."""
@@ -69,9 +69,8 @@ class Select(_Select):
 
     def __call__(self, condition: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The output."""
-        if condition.size > 1 or x.size > 1:
-            condition = condition.reshape(condition.shape + (1,) * (x.ndim - condition.ndim))
-        return np.where(condition, x, y).reshape(self.shape)
+        rows = condition.reshape(condition.shape + (1,) * (x.ndim - condition.ndim))
+        return np.where(rows, x, y).reshape(self.shape)
 
 
 @builtin(BuiltinOperator.SELECT_V2, versions=(1, 2))

@@ -36,8 +36,8 @@ __all__ = [
 _FLOATS = (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.BFLOAT16)
 
 
-class PlainUnary(Activation):
-    """Base of functions that take every type for plain numbers."""
+class SetsType(Activation):
+    """Base of functions of plain numbers that give the output the input's type, whatever the file declares."""
 
     def prepare(self, node: Node) -> None:
         """The output is like the input."""
@@ -46,7 +46,7 @@ class PlainUnary(Activation):
 
 
 @builtin(BuiltinOperator.NEG)
-class Neg(PlainUnary):
+class Neg(SetsType):
     """-input. Integers wrap around; INT8 and INT16 are negated raw, whatever their zero point.
 
     Semantics: LiteRT tflite/kernels/neg.cc.
@@ -60,7 +60,7 @@ class Neg(PlainUnary):
 
 
 @builtin(BuiltinOperator.SIGN, versions=(1, 2))
-class Sign(PlainUnary):
+class Sign(Activation):
     """-1, 0 or 1; NaN stays NaN. Semantics: LiteRT tflite/kernels/sign.cc."""
 
     types = (TensorType.FLOAT32, TensorType.FLOAT64, TensorType.INT32)
@@ -71,7 +71,7 @@ class Sign(PlainUnary):
 
 
 @builtin(BuiltinOperator.FLOOR)
-class Floor(PlainUnary):
+class Floor(SetsType):
     """The largest integer that is not above the input. Semantics: LiteRT tflite/kernels/floor.cc."""
 
     types = _FLOATS
@@ -82,7 +82,7 @@ class Floor(PlainUnary):
 
 
 @builtin(BuiltinOperator.CEIL)
-class Ceil(PlainUnary):
+class Ceil(SetsType):
     """The smallest integer that is not below the input. Semantics: LiteRT tflite/kernels/ceil.cc."""
 
     types = (TensorType.FLOAT32, TensorType.FLOAT16)
@@ -93,7 +93,7 @@ class Ceil(PlainUnary):
 
 
 @builtin(BuiltinOperator.ROUND)
-class Round(PlainUnary):
+class Round(SetsType):
     """The nearest integer, ties to even. Semantics: LiteRT tflite/kernels/round.cc, internal/reference/round.h."""
 
     types = _FLOATS
@@ -104,7 +104,7 @@ class Round(PlainUnary):
 
 
 @builtin(BuiltinOperator.SQUARE)
-class Square(PlainUnary):
+class Square(Activation):
     """input * input. Semantics: LiteRT tflite/kernels/elementwise.cc (SquareEval)."""
 
     types = (TensorType.FLOAT32, TensorType.FLOAT16)
@@ -115,7 +115,7 @@ class Square(PlainUnary):
 
 
 @builtin(BuiltinOperator.SIN, versions=(1, 2))
-class Sin(PlainUnary):
+class Sin(Activation):
     """The sine. Semantics: LiteRT tflite/kernels/elementwise.cc (SinEval)."""
 
     types = (TensorType.FLOAT32, TensorType.FLOAT16)
@@ -126,7 +126,7 @@ class Sin(PlainUnary):
 
 
 @builtin(BuiltinOperator.COS, versions=(1, 2))
-class Cos(PlainUnary):
+class Cos(Activation):
     """The cosine. Semantics: LiteRT tflite/kernels/elementwise.cc (CosEval)."""
 
     types = (TensorType.FLOAT32, TensorType.FLOAT16)
@@ -137,7 +137,7 @@ class Cos(PlainUnary):
 
 
 @builtin(BuiltinOperator.ZEROS_LIKE)
-class ZerosLike(PlainUnary):
+class ZerosLike(SetsType):
     """Zeros in the shape of the input. Semantics: LiteRT tflite/kernels/zeros_like.cc."""
 
     types = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT64)
