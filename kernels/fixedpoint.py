@@ -64,8 +64,8 @@ class Multiplier:
 
     @property
     def left_shift(self) -> np.ndarray:
-        """How far the accumulator is shifted left before the multiplication."""
-        return np.maximum(self.exponent, 0)
+        """How far the accumulator is shifted left before the multiplication; like x86's shift, modulo 32."""
+        return np.maximum(self.exponent, 0) & 31
 
     @property
     def right_shift(self) -> np.ndarray:

@@ -19,6 +19,7 @@ class Answer:
 
     outputs: list[np.ndarray] = field(default_factory=list)
     error: str | None = None
+    resolver: str = ""
     tensors: dict[int, np.ndarray] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     best_ms: float | None = None
@@ -31,7 +32,7 @@ def _answer(job: dict[str, Any]) -> Answer:
     warnings.simplefilter("ignore")
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    result = Answer()
+    result = Answer(resolver=job["resolver"])
     try:
         interpreter = Interpreter(
             model_content=job["model"],
