@@ -43,8 +43,9 @@ class Sqrt(Activation):
         self.zero_point = x.zero_point
 
         def formula(q: np.ndarray) -> np.ndarray:
-            real = np.sqrt(x.scale * np.maximum(q - x.zero_point, 0).astype(np.float32))
-            steps = np.trunc(real / y.scale)
+            with np.errstate(over="ignore"):
+                real = np.sqrt(x.scale * np.maximum(q - x.zero_point, 0).astype(np.float32))
+                steps = np.trunc(real / y.scale)
             # What does not fit becomes INT32_MIN, as in the official conversion on x86.
             steps = np.where(steps < 1 << 31, steps, -(1 << 31)).astype(np.int64)
             return np.clip(wrap32(steps + y.zero_point), *integer_range(y.type))
