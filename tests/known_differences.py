@@ -21,8 +21,8 @@ KNOWN_DIFFERENCES: dict[str, str] = {
     "bench/mobilenet_v2_f32": _DEEP,
     "pose/pefm_hourglass_v1": _DEEP,
     "pose/pose_landmark_lite_f16": _DEEP,
-    "train/transfer_train_head": "the official SUM adds floats one after the other and loses more bits than pairwise sums",
+    "train/transfer_train_head": "the official SUM adds floats one after the other and loses more bits than pairs do",
     "llm/qwen_fc_blockwise_int4": "the official reference kernel leaves the output of blockwise weights at zero",
-    "superres/ncnet_int8": "refused by the official reference resolver; the optimised kernels round convolutions otherwise",
+    "superres/ncnet_int8": "the official reference resolver refuses it, the optimised kernels round otherwise",
 }
 """Model -> reason."""

@@ -134,7 +134,7 @@ class Oracle:
         return Answer(error=reason)
 
     def truth(self, model: bytes, inputs: list[np.ndarray], **keywords: Any) -> Answer:
-        """The reference resolver's answer; where it refuses or dies, the optimised one's, and at last the default one's."""
+        """The reference resolver's answer; where it refuses or dies, the optimised one's, then the default one's."""
         for resolver in RESOLVERS:
             answer = self.run(model, inputs, resolver, **keywords)
             if answer.error is None:
