@@ -23,11 +23,12 @@ __all__ = [
     "CHUNK",
     "Multiplier",
     "activation_range",
-    "clamp_range",
     "float_activation",
+    "float_to_int32",
     "integer_range",
     "multiply_by_quantized_multiplier",
     "multiply_by_quantized_multiplier_q15",
+    "multiply_by_quantized_multiplier_single",
     "multiply_by_quantized_multiplier_smaller_than_one",
     "multiply_by_quantized_multiplier_up",
     "requantize_blocks",
@@ -84,6 +85,12 @@ def wrap32(x: ArrayLike) -> np.ndarray:
     return np.asarray(x, np.int64).astype(np.int32).astype(np.int64)
 
 
+def float_to_int32(x: ArrayLike) -> np.ndarray:
+    """What x86 makes of whole numbers in floats: -2**31 of NaN and of all that int32 does not hold; as int64."""
+    x = np.asarray(x)
+    return np.where(np.abs(x) < 1 << 31, x, -(1 << 31)).astype(np.int64)
+
+
 def saturating_rounding_doubling_high_mul(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     """SaturatingRoundingDoublingHighMul: round(a * b / 2**31), ties up; saturates only for a = b = -2**31."""
     product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
@@ -120,6 +127,13 @@ def multiply_by_quantized_multiplier_up(x: ArrayLike, multiplier: Multiplier) ->
     right = multiplier.right_shift
     half = (np.int64(1) << right) >> 1
     return (_shift_left(x, multiplier) * multiplier.mantissa + ((half << 31) + (1 << 30))) >> (right + 31)
+
+
+def multiply_by_quantized_multiplier_single(x: ArrayLike, multiplier: Multiplier) -> np.ndarray:
+    """MultiplyByQuantizedMultiplier of TFLITE_SINGLE_ROUNDING: x * mantissa / 2**(31 - exponent), ties up."""
+    total = 31 - np.minimum(multiplier.exponent, 30)
+    mantissa = np.where(multiplier.exponent > 30, (1 << 31) - 1, multiplier.mantissa)
+    return (np.asarray(x, np.int64) * mantissa + (np.int64(1) << (total - 1))) >> total
 
 
 def multiply_by_quantized_multiplier_q15(x: ArrayLike, multiplier: Multiplier) -> np.ndarray:
@@ -193,12 +207,8 @@ def activation_range(activation: ActivationFunctionType, output: TensorSpec) -> 
 
     TANH and SIGN_BIT are not clamps; the official integer kernels leave them out, and so does this.
     """
-    return clamp_range(*_CLAMPS.get(activation, (None, None)), output)
-
-
-def clamp_range(lower: float | None, upper: float | None, output: TensorSpec) -> tuple[int, int]:
-    """Real bounds (None: the end of the type's range) in the output's quantized units."""
     low, high = integer_range(output.type)
+    lower, upper = _CLAMPS.get(activation, (None, None))
     if lower is not None:
         low = max(low, _quantize_bound(lower, output))
     if upper is not None:

@@ -11,10 +11,12 @@ import numpy as np
 
 from litejit.kernels.fixedpoint import (
     Multiplier,
-    clamp_range,
+    float_to_int32,
     integer_range,
     multiply_by_quantized_multiplier,
+    round_half_away,
     rounding_divide_by_pot,
+    wrap32,
 )
 from litejit.kernels.gemmlowp import WORD16
 from litejit.kernels.geometry import broadcast_shapes
@@ -48,13 +50,22 @@ class _Clamp(Activation):
         """clip(rescale(q - zero_point) + output zero_point), the clip at the quantized bounds."""
         _require_symmetric_int16(node, x, y)
         multiplier = Multiplier.from_real(x.scale / y.scale)
-        low, high = clamp_range(self.lower, self.upper, y)
+        low, high = integer_range(y.type)
+        low = max(low, self._bound(self.lower, y))
+        high = high if self.upper is None else min(high, self._bound(self.upper, y))
 
         def formula(q: np.ndarray) -> np.ndarray:
             rescaled = multiply_by_quantized_multiplier(q - x.zero_point, multiplier) + y.zero_point
             return np.minimum(np.maximum(rescaled, low), high)
 
         return Pointwise(formula, x.dtype, y.dtype)
+
+    @staticmethod
+    def _bound(real: float, y: TensorSpec) -> int:
+        """The bound in quantized units; what does not fit into int32 wraps around, as in the official kernel."""
+        with np.errstate(over="ignore"):
+            steps = float_to_int32(round_half_away(np.float32(real) / y.scale))
+        return int(wrap32(steps + y.zero_point))
 
     def plain(self, input: np.ndarray) -> np.ndarray:
         """NaN stays NaN."""
@@ -149,7 +160,7 @@ class Prelu(Kernel):
         alpha = node.input("alpha", types=TensorType.INT8 if x.type == TensorType.INT16 else x.type)
         shape = broadcast_shapes(x.dims, alpha.dims)
         node.require(shape == x.dims, "alpha of shape {} does not broadcast to input of shape {}", alpha.dims, x.dims)
-        y = node.output(shape, types=x.type)
+        y = node.output(shape, type=x.type)
         if x.type == TensorType.FLOAT32:
             return
         identity = Multiplier.from_real(x.scale / y.scale)

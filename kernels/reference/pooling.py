@@ -101,20 +101,19 @@ class AveragePool2D(_Pool2D):
         """Derives `divisor`, see `count`."""
         super().prepare(node)
         self.divisor = self.count(node)
-        area = int(self.divisor.max(initial=1))
-        self.sum_dtype = np.dtype(np.int32 if area < 1 << 15 else np.int64)
+        # Floats hold sums and their quotients' whole parts exactly below 2**24 and 2**53.
+        largest = int(self.divisor.max(initial=1)) << 15
+        self.sum_dtype = np.dtype(np.float32 if largest < 1 << 24 else np.float64)
 
     def __call__(self, input: np.ndarray) -> np.ndarray:
         """The output."""
         if input.dtype == np.float32:
-            total = self.reduce(np.add, input, 0, input.dtype)
-            return self.clamp(total / self.divisor.astype(np.float32), input.dtype)
+            return self.clamp(self.reduce(np.add, input, 0, input.dtype) / self.divisor.astype(np.float32), input.dtype)
         total = self.reduce(np.add, input, 0, self.sum_dtype)
-        divisor = self.divisor.astype(self.sum_dtype)
         magnitude = np.abs(total)
-        magnitude += divisor // 2
-        magnitude //= divisor
-        return self.clamp(np.where(total < 0, -magnitude, magnitude), input.dtype)
+        magnitude += (self.divisor // 2).astype(self.sum_dtype)
+        magnitude /= self.divisor.astype(self.sum_dtype)
+        return self.clamp(np.copysign(np.floor(magnitude, out=magnitude), total, out=magnitude), input.dtype)
 
 
 @builtin(BuiltinOperator.MAX_POOL_2D, versions=(1, 3))

@@ -98,7 +98,7 @@ class Dequantize(Kernel):
     def prepare(self, node: Node) -> None:
         """Derives `run`, the function of the input array."""
         x = node.input("input")
-        node.output(x.dims, types=TensorType.FLOAT32)
+        node.output(x.dims, type=TensorType.FLOAT32)
         self.run = _dequantizer(node, x, self.flavour)
 
     def __call__(self, input: np.ndarray) -> np.ndarray:
@@ -133,7 +133,7 @@ class FakeQuant(Kernel):
     def prepare(self, node: Node) -> None:
         """Derives scale and the nudged min and max, in float32."""
         x = node.input("input")
-        node.output(x.dims, types=x.type)
+        node.output(x.dims, type=x.type)
         low, high = np.float32(self.options.min), np.float32(self.options.max)
         node.require(not self.options.narrow_range, "narrow_range is not supported on activations")
         node.require(2 <= self.options.num_bits <= 16, "num_bits is {}, expected 2 to 16", self.options.num_bits)
@@ -172,7 +172,7 @@ class NumericVerify(Kernel):
         """Derives `dequantize` and `limit`, the largest error that passes (None: any)."""
         x = node.input("input")
         node.input("ref", types=TensorType.FLOAT32, shape=x.dims)
-        node.output(x.dims, types=TensorType.FLOAT32)
+        node.output(x.dims, type=TensorType.FLOAT32)
         options = decode_flexbuffer(self.options)
         node.require(isinstance(options, dict), "options are {}, expected a map", options)
         tolerance = np.float32(options.get("tolerance", 0))
@@ -206,7 +206,7 @@ class Densify(Kernel):
         """Derives `dense`, the output."""
         x = node.input("input")
         node.require(x.value is not None and x.sparsity is not None, "input ({}) is not a sparse constant", x)
-        node.output(x.dims, types=x.type)
+        node.output(x.dims, type=x.type)
         self.dense = dense_value(x)
 
     def __call__(self, input: np.ndarray) -> np.ndarray:

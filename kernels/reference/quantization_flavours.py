@@ -15,6 +15,7 @@ import numpy as np
 
 from litejit.kernels.fixedpoint import (
     Multiplier,
+    float_to_int32,
     integer_range,
     multiply_by_quantized_multiplier,
     multiply_by_quantized_multiplier_up,
@@ -30,14 +31,9 @@ __all__ = ["affine_quantize", "dequantizer", "quantizer", "requantizer"]
 _8_BIT = (TensorType.INT8, TensorType.UINT8)
 
 
-def _to_int32(x: np.ndarray) -> np.ndarray:
-    """What x86 makes of a whole number: itself as int64, -2**31 for NaN and for all that does not fit into int32."""
-    return np.where(np.abs(x) < 1 << 31, x, -(1 << 31)).astype(np.int64)
-
-
 def affine_quantize(x: np.ndarray, scale: np.ndarray, zero_point: np.ndarray | int, low: int, high: int) -> np.ndarray:
     """AffineQuantize: clip(wrap32(int32(round_away(x / scale)) + zero_point), low, high)."""
-    return np.clip(wrap32(_to_int32(round_half_away(x / scale)) + zero_point), low, high)
+    return np.clip(wrap32(float_to_int32(round_half_away(x / scale)) + zero_point), low, high)
 
 
 def _with_tail(lanes: int, body: Formula, tail: Formula) -> Formula:
@@ -70,7 +66,7 @@ def quantizer(y: TensorSpec, flavour: str) -> Formula:
         return blocks(lambda x: np.maximum(np.rint(np.fmin(x * reciprocal, bound)) + zero_point, low))
     return _with_tail(
         8,
-        blocks(lambda x: np.clip(wrap32(_to_int32(np.rint(x * inverse)) + zero_point), low, high)),
+        blocks(lambda x: np.clip(wrap32(float_to_int32(np.rint(x * inverse)) + zero_point), low, high)),
         blocks(lambda x: affine_quantize(x.astype(np.float64), np.float64(scale), zero_point, low, high)),
     )
 

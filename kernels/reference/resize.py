@@ -23,7 +23,7 @@ def _resized(node: Node, lowest: int) -> tuple[TensorSpec, int, int]:
     height, width = (int(v) for v in node.value("size"))
     node.require(min(height, width) >= lowest, "size is [{}, {}], expected at least {}", height, width, lowest)
     node.require(0 not in x.dims[1:3] or 0 in (height, width), "input of shape {} has no pixels", x.dims)
-    node.output((x.dims[0], height, width, x.dims[3]), types=x.type)
+    node.output((x.dims[0], height, width, x.dims[3]), type=x.type)
     return x, height, width
 
 
