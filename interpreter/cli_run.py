@@ -41,7 +41,8 @@ def run(options: argparse.Namespace) -> None:
     for at, detail in enumerate(details):
         _print_output(detail, outputs[detail["name"]], _labels(options.labels, metadata, at), options.top)
     if options.save:
-        np.savez(options.save, **outputs)
+        named: dict[str, Any] = dict(outputs)
+        np.savez(options.save, **named)
 
 
 def _assign(given: list[str], names: list[str]) -> list[Path]:
