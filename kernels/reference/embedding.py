@@ -127,20 +127,26 @@ class EmbeddingLookupSparse(Kernel):
         check_bounds(ids, value.shape[0], "id")
         place = flat_positions(indices[:, :-1], self.places, "index")
         output = np.zeros((prod(self.places), prod(value.shape[1:])), np.float32)
-        starts = np.flatnonzero(np.diff(place, prepend=-1))
-        rows = value.reshape(value.shape[0], output.shape[1])[ids] * weights[:, None]
-        sums = np.add.reduceat(rows, starts)
+        starts = np.diff(place, prepend=-1) != 0
+        run = np.cumsum(starts) - 1
+        sums = np.zeros((np.count_nonzero(starts), output.shape[1]), np.float32)
+        np.add.at(sums, run, value.reshape(value.shape[0], output.shape[1])[ids] * weights[:, None])
         with np.errstate(divide="ignore", invalid="ignore"):
-            for at, total, divisor in zip(place[starts], sums, self._divisors(weights, starts), strict=True):
+            for at, total, divisor in zip(place[starts], sums, self._divisors(weights, run, len(sums)), strict=True):
                 output[at] = (output[at] + total) / divisor
         return output.reshape(self.shape)
 
-    def _divisors(self, weights: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    def _divisors(self, weights: np.ndarray, run: np.ndarray, runs: int) -> np.ndarray:
+        """[runs] what each run of entries for one place is divided by."""
+        divisors = np.zeros(runs, np.float32)
         if self.options.combiner == CombinerType.MEAN:
-            return np.add.reduceat(weights, starts)
-        if self.options.combiner == CombinerType.SQRTN:
-            return np.sqrt(np.add.reduceat(weights * weights, starts))
-        return np.ones(starts.size, np.float32)
+            np.add.at(divisors, run, weights)
+        elif self.options.combiner == CombinerType.SQRTN:
+            np.add.at(divisors, run, weights * weights)
+            np.sqrt(divisors, out=divisors)
+        else:
+            divisors += 1
+        return divisors
 
 
 @builtin(BuiltinOperator.HASHTABLE_LOOKUP)

@@ -65,10 +65,10 @@ class DepthToSpace(Kernel):
     -> [batch, height * block_size, width * block_size, channels // block_size**2]
 
     Raises InvalidModelError when block_size < 1 or its square does not divide the channels.
-    Semantics: LiteRT tflite/kernels/depth_to_space.cc.
+    Semantics: LiteRT tflite/kernels/depth_to_space.cc; FLOAT16 is taken there by the XNNPACK delegate only.
     """
 
-    types = _DEPTH_TYPES
+    types = (*_DEPTH_TYPES, TensorType.FLOAT16)
     flavours = ALL_FLAVOURS
     options: DepthToSpaceOptions
 
