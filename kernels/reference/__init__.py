@@ -1,1 +1,1 @@
-"""The reference tier: every operator in plain NumPy, one file for a family, bit for bit the official reference kernels."""
+"""The reference tier: operators in plain NumPy, a file for a family, bit for bit the official reference kernels."""

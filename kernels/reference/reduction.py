@@ -57,7 +57,8 @@ class Reduction(Kernel):
 
     def reduce(self, function: Callable[..., np.ndarray], x: np.ndarray, **keywords: object) -> np.ndarray:
         """function over the reduced axes, as an array."""
-        return np.asarray(function(x, axis=self.axes, keepdims=self.keep_dims, **keywords))
+        with np.errstate(all="ignore"):
+            return np.asarray(function(x, axis=self.axes, keepdims=self.keep_dims, **keywords))
 
 
 @builtin(BuiltinOperator.SUM, versions=(1, 2))
