@@ -63,7 +63,7 @@ class _Clamp(Activation):
     @staticmethod
     def _bound(real: float, y: TensorSpec) -> int:
         """The bound in quantized units; what does not fit into int32 wraps around, as in the official kernel."""
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             steps = float_to_int32(round_half_away(np.float32(real) / y.scale))
         return int(wrap32(steps + y.zero_point))
 

@@ -133,9 +133,9 @@ class Tanh(_Symmetric16):
 class Logistic(_Symmetric16):
     """1 / (1 + exp(-x)).
 
-    Floats of 32 and 16 bits (computed in float32), int8, uint8 (table; output scale 1/256), int16 with zero points 0
-    and output scale 1/32768. Under litert-opt and xnnpack, int16 with input scale 2**-12 goes through gemmlowp's
-    logistic.
+    Floats of 32 and 16 bits (computed in float32), int8, uint8 (table; LiteRT takes output scales other than 1/256 only
+    in XNNPACK, they are computed alike), int16 with zero points 0 and output scale 1/32768. Under litert-opt and
+    xnnpack, int16 with input scale 2**-12 goes through gemmlowp's logistic.
     Semantics: LiteRT tflite/kernels/activations.cc (SigmoidPrepare), internal/reference/{,integer_ops/}logistic.h.
     """
 
@@ -144,9 +144,8 @@ class Logistic(_Symmetric16):
 
     def quantize(self, node: Node, x: TensorSpec, y: TensorSpec) -> Formula:
         """See `quantize16` for int16."""
-        scale = 1 / 32768 if x.type == TensorType.INT16 else 1 / 256
-        node.require(y.scale == scale, "output scale is {}, expected 1/{}", y.scale, round(1 / scale))
         if x.type == TensorType.INT16:
+            node.require(y.scale == 1 / 32768, "output scale is {}, expected 1/32768", y.scale)
             return self.quantize16(node, x, y)
         entries = table(lambda real: 1 / (1 + _exp(-real)), x, y)
         return lambda q: look_up(entries, q)
