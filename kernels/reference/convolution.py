@@ -223,8 +223,9 @@ class DepthwiseConv2D(Kernel):
         for box in boxes(self.output.dims[:-1], TAP_ELEMENTS // taps.shape[2]):
             part = result[box]
             sums, product = np.zeros(part.shape, taps.dtype), np.empty(part.shape, taps.dtype)
-            for tap in np.ndindex(taps.shape[:2]):
-                sums += np.multiply(patches[(*box, *tap)], taps[tap], out=product)
+            with np.errstate(all="ignore"):
+                for tap in np.ndindex(taps.shape[:2]):
+                    sums += np.multiply(patches[(*box, *tap)], taps[tap], out=product)
             part[...] = self.products.finish(sums, bias, None if scale is None else scale[box[0]])
         return result
 

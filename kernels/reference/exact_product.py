@@ -43,7 +43,8 @@ class FloatMatrix:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """[..., rows, depth] -> [..., rows, columns]."""
-        return x @ self.weights
+        with np.errstate(all="ignore"):
+            return x @ self.weights
 
 
 class IntegerMatrix:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from litejit.kernels.fixedpoint import round_half_away
+from litejit.kernels.fixedpoint import round_half_away, wrap32
 from litejit.schema import ActivationFunctionType
 
 __all__ = [
@@ -82,15 +82,31 @@ def _to_int8(x: np.ndarray, inverse: np.ndarray, zero_point: np.ndarray, low: in
 
     Whole blocks round by adding 0.5 in float32, whose own rounding shows in the result; the tail rounds exactly.
     """
+    body = x.shape[1] // _BLOCK * _BLOCK
     with np.errstate(all="ignore"):
         steps = x * inverse[:, None]
-        body = x.shape[1] // _BLOCK * _BLOCK
         tail = round_half_away(steps[:, body:])
         np.add(steps, np.where(steps < 0, np.float32(-0.5), np.float32(0.5)), out=steps)
         np.trunc(steps, out=steps)
     steps[:, body:] = tail
     steps += zero_point[:, None].astype(np.float32)
-    return np.fmin(np.fmax(steps, low), 127).astype(np.int8)
+    values = np.fmin(np.fmax(steps, low), 127).astype(np.int8)
+    tiny = np.isinf(inverse)
+    if tiny.any():
+        values[tiny] = np.clip(_overflowed(x[tiny], zero_point[tiny], body, low), low, 127)
+    return values
+
+
+def _overflowed(x: np.ndarray, zero_point: np.ndarray, body: int, low: int) -> np.ndarray:
+    """What becomes of rows so small that 1 / scale is infinite: their blocks saturate at int32, then wrap as they add.
+
+    Scalar conversions of the tail give the smallest int32 in the symmetric kernel (low is -127), and saturate in the
+    asymmetric one, where 0 / 0 gives 0.
+    """
+    least, most = -(1 << 31), (1 << 31) - 1
+    result = wrap32(np.where(x > 0, most, least) + zero_point[:, None])
+    result[:, body:] = least if low == -127 else np.sign(x[:, body:]) * most
+    return result
 
 
 def vector_activation(activation: ActivationFunctionType, x: np.ndarray) -> np.ndarray:

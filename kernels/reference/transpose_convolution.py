@@ -217,8 +217,14 @@ class Convolution2DTransposeBias(TransposedConvolution2D):
         node.require(padding in (1, 2), "padding is {}, expected 1 (SAME) or 2 (VALID)", padding)
         self.padding = Padding.SAME if padding == 1 else Padding.VALID
         declared = node.declared[0].shape or ()
+        declared = declared if len(declared) == 4 else ()
         sizes = {
-            axis: (self._out_size(declared, at, input.dims[at], filter_size, stride), filter_size, stride, 1)
+            axis: (
+                self._out_size(axis, declared[at : at + 1], input.dims[at], filter_size, stride),
+                filter_size,
+                stride,
+                1,
+            )
             for axis, at, filter_size, stride in (
                 ("height", 1, filter_height, stride_height),
                 ("width", 2, filter_width, stride_width),
@@ -230,10 +236,11 @@ class Convolution2DTransposeBias(TransposedConvolution2D):
         self.products = FloatProducts(None)
         self.matrix = None if filter.value is None else self.pack(filter.value)
 
-    def _out_size(self, declared: Shape, at: int, in_size: int, filter_size: int, stride: int) -> int:
+    def _out_size(self, axis: str, declared: Shape, in_size: int, filter_size: int, stride: int) -> int:
         """The declared size if a window slides over it in_size times, otherwise the smallest or the usual one."""
-        if len(declared) == 4 and Window.along("", self.padding, declared[at], filter_size, stride).out_size == in_size:
-            return declared[at]
+        for size in declared:
+            if Window.along(axis, self.padding, size, filter_size, stride).out_size == in_size:
+                return size
         return in_size * stride if self.padding == Padding.SAME else (in_size - 1) * stride + filter_size
 
     def __call__(self, input: np.ndarray, filter: np.ndarray, bias: np.ndarray) -> np.ndarray:
