@@ -1,0 +1,122 @@
+"""Random numbers: the same seeds give the official runtime's numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from litejit.schema import RngAlgorithm
+from tests.harness import Const, Input, check, out, refused, run, single_op
+from tests.oracle import oracle
+
+SEEDS = [(1, 2), (0, 7), (1234567890123, -5), (-1, 2**63 - 1), (2**32, 2**32 - 1), (2**31, 0)]
+SHAPES = [(), (1,), (3,), (4,), (5, 7), (2, 0, 3), (2, 3, 1, 2, 2), (1000,)]
+
+
+@pytest.mark.parametrize("constant", [True, False])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("op", ["RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL"])
+def test_shapes(op: str, shape: tuple[int, ...], constant: bool) -> None:
+    operand = (Const if constant else Input)(np.array(shape, np.int32))
+    check(single_op(op, [operand], outputs=[out(np.float32)], seed=3, seed2=4), ulp=2)
+
+
+@pytest.mark.parametrize("invokes", [1, 3])
+@pytest.mark.parametrize("seeds", SEEDS, ids=str)
+@pytest.mark.parametrize("op", ["RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL"])
+def test_seeds(op: str, seeds: tuple[int, int], invokes: int) -> None:
+    operands = [Const(np.array([333], np.int32))]
+    problem = single_op(op, operands, outputs=[out(np.float32)], seed=seeds[0], seed2=seeds[1])
+    check(problem, ulp=2 if op == "RANDOM_STANDARD_NORMAL" else 0, invokes=invokes)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+@pytest.mark.parametrize("samples", [0, 1, 2, 9, 500])
+@pytest.mark.parametrize("invokes", [1, 2])
+def test_multinomial(samples: int, dtype: Any, invokes: int) -> None:
+    logits = np.random.default_rng(0).normal(0, 2, (3, 17)).astype(np.float32)
+    logits[1, 3:5] = -np.inf
+    logits[2] = -np.inf
+    operands = [Input(logits), Const(np.array(samples, np.int32))]
+    check(single_op("MULTINOMIAL", operands, outputs=[out(dtype)], seed=9, seed2=1), invokes=invokes)
+
+
+def test_multinomial_with_samples_known_at_run_time() -> None:
+    operands = [Input(np.zeros((2, 5)), np.float32), Input(np.array(40), np.int32)]
+    check(single_op("MULTINOMIAL", operands, outputs=[out(np.int64)], seed=9), invokes=2)
+
+
+@pytest.mark.parametrize("op", ["RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL"])
+def test_no_seeds_are_random_seeds(op: str) -> None:
+    problem = single_op(op, [Const(np.array([50], np.int32))], outputs=[out(np.float32)])
+    first, second, theirs = run(problem)[0], run(problem)[0], oracle.truth(problem.model, [])
+    assert theirs.error is None
+    assert (first != second).any()
+
+
+def test_standard_normal_is_normal() -> None:
+    numbers = run(single_op("RANDOM_STANDARD_NORMAL", [Const(np.array([100000], np.int32))], [out(np.float32)]))[0]
+    assert abs(numbers.mean()) < 0.02
+    assert abs(numbers.std() - 1) < 0.02
+
+
+STATES = [(0, 0), (1, 2), (2**64 - 1, 2**64 - 2), (123456789012345678, 2**32 - 1)]
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.int64, np.uint64])
+@pytest.mark.parametrize("state", [*STATES, (5, 2**32 - 2, 7), (5, 2**64 - 1, 2**64 - 1)], ids=str)
+@pytest.mark.parametrize("algorithm", list(RngAlgorithm))
+def test_bit_generator(algorithm: RngAlgorithm, state: tuple[int, ...], dtype: Any) -> None:
+    if algorithm == RngAlgorithm.THREEFRY and len(state) == 3:
+        pytest.skip("the state of THREEFRY has two words")
+    for shape in [(3, 7), (1,), (16,)]:
+        outputs = [out(np.uint64, shape=(len(state),)), out(dtype, shape=shape)]
+        problem = single_op(
+            "STABLEHLO_RNG_BIT_GENERATOR", [Input(np.array(state, np.uint64))], outputs, algorithm=algorithm
+        )
+        check(problem)
+
+
+TEN = Const(np.array([10], np.int32))
+LOGITS = Input(np.zeros((2, 5)), np.float32)
+STATE = [out(np.uint64, shape=(2,)), out(np.int32, shape=(3,))]
+ERRORS = {
+    "shape of rank 0": ("RANDOM_UNIFORM", [Const(np.array(1, np.int32))], {}, "expected rank 1"),
+    "shape type": ("RANDOM_UNIFORM", [Const(np.array([1], np.int64))], {}, "is INT64, expected INT32"),
+    "negative": ("RANDOM_STANDARD_NORMAL", [Input([-1, 2], np.int32)], {}, "negative dimension"),
+    "negative constant": ("RANDOM_STANDARD_NORMAL", [Const([-1, 2], np.int32)], {}, "negative shape"),
+    "huge": ("RANDOM_UNIFORM", [Input([2**31 - 1] * 4, np.int32)], {}, "beyond the limit"),
+    "huge constant": ("RANDOM_UNIFORM", [Const([2**31 - 1] * 4, np.int32)], {}, "more than the limit"),
+    "output type": ("RANDOM_UNIFORM", [TEN], {"outputs": [out(np.int32)]}, "is INT32, expected FLOAT32"),
+    "negative samples": ("MULTINOMIAL", [LOGITS, Input(np.array(-1, np.int32))], {}, "num_samples is -1"),
+    "no classes": ("MULTINOMIAL", [Input(np.zeros((2, 0)), np.float32), Const(np.int32(1))], {}, "at least one class"),
+    "logits rank": ("MULTINOMIAL", [Input(np.zeros(2), np.float32), Const(np.int32(1))], {}, "expected rank 2"),
+    "huge samples": ("MULTINOMIAL", [LOGITS, Input(np.array(2**31 - 1, np.int32))], {}, "too few or too many"),
+    "state size": (
+        "STABLEHLO_RNG_BIT_GENERATOR",
+        [Input([1, 2, 3], np.uint64)],
+        {"outputs": STATE, "algorithm": RngAlgorithm.THREEFRY},
+        "has shape (3,)",
+    ),
+    "state type": (
+        "STABLEHLO_RNG_BIT_GENERATOR",
+        [Input([1, 2], np.int64)],
+        {"outputs": STATE},
+        "is INT64, expected UINT64",
+    ),
+    "algorithm": (
+        "STABLEHLO_RNG_BIT_GENERATOR",
+        [Input([1, 2], np.uint64)],
+        {"outputs": STATE, "algorithm": 9},
+        "algorithm 9 is not known",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors(name: str) -> None:
+    op, operands, keywords, fragment = ERRORS[name]
+    keywords = {"outputs": [out(np.int64 if op == "MULTINOMIAL" else np.float32)], **keywords}
+    refused(single_op(op, operands, **keywords), fragment)
