@@ -1,4 +1,4 @@
-"""Functions of fixed-point numbers against real ones; their exact bits are tested through the operators that use them."""
+"""Functions of fixed-point numbers against real ones; operators that use them test their exact bits."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_reciprocal_and_inverse_sqrt() -> None:
     assert np.abs(mantissa / 2.0**31 / 2.0**shift * x - 1).max() < 1e-8
     multiplier = inverse_sqrt(x)
     real = multiplier.mantissa / 2.0**31 * 2.0**multiplier.exponent
-    assert np.abs(real * np.sqrt(x) - 1).max() < 1e-6
+    assert np.abs(real * np.sqrt(x) - 1).max() < 2e-6
 
 
 def test_bit_length() -> None:
