@@ -1,11 +1,12 @@
 """ADD, SUB, MUL, DIV, SQUARED_DIFFERENCE and ADD_N on plain and on quantized numbers; plain integers wrap around.
 
-The quantized formulas are in quantized_arithmetic.py, further operators on plain numbers in binary.py. Where the
-official builtin kernels have no FLOAT16, the XNNPACK delegate does.
+The quantized formulas are in quantized_arithmetic.py and arithmetic_flavours.py, further operators on plain numbers in
+binary.py. Where the official builtin kernels have no FLOAT16, the XNNPACK delegate does.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 from litejit.kernels.fixedpoint import float_activation
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.elementwise import Broadcast, Formula, Quantized, check_zero_points
+from litejit.kernels.reference.arithmetic_flavours import InBlocks, quantized_product, quantized_sum
+from litejit.kernels.reference.elementwise import Broadcast, Quantized, check_zero_points, refuse_flavours, rescale_of
 from litejit.kernels.reference.quantized_arithmetic import (
     DifferenceSquare,
     PotSum,
@@ -55,11 +57,11 @@ class Arithmetic(Broadcast):
         plain_int16 = self.plain_int16 and input1.quantization is None
         if input1.type in (TensorType.INT8, TensorType.UINT8) or (input1.type == TensorType.INT16 and not plain_int16):
             check_zero_points(node, input1, input2, output)
-            self.quantized = Quantized(self.formula(node, input1, input2, output), input1.dtype, output.dtype)
+            self.quantized = self.quantize(node, input1, input2, output)
 
-    def formula(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Formula:
-        """The quantized formula."""
-        raise TypeError(f"{type(self).__name__} must define formula")
+    def quantize(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Quantized | InBlocks:
+        """How quantized numbers are computed."""
+        raise TypeError(f"{type(self).__name__} must define quantize")
 
     def activate(self, result: np.ndarray) -> np.ndarray:
         """The fused activation of plain numbers."""
@@ -67,16 +69,31 @@ class Arithmetic(Broadcast):
 
 
 class SumOrDifference(Arithmetic):
-    """Base of ADD and SUB. sign: 1 or -1, what input2 counts as."""
+    """Base of ADD and SUB.
+
+    sign: 1 or -1, what input2 counts as. below_one: whether the official kernel aborts where its multiplier exceeds 1.
+    """
 
     sign: ClassVar[int]
+    below_one: ClassVar[bool]
     options: AddOptions | SubOptions
 
-    def formula(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Formula:
+    def quantize(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Quantized | InBlocks:
         """PotSum where the model asks for it and the scales allow it, else Sum."""
-        arguments = input1, input2, output, self.options.fused_activation_function, self.sign
-        pot = PotSum.of(*arguments) if output.type == TensorType.INT16 and self.options.pot_scale_int16 else None
-        return pot or Sum.of(*arguments)
+        activation = self.options.fused_activation_function
+        if output.type == TensorType.INT16 and self.options.pot_scale_int16 and self.flavour != "tflm":
+            pot = PotSum.of(input1, input2, output, activation, self.sign)
+            if pot is not None:
+                return Quantized(pot, input1.dtype, output.dtype)
+        formula = Sum.of(input1, input2, output, activation, self.sign)
+        node.require(
+            formula.multiplier.exponent <= 0 or not self.below_one,
+            "output scale {} is too small for input scales {} and {}",
+            output.scale,
+            input1.scale,
+            input2.scale,
+        )
+        return quantized_sum(self.flavour, formula, input1, input2, output, activation)
 
 
 @builtin(BuiltinOperator.ADD, versions=(1, 6))
@@ -99,18 +116,7 @@ class Add(SumOrDifference):
     )
     plain_int16 = True
     sign = 1
-
-    def formula(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Formula:
-        """As the base; the official ADD aborts where the output scale is too fine for its multiplier to be below 1."""
-        formula = super().formula(node, input1, input2, output)
-        node.require(
-            isinstance(formula, PotSum) or formula.multiplier.exponent <= 0,
-            "output scale {} is too small for input scales {} and {}",
-            output.scale,
-            input1.scale,
-            input2.scale,
-        )
-        return formula
+    below_one = True
 
     def plain(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
         """The sum."""
@@ -135,6 +141,7 @@ class Sub(SumOrDifference):
         TensorType.UINT8,
     )
     sign = -1
+    below_one = False
 
     def plain(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
         """The difference."""
@@ -168,6 +175,7 @@ class Mul(Arithmetic):
         activation = self.options.fused_activation_function
         input1, input2, output = self.operands_of(node, declares=self.output_types(node.input("input1").type))
         if input1.type != output.type:
+            refuse_flavours(self, node, output, "tflm")
             check_zero_points(node, output)
             self.quantized = Quantized(Q15Product.of(output, activation), input1.dtype, output.dtype)
             return
@@ -181,9 +189,11 @@ class Mul(Arithmetic):
         eight_bits = (TensorType.INT8, TensorType.UINT8) if input_type == TensorType.INT16 else ()
         return (input_type, *eight_bits)
 
-    def formula(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Formula:
+    def quantize(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Quantized | InBlocks:
         """Product."""
-        return Product.of(input1, input2, output, self.options.fused_activation_function)
+        activation = self.options.fused_activation_function
+        formula = Product.of(input1, input2, output, activation)
+        return quantized_product(self.flavour, formula, input1, input2, output, activation)
 
     def plain(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
         """The product."""
@@ -215,9 +225,11 @@ class Div(Arithmetic):
         plain_zero = 0 if input2.type == TensorType.INT32 else None
         self.zero = plain_zero if self.quantized is None else input2.zero_point
 
-    def formula(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Formula:
+    def quantize(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Quantized | InBlocks:
         """Quotient."""
-        return Quotient.of(input1, input2, output, self.options.fused_activation_function)
+        refuse_flavours(self, node, input1, "tflm", "single-rounding")
+        formula = Quotient.of(input1, input2, output, self.options.fused_activation_function)
+        return Quantized(formula, input1.dtype, output.dtype)
 
     def plain(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
         """The quotient."""
@@ -244,11 +256,11 @@ class SquaredDifference(Arithmetic):
 
     types = (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.INT32, TensorType.INT8)
 
-    def formula(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Formula:
+    def quantize(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Quantized | InBlocks:
         """DifferenceSquare."""
         formula = DifferenceSquare.of(input1, input2, output)
         node.require(formula.multiplier.exponent <= 0, "output scale {} is too small", output.scale)
-        return formula
+        return Quantized(replace(formula, rescale=rescale_of(self.flavour)), input1.dtype, output.dtype)
 
     def plain(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
         """The square of the difference."""

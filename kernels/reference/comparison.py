@@ -6,9 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from litejit.kernels.fixedpoint import Multiplier, multiply_by_quantized_multiplier_smaller_than_one
+from litejit.kernels.fixedpoint import (
+    Multiplier,
+    multiply_by_quantized_multiplier_single,
+    multiply_by_quantized_multiplier_smaller_than_one,
+)
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.elementwise import Broadcast, values_of
+from litejit.kernels.reference.elementwise import Broadcast, refuse_flavours, values_of
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, TensorType
 
@@ -37,7 +41,10 @@ class Comparison(Broadcast):
         input1, input2, _ = self.operands_of(node, sets=TensorType.BOOL)
         plain_int16 = input1.type == TensorType.INT16 and input1.quantization is None
         if input1.type in self.quantized_types and not plain_int16:
-            self.scaled = _rescaled_values(input1), _rescaled_values(input2)
+            if input1.type != TensorType.INT8 or max(input1.scale, input2.scale) >= 1:
+                refuse_flavours(self, node, input1, "tflm")
+            single = self.flavour == "single-rounding"
+            self.scaled = _rescaled_values(input1, single), _rescaled_values(input2, single)
 
     def plain(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
         """Whether the comparison holds."""
@@ -47,11 +54,12 @@ class Comparison(Broadcast):
         return self.ufunc(input1, input2).astype(np.bool_, copy=False)
 
 
-def _rescaled_values(spec: TensorSpec) -> np.ndarray:
+def _rescaled_values(spec: TensorSpec, single: bool) -> np.ndarray:
     values = values_of(spec.dtype) - spec.zero_point << 8
     if spec.scale == 1:
         return values
-    return multiply_by_quantized_multiplier_smaller_than_one(values, Multiplier.from_real(spec.scale))
+    rescale = multiply_by_quantized_multiplier_single if single else multiply_by_quantized_multiplier_smaller_than_one
+    return rescale(values, Multiplier.from_real(spec.scale))
 
 
 @builtin(BuiltinOperator.EQUAL, versions=(1, 5))

@@ -10,24 +10,36 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
-from litejit.kernels.fixedpoint import CHUNK, integer_range
+from litejit.kernels.fixedpoint import (
+    CHUNK,
+    Multiplier,
+    integer_range,
+    multiply_by_quantized_multiplier,
+    multiply_by_quantized_multiplier_single,
+)
 from litejit.kernels.geometry import broadcast_shapes
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
 from litejit.schema import TensorType
+from litejit.schema.errors import UnsupportedError
 
 __all__ = [
     "QUANTIZED_TYPES",
     "Broadcast",
     "Formula",
     "Quantized",
+    "Rescale",
     "check_zero_points",
+    "refuse_flavours",
+    "rescale_of",
     "values_of",
 ]
 
 QUANTIZED_TYPES = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
 
 Formula = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Rescale = Callable[[np.ndarray, Multiplier], np.ndarray]
+"""A way to multiply by a real factor and round."""
 
 
 def values_of(dtype: np.dtype) -> np.ndarray:
@@ -49,6 +61,18 @@ def check_zero_points(node: Node, *specs: TensorSpec) -> None:
             low,
             high,
         )
+
+
+def refuse_flavours(kernel: Kernel, node: Node, spec: TensorSpec, *flavours: str) -> None:
+    """Raises UnsupportedError if a quantized node is asked for in one of these flavours."""
+    if kernel.flavour in flavours:
+        raise UnsupportedError(f"numerics '{kernel.flavour}' is not established for {node.op} of {spec.type.name}")
+
+
+def rescale_of(flavour: str) -> Rescale:
+    """MultiplyByQuantizedMultiplier where the official kernel sets agree on it: only single-rounding builds differ."""
+    single = flavour == "single-rounding"
+    return multiply_by_quantized_multiplier_single if single else multiply_by_quantized_multiplier
 
 
 class Quantized:
@@ -83,7 +107,7 @@ class Broadcast(Kernel):
     """
 
     flavours = ALL_FLAVOURS
-    quantized: Quantized | None = None
+    quantized: Formula | None = None
 
     def operands_of(
         self, node: Node, *, declares: Collection[TensorType] | None = None, sets: TensorType | None = None

@@ -8,6 +8,7 @@ internal/reference/{add,sub,mul,div}.h.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from litejit.kernels.fixedpoint import (
 )
 from litejit.kernels.newton import bit_length, reciprocal
 from litejit.kernels.node import TensorSpec
+from litejit.kernels.reference.elementwise import Rescale
 from litejit.schema import ActivationFunctionType, TensorType
 from litejit.schema.errors import InvalidModelError
 
@@ -55,6 +57,8 @@ class Sum(Rescaled):
     multiplier1: Multiplier
     multiplier2: Multiplier
     multiplier: Multiplier
+    rescale: Rescale = multiply_by_quantized_multiplier
+    rescale_sum: Rescale = multiply_by_quantized_multiplier_smaller_than_one
 
     @classmethod
     def of(
@@ -64,26 +68,30 @@ class Sum(Rescaled):
         output: TensorSpec,
         activation: ActivationFunctionType,
         sign: int = 1,
+        precision: type[np.floating] = np.float64,
     ) -> Sum:
-        """The formula for three tensors; left_shift is 20 for 8 bits, 15 for int16, so that the sum fits int32."""
+        """The formula for three tensors; left_shift is 20 for 8 bits, 15 for int16, so that the sum fits int32.
+
+        precision: of the divisions of scales.
+        """
         left_shift = 15 if output.type == TensorType.INT16 else 20
-        common = 2 * float(max(input1.scale, input2.scale))
+        common = precision(2 * max(input1.scale, input2.scale))
         return cls(
             output.zero_point,
             *activation_range(activation, output),
             sign,
             left_shift,
             (input1.zero_point, input2.zero_point),
-            Multiplier.from_real(float(input1.scale) / common),
-            Multiplier.from_real(float(input2.scale) / common),
-            Multiplier.from_real(common / float(np.float32(1 << left_shift) * output.scale)),
+            Multiplier.from_real(precision(input1.scale) / common),
+            Multiplier.from_real(precision(input2.scale) / common),
+            Multiplier.from_real(common / precision(np.float32(1 << left_shift) * output.scale)),
         )
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """The raw sums or differences."""
-        a = multiply_by_quantized_multiplier((a - self.offsets[0]) << self.left_shift, self.multiplier1)
-        b = multiply_by_quantized_multiplier((b - self.offsets[1]) << self.left_shift, self.multiplier2)
-        return self.finish(multiply_by_quantized_multiplier_smaller_than_one(a + self.sign * b, self.multiplier))
+        a = self.rescale((a - self.offsets[0]) << self.left_shift, self.multiplier1)
+        b = self.rescale((b - self.offsets[1]) << self.left_shift, self.multiplier2)
+        return self.finish(self.rescale_sum(a + self.sign * b, self.multiplier))
 
 
 @dataclass
@@ -136,23 +144,29 @@ class Product(Rescaled):
 
     offsets: tuple[int, int]
     multiplier: Multiplier
+    rescale: Rescale = multiply_by_quantized_multiplier
 
     @classmethod
     def of(
-        cls, input1: TensorSpec, input2: TensorSpec, output: TensorSpec, activation: ActivationFunctionType
+        cls,
+        input1: TensorSpec,
+        input2: TensorSpec,
+        output: TensorSpec,
+        activation: ActivationFunctionType,
+        precision: type[np.floating] = np.float32,
     ) -> Product:
-        """The formula for three tensors; the multiplier comes from a float32 product and quotient of scales."""
+        """The formula for three tensors. precision: of the product and the quotient of scales."""
         return cls(
             output.zero_point,
             *activation_range(activation, output),
             (input1.zero_point, input2.zero_point),
-            Multiplier.from_real(input1.scale * input2.scale / output.scale),
+            Multiplier.from_real(precision(input1.scale) * precision(input2.scale) / precision(output.scale)),
         )
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """The raw products."""
         product = (a - self.offsets[0]) * (b - self.offsets[1])
-        return self.finish(multiply_by_quantized_multiplier(product, self.multiplier))
+        return self.finish(self.rescale(product, self.multiplier))
 
 
 @dataclass
@@ -214,8 +228,9 @@ class DifferenceSquare(Rescaled):
     multiplier1: Multiplier
     multiplier2: Multiplier
     multiplier: Multiplier
+    rescale: Rescale = multiply_by_quantized_multiplier
 
-    left_shift = 7
+    left_shift: ClassVar[int] = 7
 
     @classmethod
     def of(cls, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> DifferenceSquare:
@@ -232,6 +247,6 @@ class DifferenceSquare(Rescaled):
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """The raw squares."""
-        a = multiply_by_quantized_multiplier((a - self.offsets[0]) << self.left_shift, self.multiplier1)
-        b = multiply_by_quantized_multiplier((b - self.offsets[1]) << self.left_shift, self.multiplier2)
-        return self.finish(multiply_by_quantized_multiplier((a - b) * (a - b), self.multiplier))
+        a = self.rescale((a - self.offsets[0]) << self.left_shift, self.multiplier1)
+        b = self.rescale((b - self.offsets[1]) << self.left_shift, self.multiplier2)
+        return self.finish(self.rescale((a - b) * (a - b), self.multiplier))

@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 
-from litejit.kernels.fixedpoint import Multiplier, integer_range, multiply_by_quantized_multiplier, wrap32
+from litejit.kernels.fixedpoint import Multiplier, float_to_int32, integer_range, wrap32
 from litejit.kernels.newton import inverse_sqrt
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.elementwise import check_zero_points
+from litejit.kernels.reference.elementwise import check_zero_points, refuse_flavours, rescale_of
 from litejit.kernels.reference.lut import look_up, table
 from litejit.kernels.reference.pointwise import Activation, Formula, Pointwise
 from litejit.kernels.registry import builtin
@@ -39,15 +39,14 @@ class Sqrt(Activation):
 
     def quantize(self, node: Node, x: TensorSpec, y: TensorSpec) -> Formula:
         """The formula."""
+        refuse_flavours(self, node, x, "tflm")
         check_zero_points(node, x, y)
         self.zero_point = x.zero_point
 
         def formula(q: np.ndarray) -> np.ndarray:
             with np.errstate(over="ignore"):
                 real = np.sqrt(x.scale * np.maximum(q - x.zero_point, 0).astype(np.float32))
-                steps = np.trunc(real / y.scale)
-            # What does not fit becomes INT32_MIN, as in the official conversion on x86.
-            steps = np.where(steps < 1 << 31, steps, -(1 << 31)).astype(np.int64)
+                steps = float_to_int32(real / y.scale)
             return np.clip(wrap32(steps + y.zero_point), *integer_range(y.type))
 
         return Pointwise(formula, x.dtype, y.dtype)
@@ -80,19 +79,19 @@ class Rsqrt(Activation):
         check_zero_points(node, x, y)
         self.zero_point = x.zero_point
         if x.type == TensorType.INT16:
+            refuse_flavours(self, node, x, "tflm")
             largest = np.float32(np.iinfo(np.int16).max) * y.scale
             return partial(look_up, table(lambda r: np.where(r <= 0, largest, np.float32(1) / np.sqrt(r)), x, y))
         multiplier = Multiplier.from_real(1.0 / float(np.sqrt(x.scale) * y.scale))
         multiplier = Multiplier(multiplier.mantissa, multiplier.exponent - 20)
+        rescale = rescale_of(self.flavour)
 
         def formula(q: np.ndarray) -> np.ndarray:
             value = np.maximum(q - x.zero_point, 0)
             inverse = inverse_sqrt(value)
-            root = multiply_by_quantized_multiplier(
-                np.ones_like(value), Multiplier(inverse.mantissa, inverse.exponent + 20)
-            )
+            root = rescale(np.ones_like(value), Multiplier(inverse.mantissa, inverse.exponent + 20))
             low, high = integer_range(y.type)
-            steps = multiply_by_quantized_multiplier(root, multiplier) + y.zero_point
+            steps = rescale(root, multiplier) + y.zero_point
             return np.where(value == 0, high, np.clip(steps, low, high))
 
         return Pointwise(formula, x.dtype, y.dtype)

@@ -10,9 +10,9 @@ from functools import partial
 
 import numpy as np
 
-from litejit.kernels.fixedpoint import Multiplier, integer_range, multiply_by_quantized_multiplier
+from litejit.kernels.fixedpoint import Multiplier, integer_range
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.elementwise import check_zero_points
+from litejit.kernels.reference.elementwise import check_zero_points, refuse_flavours, rescale_of
 from litejit.kernels.reference.lut import RealFunction, in_double, look_up, table
 from litejit.kernels.reference.pointwise import Activation, Formula, Pointwise
 from litejit.kernels.registry import builtin
@@ -168,11 +168,12 @@ class Abs(Activation):
         """The formula."""
         check_zero_points(node, x, y)
         multiplier = None if x.scale == y.scale else Multiplier.from_real(x.scale / y.scale)
+        rescale = rescale_of(self.flavour)
 
         def formula(q: np.ndarray) -> np.ndarray:
             steps = np.abs(q - x.zero_point)
             if multiplier is not None:
-                steps = multiply_by_quantized_multiplier(steps, multiplier)
+                steps = rescale(steps, multiplier)
             return np.clip(steps + y.zero_point, *integer_range(y.type))
 
         return Pointwise(formula, x.dtype, y.dtype)
@@ -193,6 +194,7 @@ class TableUnary(Activation):
 
     def quantize(self, node: Node, x: TensorSpec, y: TensorSpec) -> Formula:
         """The table."""
+        refuse_flavours(self, node, x, "tflm")
         check_zero_points(node, x, y)
         return partial(look_up, table(self.function(y), x, y))
 
