@@ -68,6 +68,7 @@ class Graph:
             self.name or f"subgraph {self.index}",
             tuple(self.tensors[i] for i in self.inputs),
             tuple(self.tensors[i] for i in self.outputs),
+            tuple(operation.name for operation in self.operations),
         )
 
 

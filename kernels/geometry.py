@@ -22,6 +22,8 @@ __all__ = [
     "patches",
     "require_positive",
     "sliding",
+    "spread",
+    "strides_of",
 ]
 
 
@@ -157,3 +159,21 @@ def strides_of(shape: Sequence[int]) -> tuple[int, ...]:
     for dim in reversed(shape[1:]):
         strides.append(strides[-1] * dim)
     return tuple(reversed(strides))
+
+
+def spread(
+    x: np.ndarray, steps: Sequence[int], padding: Sequence[tuple[int, int]], shape: Shape, fill: Any
+) -> np.ndarray:
+    """x with its neighbours `steps` apart along each dimension, then padded (or, below 0, cropped) low and high.
+
+    shape is the result's, ((size - 1) * step + 1) + low + high; gaps and padding hold fill.
+    """
+    result = np.full(shape, fill, x.dtype)
+    source, target = [], []
+    for size, step, (low, _), out_size in zip(x.shape, steps, padding, shape, strict=True):
+        first = max(0, -(low // step))
+        last = min(size, -((low - out_size) // step))
+        source.append(slice(first, max(first, last)))
+        target.append(slice(first * step + low, max(0, last * step + low), step) if last > first else slice(0, 0))
+    result[tuple(target)] = x[tuple(source)]
+    return result

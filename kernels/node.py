@@ -134,11 +134,15 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class SubgraphSignature:
-    """The interface of a subgraph that an operator may call: name, input and output tensors as declared in the file."""
+    """The interface of a subgraph that an operator may call: name, input and output tensors as declared in the file.
+
+    operators: names of its operators in order, for operators that recognise what a subgraph of one operator does.
+    """
 
     name: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    operators: tuple[str, ...] = ()
 
 
 class Context(Protocol):
