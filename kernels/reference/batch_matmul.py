@@ -11,14 +11,21 @@ from litejit.kernels.geometry import broadcast_shapes
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
-from litejit.kernels.reference.output_stage import OutputStage, channel_scales, rescaling, scale_of_products
+from litejit.kernels.reference.hybrid_flavours import rows_as_asked
+from litejit.kernels.reference.output_stage import OutputStage, channel_scales
+from litejit.kernels.reference.product_flavours import (
+    batch_matmul_rounding,
+    is_float_delegable,
+    is_integer_delegable,
+    output_stage,
+)
 from litejit.kernels.reference.products import (
     FloatProducts,
     HybridProducts,
     Products,
     QuantizedProducts,
+    check_zero_points,
     may_exceed_int32,
-    product_of_scales,
 )
 from litejit.kernels.registry import builtin
 from litejit.schema import ActivationFunctionType, BatchMatMulOptions, BuiltinOperator, TensorType
@@ -83,8 +90,9 @@ class BatchMatMul(Kernel):
         values, scale = self.products.inputs(lhs.reshape(prod(rows), depth), matrix.dtype)
         if matrix.rank == 2:
             return self.products.finish(matrix(values), None, scale).reshape(self.output.dims)
-        scale = None if scale is None else scale.reshape(*rows, 1)
-        return self.products.finish(matrix(values.reshape(lhs.shape)), None, scale)
+        sums = matrix(values.reshape(lhs.shape))
+        scale = None if scale is None else scale.reshape(*(1,) * (sums.ndim - lhs.ndim), *rows)
+        return self.products.finish(sums, None, scale)
 
 
 def _swap_if(condition: bool, first: int, second: int) -> tuple[int, int]:
@@ -95,22 +103,21 @@ def _products(node: Node, lhs: TensorSpec, rhs: TensorSpec, output: TensorSpec, 
     """The arithmetic for these operands."""
     if rhs.type == _FLOAT:
         return FloatProducts(None)
+    delegating = node.context.numerics == "xnnpack"
+    axis = rhs.rank - (2 if node.options.adj_y else 1)
     if lhs.type == _FLOAT:
-        asymmetric = node.options.asymmetric_quantize_inputs
-        span = 255 if asymmetric else 127
         scales = channel_scales(node, rhs, columns)
-        return HybridProducts(-span, span, 0, asymmetric, scales, product_of_scales, lambda x: x)
+        arithmetic = rows_as_asked(node.options, delegating and is_float_delegable(rhs, None, axis))
+        return HybridProducts.of(node, arithmetic, scales, lambda x: x)
     low, high = integer_range(lhs.type)
     if output.type == _INT32:
         int32_low, int32_high = integer_range(_INT32)
         return QuantizedProducts(low, high, 0, 0, OutputStage(wrap32, 0, int32_low, int32_high, output.dtype))
     if lhs.type == _INT16:
-        for tensor in (lhs, rhs, output):
-            node.require(tensor.zero_point == 0, "{} has zero point {}, expected 0", tensor, tensor.zero_point)
-    rescale = rescaling(
-        "q15" if lhs.type == _INT16 else "double",
-        scale_of_products(lhs, np.array([rhs.scale]), output, in_float=True),
-    )
+        check_zero_points(node, lhs, rhs, output)
+    delegated = delegating and rhs.zero_point == 0 and is_integer_delegable(lhs, rhs, None, output, axis)
+    rounding = batch_matmul_rounding(node.context.numerics, lhs.type, delegated)
     wraps = lhs.type == _INT8 and may_exceed_int32(lhs, depth, None)
-    stage = OutputStage.of(output, ActivationFunctionType.NONE, rescale, wraps)
+    scales = np.array([rhs.scale])
+    stage = output_stage(rounding, lhs, scales, output, ActivationFunctionType.NONE, wraps)
     return QuantizedProducts(low - lhs.zero_point, high - lhs.zero_point, rhs.zero_point, lhs.zero_point, stage)

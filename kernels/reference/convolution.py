@@ -15,14 +15,21 @@ from litejit.kernels.geometry import Window, boxes, sliding
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
+from litejit.kernels.reference.hybrid_flavours import (
+    HybridArithmetic,
+    asymmetric,
+    depthwise_blocks,
+    filter_scale_first,
+    product_of_scales,
+    symmetric,
+    xnnpack,
+)
 from litejit.kernels.reference.products import (
     BIAS_TYPES,
     Products,
     adds_in_int64,
     check_bias,
     convolution_products,
-    filter_scale_first,
-    product_of_scales,
 )
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, Conv2DOptions, DepthwiseConv2DOptions, TensorType
@@ -74,7 +81,7 @@ class Convolution(Kernel):
             part = result[box]
             rows = patches[(slice(None), *box)].reshape(self.groups, part.size // channels, depth)
             sums = np.moveaxis(matrix(rows), 0, 1).reshape(part.shape)
-            part[...] = self.products.finish(sums, bias, None if scale is None else scale[box[0]])
+            part[...] = self.products.finish(sums, bias, None if scale is None else scale[box[: scale.ndim]])
         return result
 
 
@@ -130,19 +137,29 @@ class Conv2D(Convolution):
         self.output = node.output(shape, types=input.type)
         if input.type in (_INT8, _INT16):
             node.require(not filter.quantized.zero_point.any(), "{} has zero points other than 0", filter)
-        several = filter.quantization is not None and np.unique(filter.quantization.scale).size > 1
         self.products = convolution_products(
             node,
+            "conv" if self.groups == 1 else "grouped",
             input,
             filter,
             bias,
             self.output,
-            channels=out_channels,
+            channel_axis=0,
+            delegable=True,
             wide=adds_in_int64(node, input, bias),
-            asymmetric=several or self.groups > 1,
-            scaled=filter_scale_first if several or self.groups > 1 else product_of_scales,
+            hybrid=lambda delegated: self.hybrid_arithmetic(filter, delegated),
         )
         self.matrix = None if filter.value is None else self.pack(filter.value)
+
+    def hybrid_arithmetic(self, filter: TensorSpec, delegated: bool) -> HybridArithmetic:
+        """How float images meet integer filters; XNNPACK quantizes pixel by pixel if filters see only one."""
+        if delegated:
+            by_pixel = all(window.filter_size == window.stride == 1 for window in self.windows)
+            return xnnpack(row_axes=3 if by_pixel else 1)
+        if self.groups == 1 and np.unique(filter.quantized.scale).size == 1:
+            return symmetric(product_of_scales)
+        optimised = self.flavour in ("litert-opt", "xnnpack") and self.groups == 1
+        return asymmetric(product_of_scales if optimised else filter_scale_first)
 
     def pack(self, filter: np.ndarray) -> FloatMatrix | IntegerMatrix:
         """The filter with out_channels split into groups and turned to the end."""
@@ -195,15 +212,18 @@ class DepthwiseConv2D(Kernel):
         shape = (batch, *(window.out_size for window in self.windows), out_channels)
         self.output = node.output(shape, types=input.type)
         self.depth_multiplier = out_channels // in_channels
+        optimised = self.flavour in ("litert-opt", "xnnpack")
         self.products = convolution_products(
             node,
+            "depthwise",
             input,
             filter,
             bias,
             self.output,
-            channels=out_channels,
+            channel_axis=3,
+            delegable=input.type != _FLOAT and bias is not None and _fits(out_channels, options.depth_multiplier),
             wide=input.type == _INT16,
-            scaled=product_of_scales,
+            hybrid=lambda delegated: asymmetric(depthwise_blocks if optimised else product_of_scales),
         )
         self.taps = None if filter.value is None else self.pack(filter.value)
 
@@ -226,8 +246,13 @@ class DepthwiseConv2D(Kernel):
             with np.errstate(all="ignore"):
                 for tap in np.ndindex(taps.shape[:2]):
                     sums += np.multiply(patches[(*box, *tap)], taps[tap], out=product)
-            part[...] = self.products.finish(sums, bias, None if scale is None else scale[box[0]])
+            part[...] = self.products.finish(sums, bias, None if scale is None else scale[box[: scale.ndim]])
         return result
+
+
+def _fits(out_channels: int, depth_multiplier: int) -> bool:
+    """Whether XNNPACK accepts the option, which nothing else looks at."""
+    return depth_multiplier > 0 and out_channels % depth_multiplier == 0
 
 
 def _bytes_if_int16(filter: np.ndarray) -> np.ndarray:

@@ -12,12 +12,14 @@ from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
 from litejit.kernels.reference.hybrid import vector_activation
-from litejit.kernels.reference.output_stage import (
-    OutputStage,
-    channel_scales,
-    check_bias_scale,
-    rescaling,
-    scale_of_products,
+from litejit.kernels.reference.hybrid_flavours import asymmetric, rows_as_asked
+from litejit.kernels.reference.output_stage import channel_scales, check_bias_scale
+from litejit.kernels.reference.product_flavours import (
+    fully_connected_rounding,
+    has_clamp,
+    is_float_delegable,
+    is_integer_delegable,
+    output_stage,
 )
 from litejit.kernels.reference.products import (
     BIAS_TYPES,
@@ -27,8 +29,8 @@ from litejit.kernels.reference.products import (
     QuantizedProducts,
     adds_in_int64,
     check_bias,
+    check_zero_points,
     may_exceed_int32,
-    product_of_scales,
 )
 from litejit.kernels.registry import builtin
 from litejit.kernels.sparse import dense_value
@@ -187,7 +189,7 @@ class BlockwiseProducts(HybridProducts):
         return FloatMatrix(weights)
 
     @classmethod
-    def of(cls, node: Node, weights: TensorSpec) -> BlockwiseProducts:
+    def of_weights(cls, node: Node, weights: TensorSpec) -> BlockwiseProducts:
         """The arithmetic for blockwise quantized weights."""
         units, features = weights.dims
         block_size, scales = weights.quantized.block_size, weights.quantized.scale
@@ -200,17 +202,13 @@ class BlockwiseProducts(HybridProducts):
             scales.size,
             block_size,
         )
+        if node.context.numerics not in ("litert-ref", "litert-opt"):
+            node.unsupported("numerics '{}' is not established for blockwise weights", node.context.numerics)
         activation = node.options.fused_activation_function
-        return cls(
-            low=-255,
-            high=255,
-            filter_zero_point=0,
-            asymmetric=True,
-            filter_scales=scales.reshape(units, -1),
-            scaled=lambda sums, batch_scale, _: sums * batch_scale,
-            activate=lambda x: vector_activation(activation, x),
-            block_size=block_size,
-        )
+        # The scales of the weights are in the weights already.
+        arithmetic = asymmetric(lambda sums, scale, _, bias: sums * scale + (0 if bias is None else bias))
+        scales = scales.reshape(units, -1)
+        return cls(-255, 255, 0, arithmetic, scales, lambda x: vector_activation(activation, x), block_size)
 
 
 def _products(
@@ -222,48 +220,42 @@ def _products(
     if weights.type == _FLOAT:
         return FloatProducts(activation)
     if input.type == _FLOAT and weights.quantized.block_size:
-        return BlockwiseProducts.of(node, weights)
+        return BlockwiseProducts.of_weights(node, weights)
     scales = channel_scales(node, weights, weights.dims[0])
     narrow = weights.type in (TensorType.INT4, TensorType.INT2)
     node.require(not (narrow and weights.quantized.zero_point.any()), "{} has zero points other than 0", weights)
     if input.type != _FLOAT:
         return _quantized_products(node, input, weights, bias, output, scales)
-    asymmetric = options.asymmetric_quantize_inputs
-    span = 255 if asymmetric else 127
-    return HybridProducts(
-        -span, span, 0, asymmetric, scales, product_of_scales, lambda x: vector_activation(activation, x)
-    )
+    delegated = is_float_delegable(weights, bias, 0) and has_clamp(activation) and weights.sparsity is None
+    arithmetic = rows_as_asked(options, node.context.numerics == "xnnpack" and delegated)
+    return HybridProducts.of(node, arithmetic, scales, lambda x: vector_activation(activation, x))
 
 
 def _quantized_products(
     node: Node, input: TensorSpec, weights: TensorSpec, bias: TensorSpec | None, output: TensorSpec, scales: np.ndarray
 ) -> QuantizedProducts:
-    """The arithmetic for integer inputs: most sums are rescaled in float64, others by fixed-point multipliers."""
-    per_channel = weights.quantized.per_channel
+    """The arithmetic for integer inputs."""
+    activation = node.options.fused_activation_function
     shuffled = node.options.weights_format == FullyConnectedOptionsWeightsFormat.SHUFFLED4x16INT8
-    if per_channel:
+    if weights.quantized.per_channel:
         node.require(weights.quantized.axis == 0 and weights.type != _UINT8, "{} cannot have several scales", weights)
     else:
         check_bias_scale(node, input, weights, bias, output)
     if input.type == _INT16:
-        for tensor in (input, output):
-            node.require(tensor.zero_point == 0, "{} has zero point {}, expected 0", tensor, tensor.zero_point)
-    rounding = "float64"
-    if weights.type == _INT16:
-        rounding = "q15"
-    elif shuffled or weights.sparsity is not None:
-        rounding = "double"
-    real = scale_of_products(input, scales, output, in_float=rounding != "float64" and not per_channel)
-    wide = weights.type == _INT16 or adds_in_int64(node, input, bias)
-    stage = OutputStage.of(
-        output,
-        node.options.fused_activation_function,
-        rescaling(rounding, real),
-        wraps=not wide and may_exceed_int32(input, weights.dims[1], bias),
-    )
+        check_zero_points(node, input, output)
     # The shuffled kernel takes 128 for the zero point of both, whatever the tensors say.
     zero_point = 128 if shuffled else input.zero_point
-    weights_zero_point = 0 if per_channel or shuffled else weights.zero_point
+    weights_zero_point = 0 if weights.quantized.per_channel or shuffled else weights.zero_point
+    wide = weights.type == _INT16 or adds_in_int64(node, input, bias)
+    delegated = (
+        is_integer_delegable(input, weights, bias, output, 0)
+        and has_clamp(activation)
+        and (weights_zero_point == 0 or weights.type == _UINT8)
+    )
+    double = shuffled or weights.sparsity is not None
+    rounding = fully_connected_rounding(node, node.context.numerics, weights, wide, delegated, double)
+    wraps = not wide and may_exceed_int32(input, weights.dims[1], bias)
+    stage = output_stage(rounding, input, scales, output, activation, wraps)
     low, high = integer_range(input.type)
     return QuantizedProducts(low - zero_point, high - zero_point, weights_zero_point, zero_point, stage)
 

@@ -15,6 +15,8 @@ from litejit.kernels.fixedpoint import (
     activation_range,
     multiply_by_quantized_multiplier,
     multiply_by_quantized_multiplier_q15,
+    multiply_by_quantized_multiplier_single,
+    multiply_by_quantized_multiplier_up,
     requantize_blocks,
     round_half_away,
     wrap32,
@@ -22,7 +24,15 @@ from litejit.kernels.fixedpoint import (
 from litejit.kernels.node import Node, TensorSpec
 from litejit.schema import ActivationFunctionType
 
-__all__ = ["OutputStage", "Rescale", "channel_scales", "check_bias_scale", "rescaling", "scale_of_products"]
+__all__ = [
+    "BlockStage",
+    "OutputStage",
+    "Rescale",
+    "channel_scales",
+    "check_bias_scale",
+    "rescaling",
+    "scale_of_products",
+]
 
 Rescale = Callable[[np.ndarray], np.ndarray]
 """int64 accumulators [rows, channels] -> integers in units of the output's scale."""
@@ -62,16 +72,48 @@ class OutputStage:
         return requantize_blocks(accumulator, rescale, self.zero_point, self.low, self.high, self.dtype)
 
 
-def rescaling(rounding: str, real: np.ndarray) -> Rescale:
-    """Multiplication by real factors (float64, one or one for each channel), rounded in the way of that name.
+@dataclass(frozen=True, eq=False)
+class BlockStage:
+    """Two output stages of one operator: elements in whole blocks go through `block`, those left over through `tail`.
 
-    double: 31-bit multiplier, rounded twice. q15: 15-bit multiplier on 64-bit sums, rounded once, ties up.
-    float64: in float64, ties away from zero.
+    Optimised kernels do that, whose vector code does not round as their scalar code does.
+    size: of a block; whole: blocks run through the whole output, not along the channels of each row.
+    """
+
+    block: OutputStage
+    tail: OutputStage
+    size: int
+    whole: bool
+
+    def __call__(self, accumulator: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+        """As of OutputStage; the accumulator is the whole output if blocks run through it."""
+        count = accumulator.size if self.whole else accumulator.shape[-1]
+        in_block = np.arange(count) < count - count % self.size
+        in_block = in_block.reshape(accumulator.shape) if self.whole else in_block
+        return np.where(in_block, self.block(accumulator, bias), self.tail(accumulator, bias))
+
+
+_MULTIPLICATIONS = {
+    "double": multiply_by_quantized_multiplier,
+    "up": multiply_by_quantized_multiplier_up,
+    "single": multiply_by_quantized_multiplier_single,
+    "q15": multiply_by_quantized_multiplier_q15,
+}
+
+
+def rescaling(rounding: str, real: np.ndarray) -> Rescale:
+    """Multiplication by real factors (one or one for each channel), rounded in the way of that name.
+
+    By a 31-bit multiplier: double, rounded twice, ties of the second rounding away from zero; up, likewise, but these
+    ties go up; single, rounded once, ties up. q15: by a 15-bit multiplier, rounded once, ties up; for 64-bit sums.
+    float64: in float64, ties away from zero. float32: in float32, ties to even.
     """
     if rounding == "float64":
         return lambda x: round_half_away(x * real)
-    function = {"double": multiply_by_quantized_multiplier, "q15": multiply_by_quantized_multiplier_q15}[rounding]
-    multiplier = Multiplier.from_real(real)
+    if rounding == "float32":
+        factor = real.astype(np.float32)
+        return lambda x: np.rint(x.astype(np.float32) * factor)
+    function, multiplier = _MULTIPLICATIONS[rounding], Multiplier.from_real(real)
     return lambda x: function(x, multiplier)
 
 
@@ -92,11 +134,12 @@ def channel_scales(node: Node, filter: TensorSpec, channels: int) -> np.ndarray:
     return scales
 
 
-def scale_of_products(input: TensorSpec, scales: np.ndarray, output: TensorSpec, in_float: bool) -> np.ndarray:
-    """input scale * filter scales / output scale in float64; in_float: the product itself is rounded to float32."""
-    dtype = np.float32 if in_float else np.float64
+def scale_of_products(input: TensorSpec, scales: np.ndarray, output: TensorSpec, precision: str) -> np.ndarray:
+    """input scale * filter scales / output scale in float64, in float32, or ("mixed") the product alone in float32."""
+    dtype = np.float64 if precision == "float64" else np.float32
     products = dtype(input.scale) * scales.astype(dtype)
-    return products.astype(np.float64) / np.float64(output.scale)
+    quotient = np.float32 if precision == "float32" else np.float64
+    return products.astype(quotient) / quotient(output.scale)
 
 
 def check_bias_scale(

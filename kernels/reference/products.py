@@ -17,13 +17,14 @@ import numpy as np
 from litejit.kernels.fixedpoint import float_activation, integer_range
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix, exact_dtype, largest_sum
-from litejit.kernels.reference.hybrid import quantize_rows
-from litejit.kernels.reference.output_stage import (
-    OutputStage,
-    channel_scales,
-    check_bias_scale,
-    rescaling,
-    scale_of_products,
+from litejit.kernels.reference.hybrid_flavours import HybridArithmetic
+from litejit.kernels.reference.output_stage import BlockStage, OutputStage, channel_scales, check_bias_scale
+from litejit.kernels.reference.product_flavours import (
+    convolution_rounding,
+    has_clamp,
+    is_float_delegable,
+    is_integer_delegable,
+    output_stage,
 )
 from litejit.schema import ActivationFunctionType, TensorType
 
@@ -33,17 +34,12 @@ __all__ = [
     "HybridProducts",
     "Products",
     "QuantizedProducts",
-    "Scaled",
     "adds_in_int64",
     "check_bias",
+    "check_zero_points",
     "convolution_products",
-    "filter_scale_first",
     "may_exceed_int32",
-    "product_of_scales",
 ]
-
-Scaled = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""(sums, scales of the batches, scales of the filter) -> real values, float32."""
 
 BIAS_TYPES = {
     TensorType.FLOAT32: (TensorType.FLOAT32,),
@@ -70,11 +66,11 @@ class Products(Protocol):
         ...
 
     def inputs(self, x: np.ndarray, dtype: type[np.floating]) -> tuple[np.ndarray, np.ndarray | None]:
-        """The input's numbers, free of a zero point, and the scale of each batch if it is decided by the data."""
+        """The input's numbers, free of a zero point, and the scales that data decide, for its leading dimensions."""
         ...
 
     def finish(self, sums: np.ndarray, bias: np.ndarray | None, scale: np.ndarray | None) -> np.ndarray:
-        """sums: [batch, ..., channels] to outputs; scale: one for each batch, or of as many dimensions as the sums."""
+        """sums: [batch, ..., channels] to outputs; scale: what `inputs` gave for them."""
         ...
 
 
@@ -135,7 +131,7 @@ class QuantizedProducts(IntegerInputs):
     """Integer inputs, weights and outputs."""
 
     zero_point: int
-    stage: OutputStage
+    stage: OutputStage | BlockStage
 
     def inputs(self, x: np.ndarray, dtype: type[np.floating]) -> tuple[np.ndarray, None]:
         """The input less its zero point."""
@@ -150,72 +146,90 @@ class QuantizedProducts(IntegerInputs):
 class HybridProducts(IntegerInputs):
     """Float inputs, quantized to int8 when they arrive, times integer weights; float outputs.
 
-    filter_scales: [1] or [channels] float32. scaled: multiplies sums by batch scales and filter scales, all float32, in
-    the order that decides the last bit. activate: the fused activation.
+    filter_scales: [1] or [channels] float32. activate: the fused activation.
     """
 
-    asymmetric: bool
+    arithmetic: HybridArithmetic
     filter_scales: np.ndarray
-    scaled: Scaled
     activate: Callable[[np.ndarray], np.ndarray]
+
+    @classmethod
+    def of(
+        cls,
+        node: Node,
+        arithmetic: HybridArithmetic,
+        filter_scales: np.ndarray,
+        activate: Callable[[np.ndarray], np.ndarray],
+    ) -> HybridProducts:
+        """The products of a node; UnsupportedError in flavours of kernel libraries that have no such operators."""
+        if node.context.numerics in ("tflm", "single-rounding"):
+            node.unsupported("numerics '{}' has no integer weights for float inputs", node.context.numerics)
+        return cls(-arithmetic.span, arithmetic.span, 0, arithmetic, filter_scales, activate)
 
     def weights(self, filter: np.ndarray) -> np.ndarray:
         """The filter as int32; UINT8 filters are taken for int8, as the official kernels do."""
         return super().weights(filter.view(np.int8))
 
     def inputs(self, x: np.ndarray, dtype: type[np.floating]) -> tuple[np.ndarray, np.ndarray]:
-        """The input quantized, less the zero points, and the scales: one of each for a batch."""
-        rows = quantize_rows(x.reshape(x.shape[0], prod(x.shape[1:])), self.asymmetric)
-        return rows.centred(dtype).reshape(x.shape), rows.scale
+        """The input quantized, less the zero points, and the scale of each row."""
+        row_axes = self.arithmetic.row_axes
+        rows = self.arithmetic.quantize(x.reshape(prod(x.shape[:row_axes]), prod(x.shape[row_axes:])))
+        return rows.centred(dtype).reshape(x.shape), rows.scale.reshape(x.shape[:row_axes])
 
     def finish(self, sums: np.ndarray, bias: np.ndarray | None, scale: np.ndarray) -> np.ndarray:
-        """Multiplies by the scales, adds the bias, applies the activation."""
-        if scale.ndim == 1:
-            scale = scale.reshape(-1, *(1,) * (sums.ndim - 1))
-        result = self.scaled(sums.astype(np.float32), scale, self.filter_scales)
-        return self.activate(result if bias is None else result + bias)
+        """Puts in scales and bias, applies the activation."""
+        scale = scale.reshape(*scale.shape, *(1,) * (sums.ndim - scale.ndim))
+        with np.errstate(all="ignore"):
+            return self.activate(self.arithmetic.finish(sums.astype(np.float32), scale, self.filter_scales, bias))
 
 
 def convolution_products(
     node: Node,
+    kind: str,
     input: TensorSpec,
     filter: TensorSpec,
     bias: TensorSpec | None,
     output: TensorSpec,
     *,
-    channels: int,
+    channel_axis: int,
+    delegable: bool,
     wide: bool,
-    scaled: Scaled,
-    asymmetric: bool = True,
+    hybrid: Callable[[bool], HybridArithmetic],
 ) -> Products:
     """The arithmetic of a convolution with these operands.
 
-    channels: of the output. wide: products of INT16 are added up in 64 bits. scaled, asymmetric: if it is hybrid.
+    kind: see `convolution_rounding`. channel_axis: of the output channels in the filter. delegable: whether XNNPACK
+    takes an operator with such options. wide: products of INT16 are added up in 64 bits. hybrid: how it computes if it
+    is hybrid, given whether XNNPACK takes the node.
     """
+    flavour = node.context.numerics
     activation = node.options.fused_activation_function
     if filter.type == TensorType.FLOAT32:
         return FloatProducts(activation)
-    scales = channel_scales(node, filter, channels)
+    scales = channel_scales(node, filter, filter.dims[channel_axis])
+    delegable = delegable and has_clamp(activation)
     if input.type == TensorType.FLOAT32:
-        span = 255 if asymmetric else 127
-        return HybridProducts(-span, span, 0, asymmetric, scales, scaled, lambda x: float_activation(activation, x))
+        arithmetic = hybrid(flavour == "xnnpack" and delegable and is_float_delegable(filter, bias, channel_axis))
+        return HybridProducts.of(node, arithmetic, scales, lambda x: float_activation(activation, x))
     filter_zero_point = 0
     if input.type == TensorType.UINT8:
         check_bias_scale(node, input, filter, bias, output)
         filter_zero_point = filter.zero_point
     if input.type == TensorType.INT16:
-        for tensor in (input, output):
-            node.require(tensor.zero_point == 0, "{} has zero point {}, expected 0", tensor, tensor.zero_point)
-    real = scale_of_products(input, scales, output, in_float=input.type == TensorType.UINT8)
-    stage = OutputStage.of(
-        output,
-        activation,
-        rescaling("q15" if wide else "double", real),
-        wraps=not wide and may_exceed_int32(input, filter.size // channels, bias),
-    )
+        check_zero_points(node, input, output)
+    delegated = delegable and is_integer_delegable(input, filter, bias, output, channel_axis)
+    rounding = convolution_rounding(flavour, kind, input.type, wide, delegated)
+    wraps = not wide and may_exceed_int32(input, filter.size // filter.dims[channel_axis], bias)
+    stage = output_stage(rounding, input, scales, output, activation, wraps)
     low, high = integer_range(input.type)
     zero_point = input.zero_point
     return QuantizedProducts(low - zero_point, high - zero_point, filter_zero_point, zero_point, stage)
+
+
+def check_zero_points(node: Node, *tensors: TensorSpec) -> None:
+    """Requires tensors of INT16 to have zero point 0."""
+    for tensor in tensors:
+        node.require(tensor.zero_point == 0, "{} has zero point {}, expected 0", tensor, tensor.zero_point)
 
 
 def check_bias(node: Node, bias: TensorSpec | None, channels: int) -> None:
@@ -249,13 +263,3 @@ def may_exceed_int32(input: TensorSpec, depth: int, bias: TensorSpec | None) -> 
     if bias is not None:
         most += 1 << 31 if bias.value is None else int(np.abs(bias.value.astype(np.int64)).max(initial=0))
     return most >= 1 << 31
-
-
-def product_of_scales(sums: np.ndarray, batch_scale: np.ndarray, filter_scale: np.ndarray) -> np.ndarray:
-    """sums * (filter_scale * batch_scale)."""
-    return sums * (filter_scale * batch_scale)
-
-
-def filter_scale_first(sums: np.ndarray, batch_scale: np.ndarray, filter_scale: np.ndarray) -> np.ndarray:
-    """(sums * filter_scale) * batch_scale."""
-    return sums * filter_scale * batch_scale

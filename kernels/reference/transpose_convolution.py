@@ -16,6 +16,7 @@ from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, Shape
 from litejit.kernels.reference.convolution import require_filled
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
+from litejit.kernels.reference.hybrid_flavours import asymmetric, filter_scale_first, xnnpack
 from litejit.kernels.reference.products import (
     BIAS_TYPES,
     FloatProducts,
@@ -23,7 +24,6 @@ from litejit.kernels.reference.products import (
     adds_in_int64,
     check_bias,
     convolution_products,
-    filter_scale_first,
 )
 from litejit.kernels.registry import builtin, custom
 from litejit.schema import BuiltinOperator, Padding, TensorType, TransposeConvOptions
@@ -165,15 +165,23 @@ class TransposeConv(TransposedConvolution2D):
         self.output = node.output(shape, types=input.type)
         self.products = convolution_products(
             node,
+            "transposed",
             input,
             weights,
             bias,
             self.output,
-            channels=out_channels,
+            channel_axis=0,
+            delegable=node.input("output_shape").value is not None and self.fits_xnnpack(),
             wide=adds_in_int64(node, input, bias),
-            scaled=filter_scale_first,
+            hybrid=lambda delegated: xnnpack() if delegated else asymmetric(filter_scale_first),
         )
         self.matrix = None if weights.value is None else self.pack(weights.value)
+
+    def fits_xnnpack(self) -> bool:
+        """Whether XNNPACK has such windows."""
+        if self.padding == Padding.SAME:
+            return all(window.filter_size >= window.stride for window in self.windows)
+        return all(window.filter_size <= window.in_size for window in self.windows)
 
     def __call__(
         self, output_shape: np.ndarray, weights: np.ndarray, input: np.ndarray, bias: np.ndarray | None = None
