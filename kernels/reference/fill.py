@@ -7,7 +7,13 @@ import numpy as np
 from litejit.kernels.geometry import normalize_axis
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node
-from litejit.kernels.reference.moving import INDEX_TYPES, SIZED_TYPES, index_values, require_same_quantization
+from litejit.kernels.reference.moving import (
+    INDEX_TYPES,
+    SIZED_TYPES,
+    index_values,
+    require_same_quantization,
+    require_symmetric_int16,
+)
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, OneHotOptions, TensorType
 
@@ -51,6 +57,7 @@ class Fill(Kernel):
         """shape: of the output."""
         value = node.input("value", rank=0)
         require_same_quantization(node, value, node.declared[0])
+        require_symmetric_int16(node, value)
         self.shape = tuple(index_values(node, "dims", rank=1))
         node.require(min(self.shape, default=0) >= 0, "dims {} has a negative dimension", self.shape)
         node.output(self.shape, types=value.type)

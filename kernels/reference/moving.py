@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from litejit.kernels.fixedpoint import integer_range
 from litejit.kernels.node import Node, Shape, TensorSpec
 from litejit.schema import TensorType
 from litejit.schema.errors import InvalidInputError
@@ -16,6 +17,7 @@ __all__ = [
     "check_bounds",
     "flat_positions",
     "index_values",
+    "padding_value",
     "per_tensor",
     "require_same_quantization",
     "require_symmetric_int16",
@@ -80,7 +82,7 @@ def per_tensor(spec: TensorSpec) -> tuple[float, int]:
 
 
 def require_same_quantization(node: Node, first: TensorSpec, *others: TensorSpec) -> None:
-    """Scales and zero points are equal, because the operator copies raw values; zero points of int16 are 0."""
+    """Scales and zero points are equal, because the operator copies raw values."""
     for spec in (first, *others):
         node.require(
             per_tensor(spec) == per_tensor(first),
@@ -91,13 +93,20 @@ def require_same_quantization(node: Node, first: TensorSpec, *others: TensorSpec
             per_tensor(first),
             node.op,
         )
-    require_symmetric_int16(node, first)
 
 
 def require_symmetric_int16(node: Node, spec: TensorSpec) -> None:
     """The zero point of an int16 tensor is 0."""
     if spec.type == TensorType.INT16:
         node.require(per_tensor(spec)[1] == 0, "{} (INT16) has zero point {}, expected 0", spec, per_tensor(spec)[1])
+
+
+def padding_value(node: Node, output: TensorSpec) -> int:
+    """What a quantized output is padded with, its zero point; it has to be a value of the type."""
+    zero_point = per_tensor(output)[1]
+    low, high = integer_range(output.type)
+    node.require(low <= zero_point <= high, "{} has zero point {}, expected {} to {}", output, zero_point, low, high)
+    return zero_point
 
 
 def check_bounds(indices: np.ndarray, size: int, what: str) -> None:

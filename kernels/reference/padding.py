@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from litejit.kernels.fixedpoint import integer_range
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node
+from litejit.kernels.reference.elementwise import QUANTIZED_TYPES
 from litejit.kernels.reference.moving import (
     INDEX_TYPES,
     SIZED_TYPES,
     index_values,
-    per_tensor,
+    padding_value,
     require_same_quantization,
+    require_symmetric_int16,
 )
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, MirrorPadMode, MirrorPadOptions, TensorType
-
-_QUANTIZED_TYPES = (TensorType.UINT8, TensorType.INT8, TensorType.INT16)
 
 
 @builtin(BuiltinOperator.PAD, versions=(1, 6))
@@ -32,7 +31,7 @@ class Pad(Kernel):
     """
 
     types = (
-        *_QUANTIZED_TYPES,
+        *QUANTIZED_TYPES,
         TensorType.FLOAT32,
         TensorType.FLOAT16,
         TensorType.BFLOAT16,
@@ -44,31 +43,17 @@ class Pad(Kernel):
 
     def prepare(self, node: Node) -> None:
         """paddings: (before, after) for each dimension. pad_value: what is padded with unless it is an operand."""
-        input = node.input("input", rank=range(6))
+        input, output = node.input("input", rank=range(6)), node.declared[0]
         constant_values = node.optional("constant_values", types=input.type)
         self.pad_value = 0
         if constant_values is not None:
             node.require(
                 constant_values.size == 1, "{} has {} elements, expected 1", constant_values, constant_values.size
             )
-        if input.type in _QUANTIZED_TYPES and (input.type == TensorType.UINT8 or input.quantization is not None):
-            self.pad_value = per_tensor(node.declared[0])[1]
-            low, high = integer_range(input.type)
-            node.require(
-                low <= self.pad_value <= high,
-                "{} has zero point {}, expected {} to {}",
-                node.declared[0],
-                self.pad_value,
-                low,
-                high,
-            )
+        if input.type in QUANTIZED_TYPES and (input.type == TensorType.UINT8 or input.quantization is not None):
+            self.pad_value = padding_value(node, output)
             if constant_values is not None:
-                node.require(
-                    per_tensor(constant_values) == per_tensor(node.declared[0]),
-                    "constant_values has scale and zero point {}, the output has {}",
-                    per_tensor(constant_values),
-                    per_tensor(node.declared[0]),
-                )
+                require_same_quantization(node, output, constant_values)
         padding_types = (*INDEX_TYPES, TensorType.INT8, TensorType.INT16, TensorType.BOOL)
         self.paddings = padding_pairs(node, input.rank, padding_types)
         node.output(
@@ -113,8 +98,9 @@ class MirrorPad(Kernel):
         input, mode = node.input("input"), self.options.mode
         node.require(isinstance(mode, MirrorPadMode), "mode is {}, expected REFLECT or SYMMETRIC", mode)
         self.mode = "reflect" if mode == MirrorPadMode.REFLECT else "symmetric"
-        if input.type in _QUANTIZED_TYPES:
+        if input.type in QUANTIZED_TYPES:
             require_same_quantization(node, input, node.declared[0])
+            require_symmetric_int16(node, input)
         self.paddings = padding_pairs(node, input.rank, INDEX_TYPES)
         for dim, pair in zip(input.dims, self.paddings, strict=True):
             most = dim - (mode == MirrorPadMode.REFLECT)

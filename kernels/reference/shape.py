@@ -10,7 +10,13 @@ import numpy as np
 from litejit.kernels.geometry import normalize_axis
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, Shape
-from litejit.kernels.reference.moving import INDEX_TYPES, SIZED_TYPES, index_values, require_same_quantization
+from litejit.kernels.reference.moving import (
+    INDEX_TYPES,
+    SIZED_TYPES,
+    index_values,
+    require_same_quantization,
+    require_symmetric_int16,
+)
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, ReshapeOptions, ShapeOptions, SqueezeOptions, TensorType
 from litejit.schema.errors import InvalidInputError, InvalidModelError
@@ -115,6 +121,7 @@ class ExpandDims(Kernel):
         """axis: where the new dimension is in the output."""
         input = node.input("input")
         require_same_quantization(node, input, node.declared[0])
+        require_symmetric_int16(node, input)
         (axis,) = index_values(node, "axis", size=1)
         self.axis = normalize_axis(axis, input.rank + 1)
         node.output((*input.dims[: self.axis], 1, *input.dims[self.axis :]), types=input.type)

@@ -6,16 +6,21 @@ from math import prod
 
 import numpy as np
 
-from litejit.kernels.fixedpoint import integer_range
 from litejit.kernels.geometry import require_positive
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.moving import SIZED_TYPES, index_values, per_tensor, require_same_quantization
+from litejit.kernels.reference.elementwise import QUANTIZED_TYPES
+from litejit.kernels.reference.moving import (
+    SIZED_TYPES,
+    index_values,
+    padding_value,
+    require_same_quantization,
+    require_symmetric_int16,
+)
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, DepthToSpaceOptions, SpaceToDepthOptions, TensorType
 
 _DEPTH_TYPES = (TensorType.FLOAT32, TensorType.UINT8, TensorType.INT8, TensorType.INT32, TensorType.INT64)
-_QUANTIZED_TYPES = (TensorType.UINT8, TensorType.INT8, TensorType.INT16)
 
 
 @builtin(BuiltinOperator.SPACE_TO_DEPTH, versions=(1, 2))
@@ -101,8 +106,9 @@ class _BatchBlocks(Kernel):
     def _blocks(self, node: Node, borders: str) -> tuple[TensorSpec, list[int], list[tuple[int, int]]]:
         """The input, block_shape, and the operand `borders` as (before, after) of each spatial dimension."""
         input = node.input("input", rank=(3, 4))
-        if input.type in _QUANTIZED_TYPES:
+        if input.type in QUANTIZED_TYPES:
             require_same_quantization(node, input, node.declared[0])
+            require_symmetric_int16(node, input)
         spatial = input.rank - 2
         block_shape = index_values(node, "block_shape", types=TensorType.INT32, shape=(spatial,))
         values = index_values(node, borders, types=TensorType.INT32, shape=(spatial, 2))
@@ -134,10 +140,8 @@ class SpaceToBatchNd(_BatchBlocks):
         )
         self.paddings = [(0, 0), *paddings, (0, 0)]
         self.pad_value = 0
-        if input.dtype.itemsize == 1 and input.type in _QUANTIZED_TYPES:
-            self.pad_value = per_tensor(node.declared[0])[1]
-            low, high = integer_range(input.type)
-            node.require(low <= self.pad_value <= high, "zero point {} is not a {}", self.pad_value, input.type.name)
+        if input.type in (TensorType.INT8, TensorType.UINT8):
+            self.pad_value = padding_value(node, node.declared[0])
         out_spatial = [dim // block for dim, block in zip(padded, self.block_shape, strict=True)]
         self.shape = (input.dims[0] * prod(self.block_shape), *out_spatial, input.dims[-1])
         node.output(self.shape, types=input.type)

@@ -64,6 +64,12 @@ def test_pack(shape: tuple[int, ...], dtype: Any) -> None:
     check(single_op("PACK", values[:1], axis=0, values_count=1, version=4))
 
 
+def test_raw_int16_is_packed_whatever_its_zero_point() -> None:
+    quantized = Input(elements((2, 3), np.int16), scale=0.5, zero_point=3)
+    check(single_op("PACK", [quantized] * 2, axis=0, values_count=2))
+    check(single_op("UNPACK", [quantized], [out(np.int16, scale=0.5, zero_point=3)] * 2, axis=0, num=2))
+
+
 @pytest.mark.parametrize("dtype", [*COMMON, *HALVES, np.bool_])
 @pytest.mark.parametrize("shape", SHAPES[:-1])
 def test_unpack(shape: tuple[int, ...], dtype: Any) -> None:
@@ -185,7 +191,7 @@ ERRORS = {
     "pad rank": (pad(np.zeros((6, 2)), x=Input(np.zeros((1,) * 6, np.float32))), "expected rank"),
     "pad values": (pad([[0, 0]] * 2, Const(np.zeros(2, np.float32)), name="PADV2"), "expected 1"),
     "pad value type": (pad([[0, 0]] * 2, Const(np.int32(0)), name="PADV2"), "expected FLOAT32"),
-    "pad value scale": (pad([[0, 0]] * 2, Const(np.int8(0), scale=2.0), x=q(), name="PADV2"), "constant_values has"),
+    "pad value scale": (pad([[0, 0]] * 2, Const(np.int8(0), scale=2.0), x=q(), name="PADV2"), "does not rescale"),
     "pad zero point": (pad([[0, 0]] * 2, x=q(), outputs=[out(np.int8, scale=1.0, zero_point=200)]), "200"),
     "mirror_pad reflect": (pad([[2, 0], [0, 0]], name="MIRROR_PAD", mode="REFLECT"), "the most for a dimension"),
     "mirror_pad symmetric": (pad([[0, 3], [0, 0]], name="MIRROR_PAD", mode="SYMMETRIC"), "the most for a dimension"),
