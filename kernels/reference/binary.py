@@ -134,6 +134,8 @@ class Maximum(_Extremum):
 
     def plain(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
         """The larger one."""
+        if input1.dtype.kind in "iu":
+            return np.maximum(input1, input2)
         return np.where(input1 > input2, input1, input2)
 
 
@@ -146,6 +148,8 @@ class Minimum(_Extremum):
 
     def plain(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
         """The smaller one."""
+        if input1.dtype.kind in "iu":
+            return np.minimum(input1, input2)
         return np.where(input1 < input2, input1, input2)
 
 
