@@ -13,7 +13,6 @@ from litejit.kernels.fixedpoint import (
     Multiplier,
     float_to_int32,
     integer_range,
-    multiply_by_quantized_multiplier,
     round_half_away,
     rounding_divide_by_pot,
     wrap32,
@@ -22,13 +21,14 @@ from litejit.kernels.gemmlowp import WORD16
 from litejit.kernels.geometry import broadcast_shapes
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.elementwise import Quantized
+from litejit.kernels.reference.elementwise import Quantized, refuse_flavours, rescale_of
 from litejit.kernels.reference.pointwise import Activation, Formula, Pointwise, require_zero_point
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, LeakyReluOptions, TensorType
 
 _FLOAT_OR_8_BIT = (TensorType.FLOAT32, TensorType.UINT8, TensorType.INT8)
 _FLOAT_OR_QUANTIZED = (*_FLOAT_OR_8_BIT, TensorType.INT16)
+_TFLM_TYPES = (TensorType.INT8, TensorType.INT16)
 
 
 def _require_symmetric_int16(node: Node, x: TensorSpec, y: TensorSpec) -> None:
@@ -43,6 +43,7 @@ class _Clamp(Activation):
     Semantics: LiteRT tflite/kernels/activations.cc (ReluPrepare, QuantizedReluX), reference_ops.h (ReluX).
     """
 
+    tflm_types = ()
     lower: ClassVar[float]
     upper: ClassVar[float | None]
 
@@ -53,9 +54,10 @@ class _Clamp(Activation):
         low, high = integer_range(y.type)
         low = max(low, self._bound(self.lower, y))
         high = high if self.upper is None else min(high, self._bound(self.upper, y))
+        rescale = rescale_of(self.flavour)
 
         def formula(q: np.ndarray) -> np.ndarray:
-            rescaled = multiply_by_quantized_multiplier(q - x.zero_point, multiplier) + y.zero_point
+            rescaled = rescale(q - x.zero_point, multiplier) + y.zero_point
             return np.minimum(np.maximum(rescaled, low), high)
 
         return Pointwise(formula, x.dtype, y.dtype)
@@ -77,6 +79,7 @@ class Relu(_Clamp):
     """max(x, 0), see `_Clamp`."""
 
     types = _FLOAT_OR_QUANTIZED
+    tflm_types = _TFLM_TYPES
     lower, upper = 0.0, None
 
 
@@ -108,11 +111,14 @@ class Relu0To1(_Clamp):
 class LeakyRelu(Activation):
     """x where x > 0, alpha * x elsewhere; alpha of any sign.
 
-    Float32, int8, uint8, int16 (zero points 0). Quantized: each branch has a multiplier of its own.
-    Semantics: LiteRT tflite/kernels/activations.cc (LeakyReluPrepare), internal/reference/leaky_relu.h.
+    Float32, int8, uint8, int16 (zero points 0). Quantized: each branch has a multiplier of its own; xnnpack gives
+    those of 8-bit tensors 8 fractional bits.
+    Semantics: LiteRT tflite/kernels/activations.cc (LeakyReluPrepare), internal/reference/leaky_relu.h; XNNPACK
+    src/microparams-init.c (init_qs8_lrelu), LiteRT tflite/delegates/xnnpack/xnnpack_delegate.cc.
     """
 
     types = _FLOAT_OR_QUANTIZED
+    tflm_types = _TFLM_TYPES
     options: LeakyReluOptions
 
     def prepare(self, node: Node) -> None:
@@ -128,14 +134,28 @@ class LeakyRelu(Activation):
         slope = Multiplier.from_real(abs(x.scale * self.alpha / y.scale))
         sign = -1 if self.alpha < 0 else 1
         low, high = integer_range(y.type)
+        rescale = rescale_of(self.flavour)
+        factors = self._xnnpack_factors(x, y) if self.flavour == "xnnpack" else None
 
         def formula(q: np.ndarray) -> np.ndarray:
             q = q - x.zero_point
-            positive = multiply_by_quantized_multiplier(q, identity)
-            negative = sign * multiply_by_quantized_multiplier(q, slope)
-            return np.clip(np.where(q >= 0, positive, negative) + y.zero_point, low, high)
+            if factors is not None:
+                scaled = (q * np.where(q >= 0, *factors) + 128) >> 8
+            else:
+                scaled = np.where(q >= 0, rescale(q, identity), sign * rescale(q, slope))
+            return np.clip(scaled + y.zero_point, low, high)
 
         return Pointwise(formula, x.dtype, y.dtype)
+
+    def _xnnpack_factors(self, x: TensorSpec, y: TensorSpec) -> tuple[np.int64, np.int64] | None:
+        """Factors of both branches in units of 1/256; None where the delegate does not take the node."""
+        positive = x.scale / y.scale
+        negative = positive * self.alpha
+        fits = 2**-8 <= positive <= 2**7 and abs(negative) >= 2**-8 and -(2**7) + 2**-8 <= negative <= 2**7
+        if x.type == TensorType.INT16 or abs(self.alpha) < np.finfo(np.float32).tiny or not fits:
+            return None
+        positive_factor, negative_factor = (np.rint(np.float32(256) * v).astype(np.int64) for v in (positive, negative))
+        return positive_factor, negative_factor
 
     def plain(self, input: np.ndarray) -> np.ndarray:
         """Products are rounded once, in float32."""
@@ -146,7 +166,8 @@ class LeakyRelu(Activation):
 class Prelu(Kernel):
     """x where x >= 0, alpha * x elsewhere; alpha broadcasts to the shape of x.
 
-    Float32, int8, uint8 with alpha of the same type; int16 with int8 alpha.
+    Float32, int8, uint8 with alpha of the same type; int16 with int8 alpha. Multipliers are computed in float32, those
+    of tflm in float64.
     Semantics: LiteRT tflite/kernels/activations.cc (PreluPrepare), internal/reference/prelu.h.
     """
 
@@ -163,14 +184,19 @@ class Prelu(Kernel):
         y = node.output(shape, type=x.type)
         if x.type == TensorType.FLOAT32:
             return
-        identity = Multiplier.from_real(x.scale / y.scale)
-        slope = Multiplier.from_real(x.scale * alpha.scale / y.scale)
+        if x.type not in _TFLM_TYPES:
+            refuse_flavours(self, node, x, "tflm")
+        precision = np.float64 if self.flavour == "tflm" else np.float32
+        x_scale, alpha_scale, y_scale = precision(x.scale), precision(alpha.scale), precision(y.scale)
+        identity = Multiplier.from_real(x_scale / y_scale)
+        slope = Multiplier.from_real(x_scale * alpha_scale / y_scale)
         low, high = integer_range(y.type)
+        rescale = rescale_of(self.flavour)
 
         def formula(q: np.ndarray, slope_q: np.ndarray) -> np.ndarray:
             q = q - x.zero_point
-            positive = multiply_by_quantized_multiplier(q, identity)
-            negative = multiply_by_quantized_multiplier(q * (slope_q - alpha.zero_point), slope)
+            positive = rescale(q, identity)
+            negative = rescale(q * (slope_q - alpha.zero_point), slope)
             return np.clip(np.where(q >= 0, positive, negative) + y.zero_point, low, high)
 
         self.quantized = Quantized(formula, x.dtype, y.dtype)

@@ -7,13 +7,14 @@ import numpy as np
 from litejit.kernels.fixedpoint import (
     Multiplier,
     integer_range,
-    multiply_by_quantized_multiplier,
+    multiply_by_quantized_multiplier_single,
     multiply_by_quantized_multiplier_smaller_than_one,
     wrap32,
 )
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.newton import inverse_sqrt
 from litejit.kernels.node import Node
+from litejit.kernels.reference.elementwise import refuse_flavours, rescale_of
 from litejit.kernels.reference.pointwise import OverRows, require_zero_point
 from litejit.kernels.registry import builtin
 from litejit.schema import (
@@ -48,6 +49,8 @@ class L2Normalization(OverRows):
         if x.type != TensorType.FLOAT32:
             node.require(y.scale == 1 / 128, "{} has scale {}, expected 1/128", y, y.scale)
             require_zero_point(node, 0 if x.type == TensorType.INT8 else 128, y)
+            if x.type != TensorType.INT8:
+                refuse_flavours(self, node, x, "tflm")
             self.type, self.zero_point = x.type, x.zero_point
             self.rows = self._of_8_bits
 
@@ -62,9 +65,13 @@ class L2Normalization(OverRows):
         inverse = inverse_sqrt(np.maximum(wrap32(np.square(x).sum(axis=-1, keepdims=True)), 0))
         low, high = integer_range(self.type)
         if self.type == TensorType.UINT8:
-            return np.clip(multiply_by_quantized_multiplier_smaller_than_one(128 * x, inverse) + 128, low, high)
+            single = self.flavour == "single-rounding"
+            rescale = (
+                multiply_by_quantized_multiplier_single if single else multiply_by_quantized_multiplier_smaller_than_one
+            )
+            return np.clip(rescale(128 * x, inverse) + 128, low, high)
         scaled = Multiplier(inverse.mantissa, inverse.exponent + 7)
-        return np.clip(multiply_by_quantized_multiplier(x, scaled), low, high)
+        return np.clip(rescale_of(self.flavour)(x, scaled), low, high)
 
 
 @builtin(BuiltinOperator.LOCAL_RESPONSE_NORMALIZATION)

@@ -62,7 +62,7 @@ class Quantize(Kernel):
         if x.type != TensorType.FLOAT32:
             if x.type == y.type == TensorType.INT16:
                 require_zero_point(node, 0, x, y)
-            self.run = requantizer(node, x, y, self.flavour)
+            self.run = requantizer(x, y, self.flavour)
         elif y.quantized.per_channel:
             node.require(
                 y.type in _PER_CHANNEL_QUANTIZE, "{} is {}, which is not quantized per channel", y, y.type.name

@@ -1,15 +1,13 @@
 """How each numerics flavour rounds in QUANTIZE and DEQUANTIZE.
 
-litert-ref, tflm and single-rounding have one formula for all elements. litert-opt has one for whole blocks of vector
-lanes and another for the elements left over at the end of the tensor. xnnpack has formulas of its own where the XNNPACK
-delegate takes the node, elsewhere those of litert-opt.
+litert-ref and tflm have one formula for all elements, and so has single-rounding, which rescales in its own way.
+litert-opt has one for whole blocks of vector lanes and another for the elements left over at the end of the tensor.
+xnnpack has formulas of its own where the XNNPACK delegate takes the node, elsewhere those of litert-opt.
 Sources: LiteRT tflite/kernels/internal/reference/{quantize,requantize,dequantize}.h, internal/optimized/optimized_ops.h
 (through NEON_2_SSE), XNNPACK src/f32-qs8-vcvt, src/qs8-vcvt.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 
@@ -17,12 +15,12 @@ from litejit.kernels.fixedpoint import (
     Multiplier,
     float_to_int32,
     integer_range,
-    multiply_by_quantized_multiplier,
     multiply_by_quantized_multiplier_up,
     round_half_away,
     wrap32,
 )
-from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.node import TensorSpec
+from litejit.kernels.reference.elementwise import Rescale, rescale_of
 from litejit.kernels.reference.pointwise import Formula, Pointwise, in_blocks
 from litejit.schema import TensorType
 
@@ -71,19 +69,19 @@ def quantizer(y: TensorSpec, flavour: str) -> Formula:
     )
 
 
-def requantizer(node: Node, x: TensorSpec, y: TensorSpec, flavour: str) -> Formula:
+def requantizer(x: TensorSpec, y: TensorSpec, flavour: str) -> Formula:
     """One quantized type -> another: clip(rescale(q - zero_point) + the output's zero_point)."""
     ratio = np.float64(x.scale) / np.float64(y.scale)
     multiplier = Multiplier.from_real(ratio)
     low, high = integer_range(y.type)
 
-    def rescaling(rescale: Callable[[np.ndarray, Multiplier], np.ndarray]) -> Formula:
+    def rescaling(rescale: Rescale) -> Formula:
         def formula(q: np.ndarray) -> np.ndarray:
             return np.clip(rescale(wrap32(q - x.zero_point), multiplier) + y.zero_point, low, high)
 
         return Pointwise(formula, x.dtype, y.dtype)
 
-    reference = rescaling(multiply_by_quantized_multiplier)
+    reference = rescaling(rescale_of(flavour))
     if flavour not in ("litert-opt", "xnnpack") or x.type not in _8_BIT or y.type not in _8_BIT:
         return reference
     if flavour == "xnnpack" and x.type == y.type and 2**-8 <= ratio <= 2**7:

@@ -10,6 +10,7 @@ import numpy as np
 from litejit.kernels.fixedpoint import CHUNK, round_half_away, rounding_divide_by_pot
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.reference.elementwise import refuse_flavours
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, ResizeBilinearOptions, ResizeNearestNeighborOptions, TensorType
 
@@ -106,11 +107,23 @@ def _rounding_up(blend: Blend) -> Blend:
     return lambda *operands: blend(*operands) + np.float32(0.5)
 
 
-def _blend_fixed_point(top: np.ndarray, bottom: np.ndarray, dy: np.ndarray, columns: Interpolation) -> np.ndarray:
-    """10-bit weights, rounded once, ties away from zero."""
+def _blend_unrounded(top: np.ndarray, bottom: np.ndarray, dy: np.ndarray, columns: Interpolation) -> np.ndarray:
+    """10-bit weights; the result has 20 fractional bits."""
     dx = columns.weight[:, None]
     left, right = columns.neighbours(top * (1024 - dy) + bottom * dy)
-    return rounding_divide_by_pot(left * (1024 - dx) + right * dx, 20)
+    return left * (1024 - dx) + right * dx
+
+
+def _blend_fixed_point(top: np.ndarray, bottom: np.ndarray, dy: np.ndarray, columns: Interpolation) -> np.ndarray:
+    """10-bit weights, rounded once, ties away from zero."""
+    return rounding_divide_by_pot(_blend_unrounded(top, bottom, dy, columns), 20)
+
+
+def _blend_fixed_point_ties_up(
+    top: np.ndarray, bottom: np.ndarray, dy: np.ndarray, columns: Interpolation
+) -> np.ndarray:
+    """10-bit weights, rounded once, ties up."""
+    return (_blend_unrounded(top, bottom, dy, columns) + (1 << 19)) >> 20
 
 
 def _blend_xnnpack(top: np.ndarray, bottom: np.ndarray, dy: np.ndarray, columns: Interpolation) -> np.ndarray:
@@ -143,6 +156,8 @@ class ResizeBilinear(Kernel):
         )
         x, height, width = _resized(node, 1)
         delegated = self.flavour == "xnnpack" and node.input("size").value is not None
+        if x.type in (TensorType.UINT8, TensorType.INT16):
+            refuse_flavours(self, node, x, "tflm")
         self.blend, interpolation = self._arithmetic(x.type, delegated)
         self.rows = interpolation(x.dims[1], height, align_corners, half_pixel_centers)
         self.columns = interpolation(x.dims[2], width, align_corners, half_pixel_centers)
@@ -151,7 +166,8 @@ class ResizeBilinear(Kernel):
         if type == TensorType.FLOAT32:
             return _blend_real, Interpolation.real
         if type == TensorType.INT16 or (type == TensorType.INT8 and not delegated):
-            return _blend_fixed_point, Interpolation.fixed_point
+            ties_up = self.flavour == "single-rounding"
+            return _blend_fixed_point_ties_up if ties_up else _blend_fixed_point, Interpolation.fixed_point
         if delegated:
             return _blend_xnnpack, Interpolation.xnnpack
         optimised = self.flavour in ("litert-opt", "xnnpack")

@@ -12,14 +12,14 @@ import numpy as np
 from litejit.kernels.fixedpoint import (
     Multiplier,
     integer_range,
-    multiply_by_quantized_multiplier,
     round_half_away,
     rounding_divide_by_pot,
 )
 from litejit.kernels.gemmlowp import WORD32, bit_length, log
 from litejit.kernels.newton import reciprocal
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.lut import look_up, table16
+from litejit.kernels.reference.elementwise import refuse_flavours, rescale_of
+from litejit.kernels.reference.lut import in_double, look_up, table16
 from litejit.kernels.reference.pointwise import Formula, OverRows, require_zero_point
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, SoftmaxOptions, TensorType
@@ -49,13 +49,15 @@ class _FixedPointExp:
     """
 
     def __init__(self, node: Node, scale: np.float32, beta: float) -> None:
-        real = min(beta * float(scale) * (1 << (31 - _INPUT_BITS)), float((1 << 31) - 1))
+        flavour = node.context.numerics
+        largest = (1 << (30 if flavour == "single-rounding" else 31)) - 1
+        real = min(beta * float(scale) * (1 << (31 - _INPUT_BITS)), float(largest))
         node.require(real > 1, "beta {} times the input scale {} must be greater than 2**-26", beta, scale)
         self.multiplier = Multiplier.from_real(real)
         left = int(self.multiplier.left_shift)
         self.smallest = -(((1 << _INPUT_BITS) - 1 << (31 - _INPUT_BITS)) >> left)
         d = -np.arange(256)
-        self.differences = multiply_by_quantized_multiplier(d, self.multiplier)
+        self.differences = rescale_of(flavour)(d, self.multiplier)
         self.exps = np.where(d >= self.smallest, WORD32.exp_on_negative_values(self.differences, _INPUT_BITS), 0)
         self.terms = rounding_divide_by_pot(self.exps, _SUM_BITS)
 
@@ -98,6 +100,8 @@ class Softmax(OverRows):
         wider = {type: (type, TensorType.INT16) for type in _8_BIT}
         x, y = self.declare(node, wider)
         self.beta = float(self.options.beta)
+        if x.type == TensorType.UINT8:
+            refuse_flavours(self, node, x, "tflm")
         if x.type in _8_BIT:
             if y.type == TensorType.INT8:
                 self._require_output(node, y, 256, -128)
@@ -147,14 +151,18 @@ class Softmax(OverRows):
 
     def _of_16_bits(self, node: Node, x: TensorSpec) -> Formula:
         require_zero_point(node, 0, x)
+        # The official tables and the product of scale and beta are in float64 and float32, those of tflm the other way.
+        real = np.float32 if self.flavour == "tflm" else np.float64
+        product = float(x.scale) * self.beta if self.flavour == "tflm" else float(x.scale * np.float32(self.beta))
         full = (1 << 16) - 1
-        multiplier = Multiplier.from_real(float(x.scale * np.float32(self.beta)) / (10 / full))
-        exps = table16(np.exp, 10 / full, 32767, 2 / full, 0, np.float64)
-        inverses = table16(lambda x: 1 / (1 + x), 1 / full, -32768, 2 / full, 0, np.float64)
+        multiplier = Multiplier.from_real(product / (10 / full))
+        exps = table16(in_double(np.exp), real(10) / real(full), 32767, real(2) / real(full), 0, real)
+        inverses = table16(lambda x: 1 / (1 + x), real(1) / real(full), -32768, real(2) / real(full), 0, real)
+        rescale = rescale_of(self.flavour)
 
         def rows(x: np.ndarray) -> np.ndarray:
             x = x.astype(np.int64)
-            difference = multiply_by_quantized_multiplier(x - x.max(axis=-1, keepdims=True), multiplier)
+            difference = rescale(x - x.max(axis=-1, keepdims=True), multiplier)
             exp = look_up(exps, np.clip(difference + 32767, -32768, 32767).astype(np.int16)).astype(np.int64)
             total = exp.sum(axis=-1, keepdims=True)
             length = bit_length(total)
@@ -184,6 +192,8 @@ class LogSoftmax(OverRows):
         if x.type == TensorType.FLOAT32:
             self.rows = self._of_floats
             return
+        if x.type == TensorType.UINT8:
+            refuse_flavours(self, node, x, "tflm")
         node.require(y.scale == 1 / 16, "{} has scale {}, expected 1/16", y, y.scale)
         require_zero_point(node, integer_range(y.type)[1], y)
         self.rows = self._of_8_bits(node, x, y)
@@ -205,13 +215,14 @@ class LogSoftmax(OverRows):
         if self.flavour in ("litert-opt", "xnnpack"):
             return in_floats
         fixed = self.exp = _FixedPointExp(node, x.scale, 1.0)
+        rescale = rescale_of(self.flavour)
         inverse = Multiplier.from_real((1 << 31 - int(fixed.multiplier.exponent)) / float(fixed.multiplier.mantissa))
 
         def in_fixed_point(x: np.ndarray) -> np.ndarray:
             distance = _distance(x)
             total = fixed.terms.take(distance).sum(axis=-1, keepdims=True)
             log_total = log(np.minimum(total, WORD32.max), _SUM_BITS, _INPUT_BITS)
-            smallest = np.maximum(fixed.smallest - 1, multiply_by_quantized_multiplier(log_total - (1 << 31), inverse))
+            smallest = np.maximum(fixed.smallest - 1, rescale(log_total - (1 << 31), inverse))
             result = rounding_divide_by_pot(fixed.differences.take(distance) - log_total, 31 - _INPUT_BITS - 4) + high
             result = np.where(-distance.astype(np.int64) > smallest, np.clip(result, low, high), low)
             return _replacing(in_floats, total > WORD32.max, x, result)
