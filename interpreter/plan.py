@@ -32,6 +32,8 @@ class Plan:
         self.steps: list[Step] = []
         self.allocated = False
         self.input_shapes: dict[int, Shape] = {}
+        self._output_shapes: list[Shape | None] = []
+        self._variables = [at for at, spec in enumerate(graph.tensors) if spec.is_variable]
         self._running = False
 
     def resize_input(self, index: int, shape: Shape) -> None:
@@ -61,6 +63,7 @@ class Plan:
             step = Step(self, operation)
             if not step.fold():
                 self.steps.append(step)
+        self._output_shapes = [self.specs[index].shape for index in graph.outputs]
         self.allocated = True
 
     def reset_variables(self) -> None:
@@ -78,30 +81,36 @@ class Plan:
         finally:
             self._running = False
 
-    def call(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Runs the subgraph as a function: reshapes it to the inputs where needed, returns the outputs."""
+    def infer(self, shapes: Sequence[Shape]) -> list[Shape | None]:
+        """Reshapes the inputs; the shapes that the outputs will have, None where that depends on data."""
         if self._running:
             raise InvalidModelError(f"subgraph {self.graph.index} calls itself")
-        for index, value in zip(self.graph.inputs, inputs, strict=True):
-            if index >= 0 and self.specs[index].shape != value.shape:
-                self.resize_input(index, value.shape)
+        for index, shape in zip(self.graph.inputs, shapes, strict=True):
+            if index >= 0 and self.specs[index].shape != shape:
+                self.resize_input(index, shape)
         self.allocate()
+        return self._output_shapes
+
+    def call(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Runs the subgraph as a function: reshapes it to the inputs where needed, returns the outputs."""
+        self.infer([value.shape for value in inputs])
         for index, value in zip(self.graph.inputs, inputs, strict=True):
             if index >= 0:
                 self.arrays[index] = value
         self.run()
-        return [self.array(index) for index in self.graph.outputs]
+        return [self._apart(self.array(index), self._variables) for index in self.graph.outputs]
 
     def own_outputs(self) -> None:
         """Copies outputs that share memory with an input or a variable, which the next invoke may change."""
-        live = [self.arrays[at] for at in self.graph.inputs if at >= 0]
-        live += [array for array, spec in zip(self.arrays, self.specs, strict=True) if spec.is_variable]
+        live = [at for at in self.graph.inputs if at >= 0] + self._variables
         for index in self.graph.outputs:
-            array = self.array(index)
-            if index not in self.graph.inputs and any(
-                np.may_share_memory(array, other) for other in live if other is not None
-            ):
-                self.arrays[index] = array.copy()
+            if index not in live:
+                self.arrays[index] = self._apart(self.array(index), live)
+
+    def _apart(self, array: np.ndarray, live: Sequence[int]) -> np.ndarray:
+        """The array, or a copy of it if it shares memory with one of these tensors."""
+        others = [other for at in live if (other := self.arrays[at]) is not None]
+        return array.copy() if any(np.may_share_memory(array, other) for other in others) else array
 
     def live_arrays(self) -> dict[int, np.ndarray]:
         """The data of all tensors that are not constant."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from litejit.graph import Graph, KernelFactory
 from litejit.kernels.kernel import ALL_FLAVOURS
-from litejit.kernels.node import Limits, SubgraphSignature
+from litejit.kernels.node import Limits, Shape, SubgraphSignature
 from litejit.plan import Plan
 from litejit.schema import Model
 from litejit.schema.errors import InvalidInputError, InvalidModelError
@@ -37,6 +37,10 @@ class Session:
     def subgraph(self, index: int) -> SubgraphSignature:
         """Interface of a subgraph."""
         return self.plan(index).graph.signature
+
+    def infer_subgraph(self, index: int, shapes: Sequence[Shape]) -> list[Shape | None]:
+        """Shapes of a subgraph's outputs for shapes of its inputs."""
+        return self.plan(index).infer(shapes)
 
     def call_subgraph(self, index: int, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Runs a subgraph as a function."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
 from litejit.kernels.node import Node
@@ -45,8 +45,13 @@ class Kernel:
     options: Any
     flavour: str
 
-    def __init_subclass__(cls, **keywords: Any) -> None:
+    def __init_subclass__(cls, operands: Sequence[str] = (), **keywords: Any) -> None:
+        """operands: names for a `__call__(self, *operands)` of many operands, all but the first of them optional."""
         super().__init_subclass__(**keywords)
+        if operands:
+            cls.operands = {name: position for position, name in enumerate(operands)}
+            cls.required, cls.variadic = 1, False
+            return
         parameters = list(inspect.signature(cls.__call__).parameters.values())[1:]
         positional = [p for p in parameters if p.kind is not p.VAR_POSITIONAL]
         cls.operands = {p.name: position for position, p in enumerate(positional)}

@@ -1,17 +1,18 @@
 """Operators that run subgraphs: IF, WHILE, CALL_ONCE, STABLEHLO_COMPOSITE, STABLEHLO_CASE.
 
-What a subgraph returns may have other shapes than the file declares, so shapes of outputs are left to the data.
+The shapes of their outputs are those that the subgraphs infer. Where branches disagree, or a loop changes the shape of
+what it carries, shapes are left to the data.
 Semantics: LiteRT tflite/kernels/{if,while,call_once,stablehlo_composite,stablehlo_case}.cc.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
-from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.node import Node, Shape, TensorSpec
 from litejit.kernels.registry import builtin
 from litejit.schema import (
     BuiltinOperator,
@@ -35,15 +36,25 @@ class Caller(Kernel):
     flavours = ALL_FLAVOURS
 
     def prepare(self, node: Node) -> None:
-        """Leaves the shapes of the outputs to the subgraphs."""
+        """Checks, and infers the shapes of the outputs."""
         self.context = node.context
-        for at in range(len(node.declared)):
-            node.output(None, at=at)
         self.check(node)
+        for at, shape in enumerate(self.infer(node)):
+            node.output(shape, at=at)
 
     def check(self, node: Node) -> None:
         """Checks the operands and the called subgraphs' interfaces."""
         raise TypeError(f"{type(self).__name__} must define check")
+
+    def infer(self, node: Node) -> Sequence[Shape | None]:
+        """Shapes of the outputs, None where they depend on data."""
+        raise TypeError(f"{type(self).__name__} must define infer")
+
+    def common_shapes(self, subgraphs: Iterable[int], operands: Iterable[TensorSpec | None]) -> list[Shape | None]:
+        """What all these subgraphs return for the operands; None where they disagree."""
+        shapes = [spec.dims for spec in operands if spec is not None]
+        inferred = [self.context.infer_subgraph(index, shapes) for index in subgraphs]
+        return [each[0] if len(set(each)) == 1 else None for each in zip(*inferred, strict=True)]
 
 
 def require_interface(
@@ -89,6 +100,10 @@ class If(Caller):
         for role, index in zip(("then", "else"), self.branches, strict=True):
             require_interface(node, role, index, node.inputs[1:], node.declared)
 
+    def infer(self, node: Node) -> Sequence[Shape | None]:
+        """What both branches agree on."""
+        return self.common_shapes(self.branches, node.inputs[1:])
+
     def __call__(self, cond: np.ndarray, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
         """Runs the branch."""
         branch = self.branches[0] if cond.reshape(())[()] else self.branches[1]
@@ -121,12 +136,21 @@ class While(Caller):
             len(result) == 1 and result[0].type == TensorType.BOOL, "cond subgraph {} must return one bool", self.cond
         )
 
+    def infer(self, node: Node) -> Sequence[Shape | None]:
+        """The operands' shapes if the body keeps them all: a single change may spread to the others."""
+        shapes = [node.input(at).dims for at in range(len(node.inputs))]
+        (again,) = self.context.infer_subgraph(self.cond, shapes)
+        node.require(
+            again in (None, (), (1,)), "cond subgraph {} returns shape {}, expected one bool", self.cond, again
+        )
+        return shapes if self.context.infer_subgraph(self.body, shapes) == shapes else [None] * len(shapes)
+
     def __call__(self, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
         """Loops."""
         values = list(operands)
         for _ in range(self.context.limits.while_iterations):
             (again,) = self.context.call_subgraph(self.cond, values)
-            if again.size != 1:
+            if again.shape not in ((), (1,)):
                 raise InvalidInputError(f"cond subgraph {self.cond} returned shape {again.shape}, expected one bool")
             if not again.reshape(())[()]:
                 return tuple(values)
@@ -144,6 +168,10 @@ class CallOnce(Caller):
         """Checks the subgraph: no inputs, no outputs."""
         self.subgraph = self.options.init_subgraph_index
         require_interface(node, "init", self.subgraph, [], [])
+
+    def infer(self, node: Node) -> Sequence[Shape | None]:
+        """No outputs."""
+        return ()
 
     def __call__(self, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
         """Runs the subgraph unless it has been run."""
@@ -165,6 +193,10 @@ class StablehloComposite(Caller):
         self.subgraph = self.options.decomposition_subgraph_index
         require_interface(node, "decomposition", self.subgraph, node.inputs, node.declared)
 
+    def infer(self, node: Node) -> Sequence[Shape | None]:
+        """What the subgraph infers."""
+        return self.common_shapes([self.subgraph], node.inputs)
+
     def __call__(self, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
         """Runs the subgraph."""
         return tuple(self.context.call_subgraph(self.subgraph, operands))
@@ -185,6 +217,10 @@ class StablehloCase(Caller):
         node.require(self.branches, "branch_subgraph_indices is empty")
         for branch in self.branches:
             require_interface(node, "branch", branch, node.inputs[1:], node.declared)
+
+    def infer(self, node: Node) -> Sequence[Shape | None]:
+        """What all branches agree on."""
+        return self.common_shapes(self.branches, node.inputs[1:])
 
     def __call__(self, index: np.ndarray, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
         """Runs the branch."""

@@ -1,12 +1,10 @@
 """Resource variables: VAR_HANDLE, READ_VARIABLE, ASSIGN_VARIABLE. They live as long as the interpreter.
 
-A handle is a RESOURCE tensor: int32 [1], the number of the resource. The same container and shared name give the same
+A handle is a RESOURCE tensor of one int32, the number of the resource. The same container and shared name give the same
 number in every subgraph. Semantics: LiteRT tflite/kernels/{var_handle,read_variable,assign_variable}.cc.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
@@ -16,37 +14,41 @@ from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, TensorType, VarHandleOptions
 from litejit.schema.errors import InvalidInputError
 
-__all__ = ["AssignVariable", "ReadVariable", "VarHandle", "resource_number"]
+__all__ = ["AssignVariable", "ReadVariable", "ResourceKernel", "VarHandle"]
 
 
-def resource_number(context: Context, *name: object) -> np.ndarray:
-    """The handle of the resource of that name, a new one where there is none yet."""
-    numbers: dict[tuple[object, ...], int] = context.resources.setdefault("resource numbers", {})
-    return np.array([numbers.setdefault(name, len(numbers))], np.int32)
+class ResourceKernel(Kernel):
+    """Base of operators on resources; the first operand, if any, is a handle."""
+
+    stateful = True
+    flavours = ALL_FLAVOURS
+
+    def prepare(self, node: Node) -> None:
+        """Keeps the context, where resources live, and checks the handle."""
+        self.context = node.context
+        if node.inputs:
+            handle = node.input(0)
+            node.require(handle.size == 1, "operand 'resource_id' has shape {}, expected one element", handle.dims)
 
 
 def _variables(context: Context) -> dict[int, np.ndarray]:
     return context.resources.setdefault("variables", {})
 
 
-class Stateful(Kernel):
-    """Base of operators on resources."""
-
-    stateful = True
-    flavours = ALL_FLAVOURS
-
-
 @builtin(BuiltinOperator.VAR_HANDLE)
-class VarHandle(Stateful):
-    """-> the handle of the variable `container`/`shared_name`."""
+class VarHandle(ResourceKernel):
+    """-> handle: the number of the variable `container`/`shared_name`, in the declared shape of one element."""
 
     options: VarHandleOptions
 
     def prepare(self, node: Node) -> None:
-        """Finds the number."""
-        node.require(node.declared and node.declared[0].type == TensorType.RESOURCE, "the output must be a RESOURCE")
-        self.handle = resource_number(node.context, "variable", self.options.container, self.options.shared_name)
-        node.output(None)
+        """Finds the number, or gives the next one."""
+        super().prepare(node)
+        output = node.output(node.declared[0].dims, types=TensorType.RESOURCE)
+        node.require(output.size == 1, "the handle has shape {}, expected one element", output.dims)
+        numbers: dict[tuple[str, str], int] = self.context.resources.setdefault("variable numbers", {})
+        name = self.options.container or "", self.options.shared_name or ""
+        self.handle = np.full(output.dims, numbers.setdefault(name, len(numbers)), np.int32)
 
     def __call__(self) -> np.ndarray:
         """The handle."""
@@ -54,39 +56,42 @@ class VarHandle(Stateful):
 
 
 @builtin(BuiltinOperator.READ_VARIABLE)
-class ReadVariable(Stateful):
-    """resource_id: a handle -> the variable's value. InvalidInputError before the first assignment."""
+class ReadVariable(ResourceKernel):
+    """resource_id: a handle -> the variable's value.
+
+    The value has the shape that the file declares. A declared scalar stands for any shape: then it is the one that was
+    assigned. Raises InvalidInputError before the first assignment, and where dtype or number of elements differ.
+    """
 
     types = (TensorType.RESOURCE, TensorType.INT32)
 
     def prepare(self, node: Node) -> None:
-        """The shape is that of the last value assigned."""
-        self.context = node.context
-        self.dtype = node.output(None).dtype
+        """The declared shape, unless it is a scalar."""
+        super().prepare(node)
+        self.output = node.output(node.declared[0].dims or None)
 
     def __call__(self, resource_id: np.ndarray) -> np.ndarray:
         """Reads."""
-        number = int(resource_id.reshape(-1)[0])
-        value: Any = _variables(self.context).get(number)
+        number = int(resource_id.flat[0])
+        value = _variables(self.context).get(number)
         if value is None:
             raise InvalidInputError(f"variable {number} is read before anything is assigned to it")
-        if value.dtype != self.dtype:
-            raise InvalidInputError(f"variable {number} holds {value.dtype}, the output is {self.dtype}")
-        return value
+        shape = value.shape if self.output.shape is None else self.output.shape
+        if value.dtype != self.output.dtype or value.size != np.prod(shape, dtype=np.int64):
+            raise InvalidInputError(
+                f"variable {number} holds {value.dtype}{list(value.shape)}, expected {self.output.dtype}{list(shape)}"
+            )
+        return value.reshape(shape)
 
 
 @builtin(BuiltinOperator.ASSIGN_VARIABLE)
-class AssignVariable(Stateful):
-    """resource_id: a handle, value -> nothing; the variable holds the value from now on."""
+class AssignVariable(ResourceKernel):
+    """resource_id: a handle, value -> nothing; the variable holds a copy of the value from now on."""
 
     n_outputs = 0
     types = (TensorType.RESOURCE, TensorType.INT32)
 
-    def prepare(self, node: Node) -> None:
-        """Nothing to infer."""
-        self.context = node.context
-
     def __call__(self, resource_id: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Assigns a copy."""
-        _variables(self.context)[int(resource_id.reshape(-1)[0])] = value.copy()
+        """Assigns. Never in place: what was read before keeps its value."""
+        _variables(self.context)[int(resource_id.flat[0])] = value.copy()
         return ()
