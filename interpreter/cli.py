@@ -6,6 +6,8 @@ Exit codes: 0 fine, 1 a bad model or input (one line on stderr; a traceback with
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,13 +22,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.command(options)
-    except (LitejitError, ValueError, RuntimeError, OSError) as error:
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has had enough; nothing more may be written, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
         if options.debug:
             raise
-        print(f"litejit: {' '.join(str(error).split())}", file=sys.stderr)
+        expected = isinstance(error, (LitejitError, ValueError, RuntimeError, OSError))
+        kind = "" if expected else f"{type(error).__name__} (--debug shows where): "
+        print(f"litejit: {kind}{' '.join(str(error).split())}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        return 0
     return 0
 
 
@@ -45,6 +50,24 @@ def model_path(name: str) -> Path:
     return Path(name)
 
 
+def _count(text: str) -> int:
+    if (count := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return count
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number")
+    return number
+
+
+def _not_zero(text: str) -> float:
+    if (number := _finite(text)) == 0:
+        raise argparse.ArgumentTypeError("it must not be 0")
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="litejit", description="Run and inspect TensorFlow Lite models.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -58,16 +81,17 @@ def _parser() -> argparse.ArgumentParser:
         help="image, .wav, .npy or .npz; one for each input of the model, in its order or by name",
     )  # fmt: skip
     run.add_argument("--labels", metavar="FILE", help="one label a line; default: those packed with the model")
-    run.add_argument("--top", type=int, default=5, metavar="K", help="how many classes to print (default 5)")
+    run.add_argument("--top", type=_count, default=5, metavar="K", help="how many classes to print (default 5)")
     run.add_argument("--save", metavar="OUT.npz", help="write all outputs")
-    run.add_argument("--mean", type=float, help="images: value subtracted from pixels 0..255 (see below)")
-    run.add_argument("--std", type=float, help="images: value that pixels are then divided by")
+    run.add_argument("--mean", type=_finite, help="images: value subtracted from pixels 0..255 (see below)")
+    run.add_argument("--std", type=_not_zero, help="images: value that pixels are then divided by")
     run.add_argument("--resolver", choices=("ref", "auto"), default="auto", help="which kernels (default auto)")
-    run.add_argument("--threads", type=int, metavar="N", help="how many threads")
+    run.add_argument("--threads", type=_count, metavar="N", help="how many threads")
     run.epilog = (
-        "Pictures are resized to the model's input. Without --mean and --std their pixels are normalized as the "
-        "model's metadata say. Without metadata 8-bit inputs get the pixels as they are (int8: less 128), and other "
-        "inputs get them in -1..1."
+        "Pictures are resized to the model's input and their pixels 0..255 are normalized, (pixel - mean) / std, and "
+        "quantized. Without --mean and --std uint8 inputs get the pixels as they are, other inputs what the model's "
+        "metadata say; without metadata int8 inputs get pixel - 128, and all others mean and std 127.5. "
+        "Sound is not resampled: it is cut to the model's input, or filled up with zeros."
     )
     run.set_defaults(command=_run)
 
@@ -95,7 +119,7 @@ def _inspect(options: argparse.Namespace) -> None:
 
 
 def _ops(options: argparse.Namespace) -> None:
-    from litejit.cli_inspect import ops
+    from litejit.cli_ops import ops
 
     ops(options)
 

@@ -1,4 +1,4 @@
-"""`litejit inspect` and `litejit ops`: what is in a model, and which operators there are."""
+"""`litejit inspect`: what is in a model. It reads models that do not make sense, too, to show what is wrong."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from litejit.cli import model_path
-from litejit.kernels.registry import builtin_kernels, custom_kernels
+from litejit.cli_console import console
 from litejit.schema import BuiltinOperator, Model, SubGraph, Table, TensorType, read_metadata, read_model
-from litejit.schema.errors import UnsupportedError
 
-__all__ = ["inspect", "operator_table", "ops"]
+__all__ = ["describe", "inspect"]
 
 
 def inspect(options: argparse.Namespace) -> None:
@@ -29,17 +28,23 @@ def inspect(options: argparse.Namespace) -> None:
             "version": metadata.version,
         }
     if options.json:
-        print(json.dumps(description, indent=1))
+        print(json.dumps(description, indent=1, default=str))
         return
-    console = _console()
-    console.print(f"[bold]{path}[/]  {description['bytes']} bytes, schema version {model.version}")
-    for key in ("description", "metadata"):
-        if description.get(key):
-            console.print(f"{key}: {description[key]}")
+    screen = console()
+    screen.print(f"{path}: {description['bytes']} bytes, schema version {model.version}", style="bold")
+    if description["description"]:
+        screen.print(f"description: {description['description']}")
+    for key, value in description.get("metadata", {}).items():
+        screen.print(f"metadata {key}: {value}")
     for name, signature in description["signatures"].items():
-        console.print(f"signature '{name}': {signature}")
-    for subgraph in description["subgraphs"]:
-        _print_subgraph(console, subgraph)
+        screen.print(f"signature '{name}', subgraph {signature['subgraph']}: ", end="")
+        screen.print(f"{_names(signature['inputs'])} -> {_names(signature['outputs'])}")
+    for index, subgraph in enumerate(description["subgraphs"]):
+        _print_subgraph(screen, index, subgraph)
+
+
+def _names(tensors: dict[str, int]) -> str:
+    return ", ".join(f"{name} (tensor {index})" for name, index in tensors.items())
 
 
 def describe(model: Model, name: str, size: int) -> dict[str, Any]:
@@ -62,27 +67,39 @@ def describe(model: Model, name: str, size: int) -> dict[str, Any]:
 
 
 def _describe_subgraph(model: Model, subgraph: SubGraph) -> dict[str, Any]:
+    tensors = [_describe_tensor(model, at, tensor) for at, tensor in enumerate(subgraph.tensors)]
     return {
         "name": subgraph.name,
         "inputs": _plain(subgraph.inputs),
         "outputs": _plain(subgraph.outputs),
+        "constant_bytes": sum(tensor["constant_bytes"] for tensor in tensors),
         "operators": [_describe_operator(model, at, operator) for at, operator in enumerate(subgraph.operators)],
-        "tensors": [_describe_tensor(model, at, tensor) for at, tensor in enumerate(subgraph.tensors)],
+        "tensors": tensors,
     }
 
 
 def _describe_operator(model: Model, index: int, operator: Any) -> dict[str, Any]:
-    code = model.operator_codes[operator.opcode_index]
-    known = isinstance(code.operator, BuiltinOperator)
-    name = code.operator.name if known else f"builtin operator {code.operator}"
-    return {
+    name, version = _operator_name(model, operator.opcode_index)
+    described = {
         "index": index,
-        "operator": code.custom_code if code.operator == BuiltinOperator.CUSTOM else name,
-        "version": code.version,
+        "operator": name,
+        "version": version,
         "inputs": _plain(operator.inputs),
         "outputs": _plain(operator.outputs),
         "options": _plain(operator.options),
     }
+    if operator.custom_options is not None:
+        described["custom_options_bytes"] = len(operator.custom_options)
+    return described
+
+
+def _operator_name(model: Model, opcode_index: int) -> tuple[str, int | None]:
+    if not 0 <= opcode_index < len(model.operator_codes):
+        return f"operator code {opcode_index}, which is not there", None
+    code = model.operator_codes[opcode_index]
+    if code.operator == BuiltinOperator.CUSTOM:
+        return code.custom_code or "custom operator without a name", code.version
+    return getattr(code.operator, "name", f"builtin operator {code.operator}"), code.version
 
 
 def _describe_tensor(model: Model, index: int, tensor: Any) -> dict[str, Any]:
@@ -119,39 +136,35 @@ def _plain(value: Any) -> Any:
     return getattr(value, "name", value)
 
 
-def _print_subgraph(console: Any, subgraph: dict[str, Any]) -> None:
+def _print_subgraph(screen: Any, index: int, subgraph: dict[str, Any]) -> None:
     from rich.table import Table as RichTable
 
-    tensors = subgraph["tensors"]
-    operators = RichTable(title=f"subgraph '{subgraph['name']}'", title_justify="left")
-    for column in ("", "operator", "v", "inputs", "outputs", "options"):
-        operators.add_column(column, overflow="fold")
-    for row in subgraph["operators"]:
-        options = row["options"] or {}
-        operators.add_row(
-            str(row["index"]),
-            row["operator"],
-            str(row["version"]),
-            " ".join(map(str, row["inputs"])),
-            " ".join(map(str, row["outputs"])),
-            ", ".join(f"{key}={value}" for key, value in options.items()),
-        )
-    console.print(operators)
-    listing = RichTable(
-        title=f"tensors (inputs {subgraph['inputs']}, outputs {subgraph['outputs']})", title_justify="left"
+    screen.print()
+    screen.print(
+        f"subgraph {index} '{subgraph['name']}': inputs {subgraph['inputs']}, outputs {subgraph['outputs']}, "
+        f"{len(subgraph['operators'])} operators, {len(subgraph['tensors'])} tensors, "
+        f"{subgraph['constant_bytes']} bytes of constants",
+        style="bold",
     )
-    for column in ("", "name", "type", "shape", "quantization", "constant bytes"):
-        listing.add_column(column, overflow="fold")
-    for tensor in tensors:
-        listing.add_row(
-            str(tensor["index"]),
-            tensor["name"],
-            tensor["type"] + (" variable" if tensor.get("variable") else ""),
-            "x".join(map(str, tensor.get("shape_signature", tensor["shape"]))) or "scalar",
-            _quantization_text(tensor),
-            str(tensor["constant_bytes"] or ""),
-        )
-    console.print(listing)
+    operators = RichTable("", "operator", "version", "inputs", "outputs", "options")
+    for row in subgraph["operators"]:
+        options = [f"{key}={value}" for key, value in (row["options"] or {}).items()]
+        if "custom_options_bytes" in row:
+            options.append(f"{row['custom_options_bytes']} bytes of custom options")
+        cells = row["index"], row["operator"], row["version"], _joined(row["inputs"]), _joined(row["outputs"])
+        operators.add_row(*map(str, cells), ", ".join(options))
+    screen.print(operators)
+    tensors = RichTable("", "name", "type", "shape", "quantization", "constant bytes")
+    for tensor in subgraph["tensors"]:
+        kind = "".join(f" {word}" for word in ("variable", "sparse") if tensor.get(word))
+        shape = "x".join(map(str, tensor.get("shape_signature", tensor["shape"]))) or "scalar"
+        cells = tensor["index"], tensor["name"], tensor["type"] + kind, shape, _quantization_text(tensor)
+        tensors.add_row(*map(str, cells), str(tensor["constant_bytes"] or ""))
+    screen.print(tensors)
+
+
+def _joined(values: list[int]) -> str:
+    return " ".join(map(str, values))
 
 
 def _quantization_text(tensor: dict[str, Any]) -> str:
@@ -161,48 +174,3 @@ def _quantization_text(tensor: dict[str, Any]) -> str:
     if len(scales) == 1:
         return f"{scales[0]:.6g} * (q - {tensor['zero_point'][0] if tensor['zero_point'] else 0})"
     return f"{len(scales)} scales {min(scales):.3g} .. {max(scales):.3g} along {tensor['quantized_dimension']}"
-
-
-def operator_table() -> list[dict[str, Any]]:
-    """One row for every builtin operator of the schema, then for every custom operator that has a kernel."""
-    kernels = builtin_kernels()
-    rows = []
-    for operator in BuiltinOperator:
-        kernel = kernels.get(operator)
-        row: dict[str, Any] = {"operator": operator.name, "code": int(operator), "tier": "reference" if kernel else ""}
-        if kernel is not None:
-            row["versions"] = list(kernel.versions)
-            row["types"] = [type.name for type in kernel.types]
-            row["flavours"] = sorted(kernel.flavours)
-        rows.append(row)
-    for name, kernel in sorted(custom_kernels().items()):
-        types = [type.name for type in kernel.types]
-        rows.append({"operator": name, "tier": "reference", "types": types, "flavours": sorted(kernel.flavours)})
-    return rows
-
-
-def ops(options: argparse.Namespace) -> None:
-    """Prints the table of operators."""
-    rows = operator_table()
-    if options.json:
-        print(json.dumps(rows, indent=1))
-        return
-    from rich.table import Table as RichTable
-
-    console = _console()
-    table = RichTable()
-    for column in ("operator", "versions", "types of the deciding operand", "tier"):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        versions = "-".join(map(str, row["versions"])) if "versions" in row else ""
-        types = ", ".join(row.get("types", [])) or ("any" if row["tier"] else "")
-        table.add_row(row["operator"], versions, types, row["tier"] or "-")
-    console.print(table)
-
-
-def _console() -> Any:
-    try:
-        from rich.console import Console
-    except ImportError:
-        raise UnsupportedError("tables need rich: pip install 'litejit[cli]' (or use --json)") from None
-    return Console(soft_wrap=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def load_input(
 ) -> np.ndarray:
     """The content of a file as a value of the input that `detail` describes (see Interpreter.get_input_details).
 
-    mean, std: how pictures are normalized; None: as the metadata say, else by what is usual for the input's dtype.
+    mean, std: how pictures are normalized; None: what `_normalize` takes by default.
     Raises InvalidInputError when the file does not fit the input, UnsupportedError for an unknown kind of file.
     """
     if not path.is_file():
@@ -39,7 +40,7 @@ def load_input(
 def quantize(real: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
     """Real values in the dtype of an input: the nearest quantized ones where it is quantized, rounded integers else."""
     dtype = np.dtype(detail["dtype"])
-    if dtype.kind == "f":
+    if dtype.kind not in "iu":
         return real.astype(dtype)
     scale, zero_point = detail["quantization"]
     info = np.iinfo(dtype)
@@ -48,9 +49,10 @@ def quantize(real: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
 
 
 def _array(path: Path, detail: dict[str, Any]) -> np.ndarray:
+    """A NumPy array: floats are quantized for integer inputs, other numbers must fit the input's dtype as they are."""
     try:
         loaded = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InvalidInputError(f"'{path}' is not a NumPy file: {error}") from None
     if not isinstance(loaded, np.ndarray):
         names = loaded.files
@@ -58,7 +60,15 @@ def _array(path: Path, detail: dict[str, Any]) -> np.ndarray:
             raise InvalidInputError(f"'{path}' holds {', '.join(names)}, expected an array named '{detail['name']}'")
         loaded = loaded[detail["name"] if detail["name"] in names else names[0]]
     dtype = np.dtype(detail["dtype"])
-    return quantize(loaded, detail) if loaded.dtype.kind == "f" and dtype.kind in "iu" else loaded.astype(dtype)
+    if dtype.kind in "SO":
+        return loaded
+    if loaded.dtype.kind == "f" and dtype.kind in "iu":
+        return quantize(loaded, detail)
+    with np.errstate(all="ignore"):
+        value = loaded.astype(dtype)
+    if dtype.kind in "iub" and not np.array_equal(value, loaded):
+        raise InvalidInputError(f"'{path}' holds {loaded.dtype} values that do not fit the input's {dtype}")
+    return value
 
 
 def _sound(path: Path, detail: dict[str, Any]) -> np.ndarray:
@@ -72,10 +82,15 @@ def _sound(path: Path, detail: dict[str, Any]) -> np.ndarray:
     if width != 2:
         raise UnsupportedError(f"'{path}' has {8 * width} bits a sample, expected 16")
     samples = np.frombuffer(data, "<i2").reshape(-1, channels).mean(axis=1)
-    shape = tuple(detail["shape"])
-    wanted = int(np.prod(shape))
-    if -1 not in tuple(detail["shape_signature"]):
-        samples = np.pad(samples[:wanted], (0, max(0, wanted - len(samples)))).reshape(shape)
+    shape = tuple(int(dim) for dim in detail["shape_signature"])
+    if shape.count(-1) == 1:
+        fixed = -int(np.prod(shape))
+        samples = samples[: len(samples) - len(samples) % max(1, fixed)]
+    else:
+        shape = tuple(int(dim) for dim in detail["shape"])
+        wanted = int(np.prod(shape))
+        samples = np.pad(samples[:wanted], (0, max(0, wanted - len(samples))))
+    samples = samples.reshape(shape)
     if np.dtype(detail["dtype"]) == np.int16 and not detail["quantization"][0]:
         return samples.astype(np.int16)
     return quantize(samples / 32768, detail)
@@ -84,34 +99,46 @@ def _sound(path: Path, detail: dict[str, Any]) -> np.ndarray:
 def _picture(
     path: Path, detail: dict[str, Any], metadata: TensorMetadata | None, mean: float | None, std: float | None
 ) -> np.ndarray:
+    """The picture in the input's size (its own along dimensions that are open), channels last or first."""
     try:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError:
         raise UnsupportedError("reading pictures needs Pillow: pip install 'litejit[cli]'") from None
-    shape = tuple(int(dim) for dim in detail["shape"])
-    if len(shape) != 4 or shape[3] not in (1, 3):
+    shape = tuple(int(dim) for dim in detail["shape_signature"])
+    channels_first = len(shape) == 4 and shape[3] not in (1, 3) and shape[1] in (1, 3)
+    last = shape[0:1] + shape[2:] + shape[1:2] if channels_first else shape
+    if len(last) != 4 or last[3] not in (1, 3):
         raise InvalidInputError(
             f"'{path}' is a picture, but input '{detail['name']}' has shape {list(shape)}, "
-            "expected [1, height, width, 1 or 3]"
+            "expected [1, height, width, 1 or 3] or [1, 1 or 3, height, width]"
         )
+    _, height, width, channels = last
     try:
         with Image.open(path) as image:
-            mode = "L" if shape[3] == 1 else "RGB"
-            resized = image.convert(mode).resize((shape[2], shape[1]), Image.Resampling.BILINEAR)
-            pixels = np.asarray(resized, np.float32).reshape(1, shape[1], shape[2], shape[3])
-    except (UnidentifiedImageError, OSError) as error:
+            upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+            size = width if width > 0 else upright.width, height if height > 0 else upright.height
+            resized = upright if upright.size == size else upright.resize(size, Image.Resampling.BILINEAR)
+            pixels = np.asarray(resized, np.float32).reshape(1, size[1], size[0], channels)
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise InvalidInputError(f"'{path}' is not a picture: {error}") from None
-    return _normalize(pixels, detail, metadata, mean, std)
+    value = _normalize(pixels, detail, metadata, mean, std)
+    return value.transpose(0, 3, 1, 2) if channels_first else value
 
 
 def _normalize(
     pixels: np.ndarray, detail: dict[str, Any], metadata: TensorMetadata | None, mean: float | None, std: float | None
 ) -> np.ndarray:
-    """Pixels 0 .. 255 as the input. Without metadata, 8-bit inputs get them as they are (int8: less 128)."""
+    """Pixels 0 .. 255 as the input's values.
+
+    Without mean and std, uint8 inputs get the pixels, whatever the metadata say (they speak of the float model; the
+    official task library does the same), and int8 inputs without metadata get them less 128.
+    """
     dtype = np.dtype(detail["dtype"])
     if mean is None and std is None:
+        if dtype == np.uint8:
+            return pixels.astype(np.uint8)
         if metadata is not None and len(metadata.mean):
             return quantize((pixels - metadata.mean) / metadata.std, detail)
-        if dtype.itemsize == 1:
-            return (pixels - (128 if dtype == np.int8 else 0)).astype(dtype)
+        if dtype == np.int8:
+            return (pixels - 128).astype(np.int8)
     return quantize((pixels - (127.5 if mean is None else mean)) / (127.5 if std is None else std), detail)
