@@ -132,7 +132,10 @@ class LeakyRelu(Activation):
         _require_symmetric_int16(node, x, y)
         identity = Multiplier.from_real(x.scale / y.scale)
         slope = Multiplier.from_real(abs(x.scale * self.alpha / y.scale))
-        sign = -1 if self.alpha < 0 else 1
+        sign = np.sign(self.alpha).astype(np.int64)
+        # A negative multiplier, which litert-opt has for int16, takes ties the other way: as a negated operand does.
+        inside = x.type == TensorType.INT16 and self.flavour in ("litert-opt", "xnnpack")
+        operand_sign, result_sign = (sign, 1) if inside else (1, sign)
         low, high = integer_range(y.type)
         rescale = rescale_of(self.flavour)
         factors = self._xnnpack_factors(x, y) if self.flavour == "xnnpack" else None
@@ -142,7 +145,7 @@ class LeakyRelu(Activation):
             if factors is not None:
                 scaled = (q * np.where(q >= 0, *factors) + 128) >> 8
             else:
-                scaled = np.where(q >= 0, rescale(q, identity), sign * rescale(q, slope))
+                scaled = np.where(q >= 0, rescale(q, identity), result_sign * rescale(operand_sign * q, slope))
             return np.clip(scaled + y.zero_point, low, high)
 
         return Pointwise(formula, x.dtype, y.dtype)

@@ -75,7 +75,7 @@ class InBlocks:
 
     def __call__(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
         """The result, in the broadcast shape."""
-        result = np.ascontiguousarray(self.body(input1, input2))
+        result = np.asarray(self.body(input1, input2), order="C")
         rest = self.run % self.lanes
         if rest and result.size:
             left_over = [x.reshape(-1, self.run)[:, -rest:] for x in np.broadcast_arrays(input1, input2)]

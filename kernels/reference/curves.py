@@ -11,9 +11,15 @@ from functools import cache
 
 import numpy as np
 
-from litejit.kernels.gemmlowp import WORD16
+from litejit.kernels.fixedpoint import (
+    Multiplier,
+    integer_range,
+    multiply_by_quantized_multiplier,
+    rounding_divide_by_pot,
+)
+from litejit.kernels.gemmlowp import WORD16, WORD32
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.lut import in_double, look_up, table
+from litejit.kernels.reference.lut import RealFunction, in_double, look_up, table, table8_xnnpack
 from litejit.kernels.reference.pointwise import Activation, Formula, Pointwise, require_zero_point
 from litejit.kernels.registry import builtin
 from litejit.kernels.special import erfc
@@ -25,6 +31,12 @@ _FLOATS = (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.BFLOAT16)
 _QUANTIZED = (TensorType.UINT8, TensorType.INT8, TensorType.INT16)
 
 _exp, _tanh, _erfc = in_double(np.exp), in_double(np.tanh), in_double(erfc)
+
+
+def _tabulated(kernel: Activation, function: RealFunction, x: TensorSpec, y: TensorSpec) -> Formula:
+    """A function of 8-bit tensors that the XNNPACK delegate takes, too."""
+    entries = (table8_xnnpack if kernel.flavour == "xnnpack" else table)(function, x, y)
+    return lambda q: look_up(entries, q)
 
 
 @cache
@@ -56,9 +68,10 @@ def _log2_of_power(scale: np.float32) -> int | None:
     return round(log2) if abs(log2 - round(log2)) < 1e-3 else None
 
 
-class _Symmetric16(Activation):
-    """What int16 TANH and LOGISTIC share: input scales and how they reach the sample table's."""
+class _Saturating(Activation):
+    """What quantized TANH and LOGISTIC share: int16 input scales and how they reach the sample table's; tflm's int8."""
 
+    tflm_types = (TensorType.INT8, TensorType.INT16)
     power_shifts: tuple[int, ...]
     """Left shifts n for which an input scale of 2**(n - 12) counts as a power of two."""
 
@@ -86,6 +99,23 @@ class _Symmetric16(Activation):
 
         return Pointwise(formula, x.dtype, y.dtype)
 
+    def quantize_tflm(self, x: TensorSpec, function: Formula, bits: int, zero_point: int) -> Formula:
+        """tflite-micro's int8 kernels: a function of Q4.27 to Q0.31, rounded to this many fractional bits.
+
+        Inputs beyond 15 (Q4.27 ends at 16) give the end of the output's range.
+        """
+        multiplier = Multiplier.from_real(float(x.scale) * (1 << 27))
+        radius = int((15 << 27) / 2.0 ** int(multiplier.exponent))
+        low, high = integer_range(x.type)
+
+        def formula(q: np.ndarray) -> np.ndarray:
+            q = q - x.zero_point
+            inside = multiply_by_quantized_multiplier(np.clip(q, -radius, radius), multiplier)
+            result = np.clip(rounding_divide_by_pot(function(inside), 31 - bits) + zero_point, low, high)
+            return np.where(q <= -radius, low, np.where(q >= radius, high, result))
+
+        return Pointwise(formula, x.dtype, x.dtype)
+
     def from_samples(self, x: np.ndarray) -> np.ndarray:
         """The function of x * 2**-12 / 3 by interpolation, in units of 2**-15."""
         raise TypeError(f"{type(self).__name__} must define from_samples")
@@ -96,11 +126,12 @@ class _Symmetric16(Activation):
 
 
 @builtin(BuiltinOperator.TANH, versions=(1, 3))
-class Tanh(_Symmetric16):
+class Tanh(_Saturating):
     """tanh(x).
 
     Floats of 32 and 16 bits (computed in float32), int8, uint8 (table), int16 with zero points 0 and output scale
-    1/32768. Under litert-opt and xnnpack, int16 with input scale 2**-12 or 2**-11 goes through gemmlowp's tanh.
+    1/32768. Under litert-opt and xnnpack, int16 with input scale 2**-12 or 2**-11 goes through gemmlowp's tanh, under
+    tflm int8.
     Semantics: LiteRT tflite/kernels/activations.cc (TanhPrepare), internal/reference/integer_ops/tanh.h.
     """
 
@@ -111,8 +142,9 @@ class Tanh(_Symmetric16):
         """See `quantize16` for int16."""
         if x.type == TensorType.INT16:
             return self.quantize16(node, x, y)
-        entries = table(_tanh, x, y)
-        return lambda q: look_up(entries, q)
+        if self.flavour == "tflm":
+            return self.quantize_tflm(x, lambda raw: WORD32.tanh(raw, 4), 7, 0)
+        return _tabulated(self, _tanh, x, y)
 
     def from_samples(self, x: np.ndarray) -> np.ndarray:
         """tanh(x) = 2 * logistic(2 * x) - 1: the samples are read at twice the position."""
@@ -130,12 +162,12 @@ class Tanh(_Symmetric16):
 
 
 @builtin(BuiltinOperator.LOGISTIC, versions=(1, 3))
-class Logistic(_Symmetric16):
+class Logistic(_Saturating):
     """1 / (1 + exp(-x)).
 
     Floats of 32 and 16 bits (computed in float32), int8, uint8 (table; LiteRT takes output scales other than 1/256 only
     in XNNPACK, they are computed alike), int16 with zero points 0 and output scale 1/32768. Under litert-opt and
-    xnnpack, int16 with input scale 2**-12 goes through gemmlowp's logistic.
+    xnnpack, int16 with input scale 2**-12 goes through gemmlowp's logistic, under tflm int8.
     Semantics: LiteRT tflite/kernels/activations.cc (SigmoidPrepare), internal/reference/{,integer_ops/}logistic.h.
     """
 
@@ -147,8 +179,12 @@ class Logistic(_Symmetric16):
         if x.type == TensorType.INT16:
             node.require(y.scale == 1 / 32768, "output scale is {}, expected 1/32768", y.scale)
             return self.quantize16(node, x, y)
-        entries = table(lambda real: 1 / (1 + _exp(-real)), x, y)
-        return lambda q: look_up(entries, q)
+        if self.flavour == "tflm":
+            require_zero_point(node, -128, y)
+            return self.quantize_tflm(x, lambda raw: WORD32.logistic(raw, 4), 8, -128)
+        if self.flavour == "xnnpack":
+            return _tabulated(self, in_double(lambda real: 1 / (1 + np.exp(-real))), x, y)
+        return _tabulated(self, lambda real: 1 / (1 + _exp(-real)), x, y)
 
     def from_samples(self, x: np.ndarray) -> np.ndarray:
         """logistic(-x) = 1 - logistic(x)."""
@@ -177,9 +213,9 @@ class Elu(Activation):
     types = (TensorType.FLOAT32, TensorType.INT8)
 
     def quantize(self, node: Node, x: TensorSpec, y: TensorSpec) -> Formula:
-        """expm1 of every negative value."""
-        entries = table(lambda real: np.where(real < 0, in_double(np.expm1)(real), real), x, y)
-        return lambda q: look_up(entries, q)
+        """expm1 of every negative value, exp(x) - 1 in tflm."""
+        below = (lambda real: _exp(real) - 1) if self.flavour == "tflm" else in_double(np.expm1)
+        return _tabulated(self, lambda real: np.where(real < 0, below(real), real), x, y)
 
     def plain(self, input: np.ndarray) -> np.ndarray:
         """NaN stays NaN."""
@@ -195,6 +231,7 @@ class Gelu(Activation):
     """
 
     types = (TensorType.FLOAT32, TensorType.FLOAT16, *_QUANTIZED)
+    tflm_types = ()
     options: GeluOptions
 
     def quantize(self, node: Node, x: TensorSpec, y: TensorSpec) -> Formula:

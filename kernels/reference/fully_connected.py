@@ -12,10 +12,11 @@ from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
 from litejit.kernels.reference.hybrid import vector_activation
-from litejit.kernels.reference.hybrid_flavours import asymmetric, rows_as_asked
+from litejit.kernels.reference.hybrid_flavours import asymmetric, four_bit, rows_as_asked
 from litejit.kernels.reference.output_stage import channel_scales, check_bias_scale
 from litejit.kernels.reference.product_flavours import (
     fully_connected_rounding,
+    fully_connected_types,
     has_clamp,
     is_float_delegable,
     is_integer_delegable,
@@ -174,6 +175,14 @@ class FullyConnected(Kernel):
         return result, shuffled.reshape(self.workspace_shape)
 
 
+class FourBitProducts(HybridProducts):
+    """Hybrid arithmetic of litert-opt's kernel for INT4 weights, which also needs the sum of each row of inputs."""
+
+    def matrix(self, weights: np.ndarray) -> IntegerMatrix:
+        """The weights with a column of ones."""
+        return super().matrix(np.pad(weights, ((0, 0), (0, 1)), constant_values=1))
+
+
 @dataclass(frozen=True, eq=False)
 class BlockwiseProducts(HybridProducts):
     """Hybrid arithmetic for weights with a scale for each block of a row, [units, blocks] float32."""
@@ -226,9 +235,19 @@ def _products(
     node.require(not (narrow and weights.quantized.zero_point.any()), "{} has zero points other than 0", weights)
     if input.type != _FLOAT:
         return _quantized_products(node, input, weights, bias, output, scales)
-    delegated = is_float_delegable(weights, bias, 0) and has_clamp(activation) and weights.sparsity is None
-    arithmetic = rows_as_asked(options, node.context.numerics == "xnnpack" and delegated)
+    delegable = is_float_delegable(weights, None, 0, fully_connected_types(weights)) and has_clamp(activation)
+    delegated = node.context.numerics == "xnnpack" and delegable and weights.sparsity is None
+    if node.context.numerics in ("litert-opt", "xnnpack") and not delegated and _has_four_bit_kernel(input, weights):
+        return FourBitProducts.of(node, four_bit(), scales, lambda x: vector_activation(activation, x))
+    arithmetic = rows_as_asked(options, delegated)
     return HybridProducts.of(node, arithmetic, scales, lambda x: vector_activation(activation, x))
+
+
+def _has_four_bit_kernel(input: TensorSpec, weights: TensorSpec) -> bool:
+    """Whether litert-opt has a kernel of its own for INT4 weights like these."""
+    units, features = weights.dims
+    constant = weights.value is not None and weights.type == TensorType.INT4
+    return constant and features % 2 == 0 and features >= 32 and units >= 4 and input.size > 0
 
 
 def _quantized_products(
@@ -248,7 +267,7 @@ def _quantized_products(
     weights_zero_point = 0 if weights.quantized.per_channel or shuffled else weights.zero_point
     wide = weights.type == _INT16 or adds_in_int64(node, input, bias)
     delegated = (
-        is_integer_delegable(input, weights, bias, output, 0)
+        is_integer_delegable(input, weights, bias, output, 0, fully_connected_types(weights))
         and has_clamp(activation)
         and (weights_zero_point == 0 or weights.type == _UINT8)
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from litejit.kernels.fixedpoint import round_half_away
 from litejit.kernels.reference.hybrid import QuantizedRows, quantize_rows_asymmetric, quantize_rows_symmetric
 from litejit.schema import BatchMatMulOptions, FullyConnectedOptions
 
@@ -22,11 +23,13 @@ __all__ = [
     "asymmetric",
     "depthwise_blocks",
     "filter_scale_first",
+    "four_bit",
     "multiply_add",
     "product_of_scales",
     "quantize_rows_qd8",
     "rows_as_asked",
     "symmetric",
+    "transposed",
     "xnnpack",
 ]
 
@@ -38,13 +41,15 @@ Finish = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], np.nd
 class HybridArithmetic:
     """quantize: rows of floats, to values at most span from their zero point. finish: sums of products to real values.
 
-    row_axes: how many leading dimensions of the input count its rows.
+    row_axes: how many leading dimensions of the input count its rows. scaled_products: each product is scaled before
+    they are added up, in the order of the official loops, so that all `finish` has to add is the bias.
     """
 
     quantize: Callable[[np.ndarray], QuantizedRows]
     span: int
     finish: Finish
     row_axes: int = 1
+    scaled_products: bool = False
 
 
 def symmetric(finish: Finish) -> HybridArithmetic:
@@ -62,6 +67,18 @@ def rows_as_asked(options: FullyConnectedOptions | BatchMatMulOptions, delegated
     if delegated:
         return xnnpack()
     return (asymmetric if options.asymmetric_quantize_inputs else symmetric)(product_of_scales)
+
+
+def transposed() -> HybridArithmetic:
+    """Of transposed convolutions."""
+    return HybridArithmetic(
+        quantize_rows_asymmetric, 255, lambda sums, _, __, bias: _plus(sums, bias), scaled_products=True
+    )
+
+
+def four_bit() -> HybridArithmetic:
+    """Of litert-opt's matrix products with INT4 weights, which it holds as weights + 7; see `shifted_weights`."""
+    return HybridArithmetic(quantize_rows_four_bit, 127, shifted_weights)
 
 
 def xnnpack(row_axes: int = 1) -> HybridArithmetic:
@@ -95,6 +112,18 @@ def depthwise_blocks(
 def fused(sums: np.ndarray, batch_scale: np.ndarray, filter_scale: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     """(sums * batch_scale) * filter_scale + bias, the last two operations rounded once."""
     return multiply_add(sums * batch_scale, filter_scale, np.float32(0) if bias is None else bias)
+
+
+def shifted_weights(
+    sums: np.ndarray, batch_scale: np.ndarray, filter_scale: np.ndarray, bias: np.ndarray | None
+) -> np.ndarray:
+    """Sums of products with weights + 7, less 7 times the sums of the row, scaled apart.
+
+    The last channel of the sums is that of the row's elements, the products with a column of ones.
+    """
+    sums, row = sums[..., :-1], sums[..., -1:]
+    offset = _plus((np.float32(-7) * row) * batch_scale * filter_scale, bias)
+    return offset + (sums + np.float32(7) * row) * batch_scale * filter_scale
 
 
 def _plus(result: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
@@ -132,3 +161,13 @@ def quantize_rows_qd8(x: np.ndarray) -> QuantizedRows:
         steps = np.rint(np.minimum(x * inverse[:, None], np.float32(32767))) + zero_point[:, None]
         values = np.clip(np.nan_to_num(steps, nan=-128), -128, 127).astype(np.int8)
         return QuantizedRows(values, one / inverse, np.nan_to_num(zero_point).astype(np.int32))
+
+
+def quantize_rows_four_bit(x: np.ndarray) -> QuantizedRows:
+    """Symmetric quantization as in hybrid.py, but with factors computed in float64 and one rounding for all."""
+    largest = np.abs(x).max(axis=1, initial=0).astype(np.float64)
+    largest = np.where(largest == 0, 127, largest)
+    with np.errstate(all="ignore"):
+        steps = round_half_away(x * (127 / largest).astype(np.float32)[:, None])
+    values = np.clip(np.nan_to_num(steps), -128, 127).astype(np.int8)
+    return QuantizedRows(values, (largest / 127).astype(np.float32), np.zeros(len(x), np.int32))

@@ -14,7 +14,7 @@ from litejit.kernels.fixedpoint import round_half_away
 from litejit.kernels.node import TensorSpec
 from litejit.schema import TensorType
 
-__all__ = ["RealFunction", "in_double", "look_up", "table", "table8", "table16"]
+__all__ = ["RealFunction", "in_double", "look_up", "table", "table8", "table8_xnnpack", "table16"]
 
 RealFunction = Callable[[np.ndarray], np.ndarray]
 """A real function of an array, same shape and floating dtype out as in."""
@@ -56,6 +56,20 @@ def table8(
         steps = round_half_away(real * inverse) + np.float32(output_zero_point)
     info = np.iinfo(dtype)
     return np.nan_to_num(np.trunc(np.clip(steps, info.min, info.max)), nan=0).astype(dtype)
+
+
+def table8_xnnpack(function: RealFunction, input: TensorSpec, output: TensorSpec) -> np.ndarray:
+    """As `table8`, in the way of XNNPACK: the zero point is added before the only rounding, to the nearest even.
+
+    Source: XNNPACK src/reference/unary-elementwise.cc (unary_ukernel_quantized), src/xnnpack/reference-utils.h.
+    """
+    inverse = np.float32(1) / output.scale
+    q = np.arange(256, dtype=np.uint8).view(input.dtype).astype(np.float32)
+    with np.errstate(all="ignore"):
+        real = function((q - np.float32(input.zero_point)) * input.scale)
+        steps = np.rint(real * inverse + np.float32(output.zero_point))
+    info = np.iinfo(input.dtype)
+    return np.clip(steps, info.min, info.max).astype(input.dtype)
 
 
 def table16(

@@ -22,6 +22,7 @@ __all__ = [
     "batch_matmul_rounding",
     "convolution_rounding",
     "fully_connected_rounding",
+    "fully_connected_types",
     "has_clamp",
     "is_float_delegable",
     "is_integer_delegable",
@@ -115,16 +116,29 @@ def batch_matmul_rounding(flavour: str, type: TensorType, delegated: bool) -> Ro
     return Rounding("single" if flavour == "single-rounding" else "double", "mixed")
 
 
+def fully_connected_types(weights: TensorSpec) -> tuple[TensorType, ...]:
+    """Types of weights that XNNPACK takes for FULLY_CONNECTED if they are like these: rows have to fill whole bytes."""
+    features = weights.dims[1]
+    types = [_INT8]
+    if features % 2 == 0:
+        types.append(TensorType.INT4)
+    if features % 4 == 0 and weights.quantized.scale.size == weights.dims[weights.quantized.axis]:
+        types.append(TensorType.INT2)
+    return tuple(types)
+
+
 def has_clamp(activation: ActivationFunctionType) -> bool:
     """Whether XNNPACK knows the fused activation."""
     return activation not in (ActivationFunctionType.TANH, ActivationFunctionType.SIGN_BIT)
 
 
-def is_float_delegable(filter: TensorSpec, bias: TensorSpec | None, axis: int) -> bool:
-    """Whether XNNPACK takes INT8 weights for float inputs: constants, with proper scales along this axis if several."""
+def is_float_delegable(
+    filter: TensorSpec, bias: TensorSpec | None, axis: int, types: tuple[TensorType, ...] = (_INT8,)
+) -> bool:
+    """Whether XNNPACK takes integer weights for float inputs: constants, with proper scales, along axis if several."""
     return (
         filter.value is not None
-        and filter.type == _INT8
+        and filter.type in types
         and _has_proper_scales(filter, axis)
         and (bias is None or bias.value is not None)
     )
@@ -136,18 +150,19 @@ def is_integer_delegable(
     bias: TensorSpec | None,
     output: TensorSpec,
     axis: int,
-    types: tuple[TensorType, ...] = (),
+    types: tuple[TensorType, ...] = (_INT8,),
 ) -> bool:
-    """Whether XNNPACK takes such weights for integer inputs: 8-bit constants, with proper scales, and a bias likewise.
+    """Whether XNNPACK takes such weights for 8-bit inputs: constants, with proper scales, and a bias likewise.
 
-    axis: the dimension that the filter's scales may be along. types: of the filter, beside that of the input.
+    axis: the dimension that the filter's scales may be along. types: of the filter of an INT8 input.
     """
     if input.type not in (_INT8, _UINT8) or output.type != input.type or filter.value is None:
         return False
     per_tensor = all(tensor.quantized.axis == 0 for tensor in (input, output))
     proper = _has_proper_scales(filter, 0 if filter.type == _UINT8 else axis)
     proper_bias = bias is None or (bias.value is not None and _has_proper_scales(bias, 0) and bias.quantized.axis == 0)
-    if not (filter.type in (input.type, *types) and per_tensor and proper and proper_bias):
+    allowed = types if input.type == _INT8 else (_UINT8,)
+    if not (filter.type in allowed and per_tensor and proper and proper_bias):
         return False
     return bool(scale_of_products(input, filter.quantized.scale, output, "float32").max() < 256)
 

@@ -105,6 +105,6 @@ def dequantizer(x: TensorSpec, flavour: str) -> Formula:
         real *= scale
         return real
 
-    if flavour == "litert-opt":
+    if flavour == "litert-opt" or (flavour == "xnnpack" and x.type not in _8_BIT):
         return _with_tail(8, lambda q: q.astype(np.float32) * scale + offset, reference)
     return reference

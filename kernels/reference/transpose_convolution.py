@@ -16,10 +16,11 @@ from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, Shape
 from litejit.kernels.reference.convolution import require_filled
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
-from litejit.kernels.reference.hybrid_flavours import asymmetric, filter_scale_first, xnnpack
+from litejit.kernels.reference.hybrid_flavours import transposed, xnnpack
 from litejit.kernels.reference.products import (
     BIAS_TYPES,
     FloatProducts,
+    HybridProducts,
     Products,
     adds_in_int64,
     check_bias,
@@ -76,21 +77,47 @@ class TransposedConvolution(Kernel):
         """The output: each box of the input times the filter, tap by tap added where that tap falls."""
         matrix = self.pack(filter) if self.matrix is None else self.matrix
         values, scale = self.products.inputs(input, matrix.dtype)
+        if isinstance(self.products, HybridProducts) and self.products.arithmetic.scaled_products:
+            sums = self._blank_sums(len(input), np.float32)
+            self._add_scaled(sums, values, filter, scale, self.products.filter_scales)
+        else:
+            sums = self._blank_sums(len(input), self.sum_dtype)
+            self._add_products(sums, values, matrix)
+        inside = (slice(window.before, window.before + window.in_size) for window in self.windows)
+        return self.products.finish(sums[(slice(None), *inside)], bias, scale)
+
+    def _blank_sums(self, batch: int, dtype: type[np.floating]) -> np.ndarray:
+        """Zeros for the output and all the padding that filters reach into."""
+        reach = (window.before + max(window.in_size, window.after + window.in_size) for window in self.windows)
+        return np.zeros((batch, *reach, self.output.dims[-1]), dtype)
+
+    def _add_products(self, sums: np.ndarray, values: np.ndarray, matrix: FloatMatrix | IntegerMatrix) -> None:
+        """Adds each box of the input times the filter, tap by tap where that tap falls."""
         windows, channels = self.windows, self.output.dims[-1]
         filter_sizes = tuple(window.filter_size for window in windows)
-        reach = (window.before + max(window.in_size, window.after + window.in_size) for window in windows)
-        sums = np.zeros((len(input), *reach, channels), self.sum_dtype)
         for box in boxes(values.shape[:-1], COLUMN_ELEMENTS // (prod(filter_sizes) * channels)):
             block = values[box]
             columns = matrix(block.reshape(-1, block.shape[-1])).reshape(*block.shape[:-1], *filter_sizes, channels)
             for tap in np.ndindex(*filter_sizes):
-                target = (
-                    _spread(window, part, size, at)
-                    for window, part, size, at in zip(windows, box[1:], block.shape[1:], tap, strict=False)
-                )
+                target = map(_spread, windows, box[1:], block.shape[1:], tap)
                 sums[(box[0], *target)] += columns[(..., *tap, slice(None))]
-        inside = (slice(window.before, window.before + window.in_size) for window in windows)
-        return self.products.finish(sums[(slice(None), *inside)], bias, scale)
+
+    def _add_scaled(
+        self, sums: np.ndarray, values: np.ndarray, filter: np.ndarray, scale: np.ndarray, filter_scales: np.ndarray
+    ) -> None:
+        """Adds products that are scaled first, in the order in which the official loops get to them at each output.
+
+        They run over the input, so the last tap comes first, and at each tap the input's channels in turn.
+        """
+        windows = self.windows
+        taps = self.filter_taps(filter).astype(np.float32)
+        scale = scale.reshape(-1, *(1,) * (values.ndim - 1))
+        positions = list(np.ndindex(*(window.filter_size for window in windows)))
+        everywhere = (slice(None),) * len(windows)
+        for at, tap in reversed(list(zip(taps, positions, strict=True))):
+            target = (slice(None), *map(_spread, windows, everywhere, values.shape[1:], tap))
+            for channel, weights in enumerate(at):
+                sums[target] += values[..., channel, None] * weights * filter_scales * scale
 
 
 def _spread(window: Window, part: slice, size: int, tap: int) -> slice:
@@ -173,7 +200,7 @@ class TransposeConv(TransposedConvolution2D):
             channel_axis=0,
             delegable=node.input("output_shape").value is not None and self.fits_xnnpack(),
             wide=adds_in_int64(node, input, bias),
-            hybrid=lambda delegated: xnnpack() if delegated else asymmetric(filter_scale_first),
+            hybrid=lambda delegated: xnnpack() if delegated else transposed(),
         )
         self.matrix = None if weights.value is None else self.pack(weights.value)
 

@@ -58,7 +58,7 @@ def test_every_pair(flavour: str, resolver: str, op: str, dtype: Any, scales: An
 
 
 def broadcasts(dtype: Any) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows, columns and scalars on either side, a fivefold broadcast, and one too entangled for blocks."""
+    """Rows, columns and scalars on either side, nothing, a fivefold broadcast, and one too entangled for blocks."""
     a, b = (x[::3] for x in sample(dtype))
     column = b[[1, 300, -7]].reshape(3, 1)
     return [
@@ -68,6 +68,9 @@ def broadcasts(dtype: Any) -> list[tuple[np.ndarray, np.ndarray]]:
         (column, a[: 3 * 203].reshape(3, 203)),
         (b[[77]], a[:1003]),
         (a[:1003].reshape(17, 59), b[[78]].reshape(1, 1)),
+        (a[5].reshape(()), b[9].reshape(())),
+        (a[5].reshape(()), b[:20]),
+        (a[:0], b[:1]),
         (a[: 2 * 3 * 37].reshape(2, 1, 3, 1, 37), b[: 2 * 3 * 37].reshape(2, 3, 1, 1, 37)),
         (a[: 2 * 3 * 5 * 7].reshape(2, 1, 3, 1, 5, 7), b[: 4 * 5 * 6].reshape(1, 4, 1, 6, 5, 1)),
     ]

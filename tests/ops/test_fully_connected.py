@@ -70,7 +70,7 @@ def test_activation(kind: str, activation: str) -> None:
     if activation in ("TANH", "SIGN_BIT") and not kind.startswith("hybrid"):
         refused_by_both(problem, "is for float inputs with integer weights only")
     else:
-        check(problem, atol=values.atol)
+        check(problem, atol=values.atol, ulp=2 if activation == "TANH" else 0)
 
 
 @pytest.mark.parametrize("kind", ["float", "int8", "hybrid"])
@@ -186,7 +186,8 @@ def test_sparse_hybrid_weights(asymmetric: bool) -> None:
     kept = np.random.default_rng(0).random((6, 4)) < 0.5
     values.weights.value = values.weights.value.reshape(6, 4, 16)[kept].ravel()
     values.weights.keywords |= {"shape": (6, 64), "sparsity": sparse_rows(kept, 16)}
-    check(connected(values, {"asymmetric_quantize_inputs": asymmetric}), atol=values.atol)
+    # The official kernel puts in the zero points apart from the products.
+    check(connected(values, {"asymmetric_quantize_inputs": asymmetric}), atol=4e-6 if asymmetric else 0)
 
 
 def blockwise(block_size: int, scales_shape: tuple[int, ...], units: int = 32, features: int = 64) -> Problem:
