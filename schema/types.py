@@ -21,6 +21,7 @@ from .model import Model, Tensor
 
 __all__ = [
     "BITS_OF",
+    "HANDLE_TYPES",
     "numpy_dtype",
     "pack",
     "pack_bits",
@@ -65,7 +66,8 @@ _ML_DTYPES = {
     TensorType.FLOAT8_E4M3FN: "float8_e4m3fn",
     TensorType.FLOAT8_E5M2: "float8_e5m2",
 }
-_WITHOUT_SIZE = (TensorType.STRING, TensorType.RESOURCE, TensorType.VARIANT)
+HANDLE_TYPES = (TensorType.RESOURCE, TensorType.VARIANT)
+_WITHOUT_SIZE = (TensorType.STRING, *HANDLE_TYPES)
 
 
 def numpy_dtype(type: TensorType) -> np.dtype[Any]:
@@ -124,7 +126,7 @@ def tensor_value(model: Model, tensor: Tensor) -> Array | None:
     sparse tensor is the vector of the elements that are stored.
     """
     data = tensor_data(model, tensor)
-    if data is None or tensor.type in (TensorType.RESOURCE, TensorType.VARIANT):
+    if data is None or tensor.type in HANDLE_TYPES:
         return None
     shape = tensor.shape
     if tensor.sparsity is not None:

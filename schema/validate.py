@@ -26,7 +26,7 @@ from .options_stablehlo import (
     StablehloSortOptions,
     StablehloWhileOptions,
 )
-from .types import tensor_data
+from .types import HANDLE_TYPES, tensor_data
 from .validate_tensors import check_tensor
 
 __all__ = ["MAX_CALLS", "MAX_CALL_DEPTH", "SCHEMA_VERSION", "called_subgraphs", "check_model"]
@@ -120,7 +120,8 @@ def _check_subgraph(model: Model, subgraph: SubGraph, where: str) -> None:
         for i, index in enumerate(indices):
             _check_index(index, len(tensors), f"{where}: {name}[{i}]", "subgraph", "tensors")
     # What each tensor holds before the operators run, for those that hold anything; operators add what they produce.
-    producer = {i: "a constant" for i, tensor in enumerate(tensors) if tensor_data(model, tensor) is not None}
+    constants = [tensor_data(model, tensor) is not None and tensor.type not in HANDLE_TYPES for tensor in tensors]
+    producer = {i: "a constant" for i, constant in enumerate(constants) if constant}
     producer |= {i: "a variable" for i, tensor in enumerate(tensors) if tensor.is_variable}
     producer |= dict.fromkeys(graph_inputs, "an input of the subgraph")
     for i, op in enumerate(subgraph.operators):

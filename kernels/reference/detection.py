@@ -12,6 +12,8 @@ import numpy as np
 
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.reference.custom_options import number
+from litejit.kernels.reference.heap import Entry, Heap, largest
 from litejit.kernels.registry import builtin, custom
 from litejit.schema import BuiltinOperator, TensorType, decode_flexbuffer
 from litejit.schema.errors import InvalidInputError
@@ -64,22 +66,14 @@ class DetectionPostProcess(Kernel):
         predictions = node.input("class_predictions", rank=3, types=encodings.type)
         anchors = node.input("anchors", rank=2, types=encodings.type)
         options = decode_flexbuffer(node.options)
-        node.require(isinstance(options, dict), "custom options are not a map")
-        required = (
-            "max_detections",
-            "max_classes_per_detection",
-            "num_classes",
-            "nms_score_threshold",
-            "nms_iou_threshold",
-        )
+        counts = ("max_detections", "max_classes_per_detection", "num_classes")
+        self.most, self.most_classes, self.classes = (int(number(node, options, name)) for name in counts)
+        thresholds = ("nms_score_threshold", "nms_iou_threshold")
+        self.score_threshold, self.threshold = (float(number(node, options, name)) for name in thresholds)
         scales = ("y_scale", "x_scale", "h_scale", "w_scale")
-        for name in (*required, *scales):
-            node.require(isinstance(options.get(name), (int, float)), "custom option '{}' is missing", name)
-        self.most, self.most_classes, self.classes = (int(options[name]) for name in required[:3])
-        self.score_threshold, self.threshold = (float(options[name]) for name in required[3:])
-        self.scales = np.array([options[name] for name in scales], np.float32)
-        self.regular = bool(options.get("use_regular_nms", False))
-        self.per_class = min(int(options.get("detections_per_class", 100)), self.most)
+        self.scales = np.array([number(node, options, name) for name in scales], np.float32)
+        self.regular = bool(number(node, options, "use_regular_nms", False))
+        self.per_class = min(int(number(node, options, "detections_per_class", 100)), self.most)
         boxes = encodings.dims[1]
         node.require(encodings.dims[0] == 1 and predictions.dims[0] == 1, "the batch must be 1")
         node.require(encodings.dims[2] >= 4, "box encodings have {} numbers, expected at least 4", encodings.dims[2])
@@ -91,11 +85,12 @@ class DetectionPostProcess(Kernel):
             self.most > 0 and self.most_classes > 0, "max_detections and max_classes_per_detection must be > 0"
         )
         node.require(
-            0 < self.classes <= predictions.dims[2],
-            "num_classes is {}, there are {}",
+            self.classes > 0 and 0 <= predictions.dims[2] - self.classes <= 1,
+            "num_classes is {}, there are predictions for {} (one more than num_classes with a background class)",
             self.classes,
             predictions.dims[2],
         )
+        node.require(0 < self.threshold <= 1, "nms_iou_threshold is {}, expected 0 < threshold <= 1", self.threshold)
         node.require(not self.regular or self.per_class > 0, "detections_per_class must be > 0")
         node.require((self.scales != 0).all(), "scales must not be 0")
         self.operands = [encodings, predictions, anchors]
@@ -130,12 +125,12 @@ class DetectionPostProcess(Kernel):
 
     def _fast(self, boxes: np.ndarray, scores: np.ndarray) -> list[tuple[int, int, int]]:
         """(place, box, class): suppression on the best class of each box."""
-        classes = np.argsort(-scores, axis=1, kind="stable")[:, : self.most_classes]
+        count = min(self.most_classes, self.classes)
         selected = suppress(boxes, scores.max(axis=1), self.most, self.score_threshold, self.threshold)
         return [
-            (self.most_classes * place + column, box, int(label))
+            (self.most_classes * place + column, box, label)
             for place, box in enumerate(selected)
-            for column, label in enumerate(classes[box])
+            for column, label in enumerate(largest(scores[box], count))
         ]
 
     def _regular(self, boxes: np.ndarray, scores: np.ndarray) -> list[tuple[int, int, int]]:
@@ -187,28 +182,26 @@ class NonMaxSuppression(Kernel):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Selected indices and scores, padded, and their number. sigma > 0 lowers scores instead of dropping boxes."""
         iou_threshold, score_threshold = np.float32(iou.reshape(-1)[0]), np.float32(threshold.reshape(-1)[0])
-        if not 0 <= iou_threshold <= 1:
-            raise InvalidInputError(f"iou_threshold is {iou_threshold}, expected 0 .. 1")
         if sigma < 0:
             raise InvalidInputError(f"soft_nms_sigma is {sigma}, it must not be negative")
         corners = np.concatenate(
             [np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])], axis=1
         )
-        # Highest score first, of equal ones the lower index.
-        queue = [(-float(s), i, 0) for i, s in enumerate(scores) if s > score_threshold]
-        heapq.heapify(queue)
+        queue = Heap()
+        for box in np.flatnonzero(scores > score_threshold):
+            queue.push(Entry(float(scores[box]), int(box), 0))
         selected: list[int] = []
         kept_scores: list[np.float32] = []
         most = min(len(queue), self.most)
         while queue and len(selected) < most:
-            negative, box, seen = heapq.heappop(queue)
-            score = original = np.float32(-negative)
+            priority, box, seen = queue.pop()
+            score = original = np.float32(priority)
             rivals = np.array(selected[seen:][::-1], np.int64)
             dropped, seen = False, len(selected)
             for overlap in intersection_over_union(corners[box], corners[rivals]):
                 dropped = bool(overlap >= iou_threshold)
                 if sigma > 0 and not dropped:
-                    score *= np.exp(np.float32(-0.5 / sigma) * overlap * overlap)
+                    score *= np.float32(np.exp(np.float64(np.float32(-0.5 / sigma) * overlap * overlap)))
                 if dropped or score <= score_threshold:
                     break
             if not dropped and score == original:
@@ -216,7 +209,7 @@ class NonMaxSuppression(Kernel):
                 kept_scores.append(score)
             if not dropped and score > score_threshold:
                 # A selected box comes back too; it overlaps itself, unless it has no area.
-                heapq.heappush(queue, (-float(score), box, seen))
+                queue.push(Entry(float(score), box, seen))
         indices, kept = np.zeros(self.most, np.int32), np.zeros(self.most, np.float32)
         indices[: len(selected)], kept[: len(selected)] = selected, kept_scores
         return indices, kept, np.array(len(selected), np.int32)

@@ -65,7 +65,8 @@ class SkipGram(Kernel):
         if not 1 <= most <= words:
             return
         step = self.options.max_skip_size + 1
-        chosen, following = [], [0]
+        chosen: list[int] = []
+        following = [0]
         while following:
             candidate = following[-1]
             reach = min(words - 1, chosen[-1] + step) if chosen else words - 1
