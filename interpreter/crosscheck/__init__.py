@@ -1,0 +1,1 @@
+"""Cross-checks: where two runtimes part, and why."""
