@@ -8,7 +8,7 @@ import numpy as np
 
 from litejit.kernels.fixedpoint import integer_range, wrap32
 from litejit.kernels.geometry import broadcast_shapes
-from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
+from litejit.kernels.kernel import ALL_FLAVOURS
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
 from litejit.kernels.reference.hybrid_flavours import rows_as_asked
@@ -24,6 +24,7 @@ from litejit.kernels.reference.products import (
     HybridProducts,
     Products,
     QuantizedProducts,
+    Weighted,
     check_zero_points,
     may_exceed_int32,
 )
@@ -42,7 +43,7 @@ OUTPUT_TYPES = {_FLOAT: (_FLOAT,), _INT8: (_INT8, _INT32), _INT16: (_INT16,)}
 
 
 @builtin(BuiltinOperator.BATCH_MATMUL, versions=(1, 4))
-class BatchMatMul(Kernel):
+class BatchMatMul(Weighted):
     """lhs @ rhs, each transposed first if adj_x or adj_y is set.
 
     lhs: [..., rows, depth]; rhs: [..., depth, columns] -> [..., rows, columns], leading dimensions broadcast
@@ -62,10 +63,9 @@ class BatchMatMul(Kernel):
     options: BatchMatMulOptions
 
     products: Products
-    matrix: FloatMatrix | IntegerMatrix | None
 
     def prepare(self, node: Node) -> None:
-        """Validates the operands, packs a constant rhs."""
+        """Validates the operands, keeps a constant rhs."""
         lhs = node.input("lhs", rank=range(2, 6))
         rhs = node.input("rhs", rank=range(2, 6), types=RHS_TYPES[lhs.type])
         rows, depth = _swap_if(self.options.adj_x, *lhs.dims[-2:])
@@ -74,7 +74,7 @@ class BatchMatMul(Kernel):
         shape = (*broadcast_shapes(lhs.dims[:-2], rhs.dims[:-2]), rows, columns)
         self.output = node.output(shape, types=OUTPUT_TYPES[lhs.type])
         self.products = _products(node, lhs, rhs, self.output, depth, columns)
-        self.matrix = None if rhs.value is None else self.pack(rhs.value)
+        self.constant = rhs.value
 
     def pack(self, rhs: np.ndarray) -> FloatMatrix | IntegerMatrix:
         """rhs as matrices [..., depth, columns]; a single one without leading dimensions."""
@@ -85,7 +85,7 @@ class BatchMatMul(Kernel):
     def __call__(self, lhs: np.ndarray, rhs: np.ndarray) -> np.ndarray:
         """The products."""
         lhs = lhs.swapaxes(-1, -2) if self.options.adj_x else lhs
-        matrix = self.pack(rhs) if self.matrix is None else self.matrix
+        matrix = self.packed(rhs)
         *rows, depth = lhs.shape
         values, scale = self.products.inputs(lhs.reshape(prod(rows), depth), matrix.dtype)
         if matrix.rank == 2:

@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from litejit.kernels.geometry import Window, boxes, sliding
-from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
+from litejit.kernels.kernel import ALL_FLAVOURS
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
 from litejit.kernels.reference.hybrid_flavours import (
@@ -27,6 +27,7 @@ from litejit.kernels.reference.hybrid_flavours import (
 from litejit.kernels.reference.products import (
     BIAS_TYPES,
     Products,
+    Weighted,
     adds_in_int64,
     check_bias,
     convolution_products,
@@ -51,17 +52,15 @@ TAP_ELEMENTS = 1 << 16
 """Output elements that a depthwise convolution adds all taps to before it goes on."""
 
 
-class Convolution(Kernel):
+class Convolution(Weighted):
     """Base of convolutions that are matrix products of patches with filters, over any number of dimensions.
 
     windows: one for each spatial dimension. groups: how many independent convolutions lie side by side in the channels.
-    matrix: the packed filter if it is constant.
     """
 
     windows: tuple[Window, ...]
     groups: int
     products: Products
-    matrix: FloatMatrix | IntegerMatrix | None
 
     def pack(self, filter: np.ndarray) -> FloatMatrix | IntegerMatrix:
         """The filter as a matrix: [groups, taps * in_channels, out_channels of the group]."""
@@ -69,7 +68,7 @@ class Convolution(Kernel):
 
     def __call__(self, input: np.ndarray, filter: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
         """The output, box by box."""
-        matrix = self.pack(filter) if self.matrix is None else self.matrix
+        matrix = self.packed(filter)
         values, scale = self.products.inputs(input, matrix.dtype)
         patches = sliding(values, self.windows)
         spatial = 1 + len(self.windows)
@@ -114,7 +113,7 @@ class Conv2D(Convolution):
     options: Conv2DOptions
 
     def prepare(self, node: Node) -> None:
-        """Validates the operands, packs a constant filter."""
+        """Validates the operands, keeps a constant filter."""
         input = node.input("input", rank=4)
         filter = node.input("filter", rank=4, types=self.filter_types[input.type])
         bias = node.input("bias", types=BIAS_TYPES[input.type])
@@ -149,7 +148,7 @@ class Conv2D(Convolution):
             wide=adds_in_int64(node, input, bias),
             hybrid=lambda delegated: self.hybrid_arithmetic(filter, delegated),
         )
-        self.matrix = None if filter.value is None else self.pack(filter.value)
+        self.constant = filter.value
 
     def hybrid_arithmetic(self, filter: TensorSpec, delegated: bool) -> HybridArithmetic:
         """How float images meet integer filters; XNNPACK quantizes pixel by pixel if filters see only one."""
@@ -168,7 +167,7 @@ class Conv2D(Convolution):
 
 
 @builtin(BuiltinOperator.DEPTHWISE_CONV_2D, versions=(1, 7))
-class DepthwiseConv2D(Kernel):
+class DepthwiseConv2D(Weighted):
     """Convolution of each channel of images by itself, with one or several filters for each channel.
 
     input: [batch, in_height, in_width, in_channels]
@@ -190,7 +189,7 @@ class DepthwiseConv2D(Kernel):
     options: DepthwiseConv2DOptions
 
     def prepare(self, node: Node) -> None:
-        """Validates the operands, packs a constant filter."""
+        """Validates the operands, keeps a constant filter."""
         input = node.input("input", rank=4)
         filter = node.input("filter", rank=4, types=self.filter_types[input.type])
         bias = node.optional("bias", rank=1, types=TensorType.INT64 if input.type == _INT16 else BIAS_TYPES[input.type])
@@ -225,7 +224,7 @@ class DepthwiseConv2D(Kernel):
             wide=input.type == _INT16,
             hybrid=lambda delegated: asymmetric(depthwise_blocks if optimised else product_of_scales),
         )
-        self.taps = None if filter.value is None else self.pack(filter.value)
+        self.constant = filter.value
 
     def pack(self, filter: np.ndarray) -> np.ndarray:
         """The filter as [filter_height, filter_width, channels], in a type that sums are exact in."""
@@ -234,7 +233,7 @@ class DepthwiseConv2D(Kernel):
 
     def __call__(self, input: np.ndarray, filter: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
         """The output, box by box and in each box tap by tap."""
-        taps = self.pack(filter) if self.taps is None else self.taps
+        taps = self.packed(filter)
         values, scale = self.products.inputs(input, taps.dtype.type)
         if self.depth_multiplier > 1:
             values = np.repeat(values, self.depth_multiplier, axis=3)

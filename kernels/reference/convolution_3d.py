@@ -38,7 +38,7 @@ class Conv3D(Convolution):
     groups = 1
 
     def prepare(self, node: Node) -> None:
-        """Validates the operands, packs a constant filter."""
+        """Validates the operands, keeps a constant filter."""
         input = node.input("input", rank=5)
         filter = node.input("filter", rank=5, types=_FLOAT)
         bias = node.optional("bias", types=_FLOAT)
@@ -53,7 +53,7 @@ class Conv3D(Convolution):
         shape = (input.dims[0], *(window.out_size for window in self.windows), out_channels)
         self.output = node.output(shape, types=_FLOAT)
         self.products = FloatProducts(self.options.fused_activation_function)
-        self.matrix = None if filter.value is None else self.pack(filter.value)
+        self.constant = filter.value
 
     def pack(self, filter: np.ndarray) -> FloatMatrix:
         """The filter as one group of [taps * in_channels, out_channels]."""
@@ -79,7 +79,7 @@ class Conv3DTranspose(TransposedConvolution):
     options: Conv3DOptions
 
     def prepare(self, node: Node) -> None:
-        """Validates the operands, packs a constant filter."""
+        """Validates the operands, keeps a constant filter."""
         node.input("output_shape", shape=(5,), types=TensorType.INT32)
         input = node.input("input", rank=5)
         filter = node.input("filter", rank=5, types=_FLOAT)
@@ -102,7 +102,7 @@ class Conv3DTranspose(TransposedConvolution):
         self.prepare_windows(node, input.dims[1:4], _steps(self.options, shape[1:4], tuple(filter_sizes)))
         self.output = node.output(shape, types=_FLOAT)
         self.products = FloatProducts(self.options.fused_activation_function)
-        self.matrix = None if filter.value is None else self.pack(filter.value)
+        self.constant = filter.value
 
     def filter_taps(self, filter: np.ndarray) -> np.ndarray:
         """[depth, height, width, out_channels, in_channels] -> [taps, in_channels, out_channels]."""

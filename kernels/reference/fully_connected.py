@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from litejit.kernels.fixedpoint import integer_range
-from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
+from litejit.kernels.kernel import ALL_FLAVOURS
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
 from litejit.kernels.reference.hybrid import vector_activation
@@ -28,6 +28,7 @@ from litejit.kernels.reference.products import (
     HybridProducts,
     Products,
     QuantizedProducts,
+    Weighted,
     adds_in_int64,
     check_bias,
     check_zero_points,
@@ -63,7 +64,7 @@ _CLAMPS = (
 
 
 @builtin(BuiltinOperator.FULLY_CONNECTED, versions=(1, 14))
-class FullyConnected(Kernel):
+class FullyConnected(Weighted):
     """input @ transpose(weights) + bias.
 
     input: any shape of batch * in_features elements; weights: [units, in_features]; bias: [units]
@@ -86,11 +87,10 @@ class FullyConnected(Kernel):
     options: FullyConnectedOptions
 
     products: Products
-    matrix: FloatMatrix | IntegerMatrix | None
     shuffled: bool
 
     def prepare(self, node: Node) -> None:
-        """Validates the operands, packs constant weights."""
+        """Validates the operands, keeps constant weights."""
         input = node.input("input")
         weights = node.input("weights", rank=2, types=WEIGHT_TYPES[input.type])
         units, self.in_features = weights.dims
@@ -114,7 +114,7 @@ class FullyConnected(Kernel):
         )
         self.products = _products(node, input, weights, bias, self.output)
         constant = dense_value(weights)
-        self.matrix = None if constant is None else self.pack(constant)
+        self.constant = constant
 
     def output_shape(self, node: Node, input: TensorSpec, units: int) -> tuple[int, ...]:
         """The output's shape; weights without any features give zeros for each of the input's leading dimensions."""
@@ -166,7 +166,7 @@ class FullyConnected(Kernel):
         if self.in_features == 0:
             return np.zeros(self.output.dims, self.output.dtype)
         rows = input.reshape(input.size // self.in_features, self.in_features)
-        matrix = self.pack(weights) if self.matrix is None else self.matrix
+        matrix = self.packed(weights)
         values, scale = self.products.inputs(rows, matrix.dtype)
         result = self.products.finish(matrix(values), bias, scale).reshape(self.output.dims)
         if not self.shuffled:

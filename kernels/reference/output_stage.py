@@ -5,7 +5,6 @@ Which scale product and which rounding an operator uses is what its numerics con
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,15 +26,45 @@ from litejit.schema import ActivationFunctionType
 __all__ = [
     "BlockStage",
     "OutputStage",
-    "Rescale",
+    "Rescaling",
     "channel_scales",
     "check_bias_scale",
-    "rescaling",
     "scale_of_products",
 ]
 
-Rescale = Callable[[np.ndarray], np.ndarray]
-"""int64 accumulators [rows, channels] -> integers in units of the output's scale."""
+_MULTIPLICATIONS = {
+    "double": multiply_by_quantized_multiplier,
+    "up": multiply_by_quantized_multiplier_up,
+    "single": multiply_by_quantized_multiplier_single,
+    "q15": multiply_by_quantized_multiplier_q15,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Rescaling:
+    """int64 accumulators [rows, channels] times real factors (one or one for each channel), rounded in a named way.
+
+    By a 31-bit multiplier: double, rounded twice, ties of the second rounding away from zero; up, likewise, but these
+    ties go up; single, rounded once, ties up. q15: by a 15-bit multiplier, rounded once, ties up; for 64-bit sums.
+    float64: in float64, ties away from zero. float32: in float32, ties to even.
+    """
+
+    rounding: str
+    real: np.ndarray
+    multiplier: Multiplier
+
+    @classmethod
+    def by(cls, rounding: str, real: np.ndarray) -> Rescaling:
+        """The rescaling by these factors."""
+        return cls(rounding, real, Multiplier.from_real(real))
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Integers in units of the output's scale."""
+        if self.rounding == "float64":
+            return round_half_away(x * self.real)
+        if self.rounding == "float32":
+            return np.rint(x.astype(np.float32) * self.real.astype(np.float32))
+        return _MULTIPLICATIONS[self.rounding](x, self.multiplier)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +74,7 @@ class OutputStage:
     wraps: the official kernel accumulates in int32, which these sums may exceed.
     """
 
-    rescale: Rescale
+    rescale: Rescaling
     zero_point: int
     low: int
     high: int
@@ -54,7 +83,7 @@ class OutputStage:
 
     @classmethod
     def of(
-        cls, output: TensorSpec, activation: ActivationFunctionType, rescale: Rescale, wraps: bool = False
+        cls, output: TensorSpec, activation: ActivationFunctionType, rescale: Rescaling, wraps: bool = False
     ) -> OutputStage:
         """The stage of an operator with this output and fused activation."""
         low, high = activation_range(activation, output)
@@ -91,30 +120,6 @@ class BlockStage:
         in_block = np.arange(count) < count - count % self.size
         in_block = in_block.reshape(accumulator.shape) if self.whole else in_block
         return np.where(in_block, self.block(accumulator, bias), self.tail(accumulator, bias))
-
-
-_MULTIPLICATIONS = {
-    "double": multiply_by_quantized_multiplier,
-    "up": multiply_by_quantized_multiplier_up,
-    "single": multiply_by_quantized_multiplier_single,
-    "q15": multiply_by_quantized_multiplier_q15,
-}
-
-
-def rescaling(rounding: str, real: np.ndarray) -> Rescale:
-    """Multiplication by real factors (one or one for each channel), rounded in the way of that name.
-
-    By a 31-bit multiplier: double, rounded twice, ties of the second rounding away from zero; up, likewise, but these
-    ties go up; single, rounded once, ties up. q15: by a 15-bit multiplier, rounded once, ties up; for 64-bit sums.
-    float64: in float64, ties away from zero. float32: in float32, ties to even.
-    """
-    if rounding == "float64":
-        return lambda x: round_half_away(x * real)
-    if rounding == "float32":
-        factor = real.astype(np.float32)
-        return lambda x: np.rint(x.astype(np.float32) * factor)
-    function, multiplier = _MULTIPLICATIONS[rounding], Multiplier.from_real(real)
-    return lambda x: function(x, multiplier)
 
 
 def channel_scales(node: Node, filter: TensorSpec, channels: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.output_stage import BlockStage, OutputStage, rescaling, scale_of_products
+from litejit.kernels.reference.output_stage import BlockStage, OutputStage, Rescaling, scale_of_products
 from litejit.schema import ActivationFunctionType, TensorType
 
 __all__ = [
@@ -34,7 +34,7 @@ _UINT8, _INT8, _INT16 = TensorType.UINT8, TensorType.INT8, TensorType.INT16
 
 @dataclass(frozen=True)
 class Rounding:
-    """How sums are rescaled: `rescaling` by the real multiplier that `scale_of_products` has in `precision`.
+    """How sums are rescaled: `Rescaling` by the real multiplier that `scale_of_products` has in `precision`.
 
     block: elements that are rescaled together, 0 for no such thing; those left over are rescaled by "double".
     whole: blocks run through the whole output, not along its channels.
@@ -62,10 +62,10 @@ def output_stage(
 ) -> OutputStage | BlockStage:
     """The output stage of products of an input with a filter of these scales."""
     real = scale_of_products(input, scales, output, rounding.precision)
-    stage = OutputStage.of(output, activation, rescaling(rounding.rescaling, real), wraps)
+    stage = OutputStage.of(output, activation, Rescaling.by(rounding.rescaling, real), wraps)
     if rounding.block == 0:
         return stage
-    tail = OutputStage.of(output, activation, rescaling("double", real), wraps)
+    tail = OutputStage.of(output, activation, Rescaling.by("double", real), wraps)
     return BlockStage(stage, tail, rounding.block, rounding.whole)
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from litejit.kernels.fixedpoint import float_activation, integer_range
+from litejit.kernels.kernel import Kernel
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix, exact_dtype, largest_sum
 from litejit.kernels.reference.hybrid_flavours import HybridArithmetic
@@ -34,6 +35,7 @@ __all__ = [
     "HybridProducts",
     "Products",
     "QuantizedProducts",
+    "Weighted",
     "adds_in_int64",
     "check_bias",
     "check_zero_points",
@@ -48,6 +50,28 @@ BIAS_TYPES = {
     TensorType.INT16: (TensorType.INT32, TensorType.INT64),
 }
 """Types of the bias by type of the input."""
+
+
+class Weighted(Kernel):
+    """Base of operators with weights: those that are constant are packed once, when they are needed first.
+
+    constant: the weights if they are constant.
+    """
+
+    constant: np.ndarray | None
+    _matrix: Any = None
+
+    def pack(self, weights: np.ndarray) -> Any:
+        """The weights as a matrix for exact or fast products."""
+        raise TypeError(f"{type(self).__name__} must define pack")
+
+    def packed(self, weights: np.ndarray) -> Any:
+        """The packed weights."""
+        if self.constant is None:
+            return self.pack(weights)
+        if self._matrix is None:
+            self._matrix = self.pack(self.constant)
+        return self._matrix
 
 
 class Products(Protocol):

@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from litejit.kernels.geometry import Window, boxes
-from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
+from litejit.kernels.kernel import ALL_FLAVOURS
 from litejit.kernels.node import Node, Shape
 from litejit.kernels.reference.convolution import require_filled
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
@@ -22,6 +22,7 @@ from litejit.kernels.reference.products import (
     FloatProducts,
     HybridProducts,
     Products,
+    Weighted,
     adds_in_int64,
     check_bias,
     convolution_products,
@@ -37,15 +38,14 @@ COLUMN_ELEMENTS = 1 << 19
 """Products that are computed at a time before they are added to the output."""
 
 
-class TransposedConvolution(Kernel):
+class TransposedConvolution(Weighted):
     """Base of transposed convolutions over any number of dimensions.
 
-    windows: one for each spatial dimension, sliding over the output. matrix: the packed filter if it is constant.
+    windows: one for each spatial dimension, sliding over the output.
     """
 
     windows: tuple[Window, ...]
     products: Products
-    matrix: FloatMatrix | IntegerMatrix | None
     sum_dtype: type[np.floating]
 
     def filter_taps(self, filter: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ class TransposedConvolution(Kernel):
 
     def compute(self, input: np.ndarray, filter: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
         """The output: each box of the input times the filter, tap by tap added where that tap falls."""
-        matrix = self.pack(filter) if self.matrix is None else self.matrix
+        matrix = self.packed(filter)
         values, scale = self.products.inputs(input, matrix.dtype)
         if isinstance(self.products, HybridProducts) and self.products.arithmetic.scaled_products:
             sums = self._blank_sums(len(input), np.float32)
@@ -158,7 +158,7 @@ class TransposeConv(TransposedConvolution2D):
     options: TransposeConvOptions
 
     def prepare(self, node: Node) -> None:
-        """Validates the operands, packs constant weights."""
+        """Validates the operands, keeps constant weights."""
         node.input("output_shape", rank=1, types=TensorType.INT32)
         input = node.input("input", rank=4)
         weights = node.input("weights", rank=4, types=self.filter_types[input.type])
@@ -202,7 +202,7 @@ class TransposeConv(TransposedConvolution2D):
             wide=adds_in_int64(node, input, bias),
             hybrid=lambda delegated: xnnpack() if delegated else transposed(),
         )
-        self.matrix = None if weights.value is None else self.pack(weights.value)
+        self.constant = weights.value
 
     def fits_xnnpack(self) -> bool:
         """Whether XNNPACK has such windows."""
@@ -237,7 +237,7 @@ class Convolution2DTransposeBias(TransposedConvolution2D):
     options: bytes
 
     def prepare(self, node: Node) -> None:
-        """Validates the operands, packs a constant filter."""
+        """Validates the operands, keeps a constant filter."""
         input = node.input("input", rank=4)
         filter = node.input("filter", rank=4, types=_FLOAT)
         bias = node.input("bias", rank=1, types=_FLOAT)
@@ -269,7 +269,7 @@ class Convolution2DTransposeBias(TransposedConvolution2D):
         shape = (input.dims[0], *(window.in_size for window in self.windows), out_channels)
         self.output = node.output(shape, types=_FLOAT)
         self.products = FloatProducts(None)
-        self.matrix = None if filter.value is None else self.pack(filter.value)
+        self.constant = filter.value
 
     def _out_size(self, axis: str, declared: Shape, in_size: int, filter_size: int, stride: int) -> int:
         """The declared size if a window slides over it in_size times, otherwise the smallest or the usual one."""
