@@ -11,6 +11,7 @@ import numpy as np
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.node import Quantization, SubgraphSignature, TensorSpec
 from litejit.kernels.registry import builtin_kernels, custom_kernels
+from litejit.overrides import Overrides
 from litejit.schema import OPTIONS_OF, BuiltinOperator, Model, Operator, SubGraph, Tensor, UnknownTable, tensor_value
 from litejit.schema.errors import InvalidModelError, UnsupportedError
 
@@ -47,10 +48,11 @@ class Operation:
 class Graph:
     """A subgraph: tensors as declared, operations in execution order, indices of inputs and outputs.
 
-    custom_ops: kernels by custom operator name, they come before litejit's own of that name.
+    custom_ops: kernels by custom operator name, they come before litejit's own of that name. overrides: kernels for
+    certain operators, they come before all others.
     """
 
-    def __init__(self, model: Model, index: int, custom_ops: Mapping[str, KernelFactory]) -> None:
+    def __init__(self, model: Model, index: int, custom_ops: Mapping[str, KernelFactory], overrides: Overrides) -> None:
         subgraph = model.subgraphs[index]
         self.index = index
         self.name = subgraph.name or ""
@@ -58,7 +60,8 @@ class Graph:
         self.outputs = tuple(map(int, subgraph.outputs))
         self.tensors = [_tensor_spec(model, subgraph, at, tensor) for at, tensor in enumerate(subgraph.tensors)]
         self.operations = [
-            _operation(model, index, at, operator, custom_ops) for at, operator in enumerate(subgraph.operators)
+            _operation(model, index, at, operator, custom_ops, overrides)
+            for at, operator in enumerate(subgraph.operators)
         ]
 
     @property
@@ -116,7 +119,12 @@ def _quantization(model: Model, subgraph: SubGraph, tensor: Tensor) -> Quantizat
 
 
 def _operation(
-    model: Model, subgraph_index: int, index: int, operator: Operator, custom_ops: Mapping[str, KernelFactory]
+    model: Model,
+    subgraph_index: int,
+    index: int,
+    operator: Operator,
+    custom_ops: Mapping[str, KernelFactory],
+    overrides: Overrides,
 ) -> Operation:
     code = model.operator_codes[operator.opcode_index]
     if code.operator == BuiltinOperator.CUSTOM:
@@ -134,7 +142,7 @@ def _operation(
         name=name,
         custom=code.operator == BuiltinOperator.CUSTOM,
         version=code.version,
-        factory=factory,
+        factory=overrides.apply(subgraph_index, index, name, factory),
         options=options,
         inputs=tuple(map(int, operator.inputs)),
         outputs=tuple(map(int, operator.outputs)),

@@ -20,6 +20,7 @@ from litejit.custom import as_factory
 from litejit.details import operator_details, tensor_details
 from litejit.kernels.kernel import DEFAULT_FLAVOUR
 from litejit.kernels.node import Limits, TensorSpec
+from litejit.overrides import Overrides
 from litejit.plan import Plan
 from litejit.schema import read_model
 from litejit.schema.errors import InvalidInputError, UnsupportedError
@@ -77,6 +78,7 @@ class Interpreter:
         experimental_compress_quantization_zero_points, experimental_disable_delegate_node_fusion,
         experimental_force_delegate_node_profiling: accepted for compatibility, they concern native delegates.
         custom_ops: beyond the official interface, custom operators in Python by name. See `litejit.custom`.
+        kernels: beyond the official interface, kernels of one's own for builtin operators. See `litejit.overrides`.
         numerics: beyond the official interface, whose rounding to follow (see docs/numerics.md).
         limits: beyond the official interface, how much a model may ask for.
 
@@ -102,6 +104,7 @@ class Interpreter:
         experimental_force_delegate_node_profiling: bool = False,
         *,
         custom_ops: Mapping[str, Any] | None = None,
+        kernels: Mapping[Any, Any] | None = None,
         numerics: str = DEFAULT_FLAVOUR,
         limits: Limits | None = None,
     ) -> None:
@@ -122,7 +125,7 @@ class Interpreter:
         self._experimental_compress_quantization_zero_points = experimental_compress_quantization_zero_points
         self._model = read_model(_existing(model_path) if model_path else model_content)  # type: ignore[arg-type]
         factories = {name: as_factory(name, op) for name, op in (custom_ops or {}).items()}
-        self._session = Session(self._model, factories, numerics, limits or Limits())
+        self._session = Session(self._model, factories, numerics, limits or Limits(), Overrides(kernels))
         self._views: list[weakref.ref[_Guard]] = []
 
     # ------------------------------------------------------------------ running

@@ -10,6 +10,7 @@ import numpy as np
 from litejit.graph import Graph, KernelFactory
 from litejit.kernels.kernel import ALL_FLAVOURS
 from litejit.kernels.node import Limits, Shape, SubgraphSignature
+from litejit.overrides import Overrides
 from litejit.plan import Plan
 from litejit.schema import Model
 from litejit.schema.errors import InvalidInputError, InvalidModelError
@@ -20,13 +21,21 @@ __all__ = ["Session"]
 class Session:
     """The `Context` of all kernels of one interpreter. See `litejit.kernels.node.Context` for the members."""
 
-    def __init__(self, model: Model, custom_ops: Mapping[str, KernelFactory], numerics: str, limits: Limits) -> None:
+    def __init__(
+        self,
+        model: Model,
+        custom_ops: Mapping[str, KernelFactory],
+        numerics: str,
+        limits: Limits,
+        overrides: Overrides,
+    ) -> None:
         if numerics not in ALL_FLAVOURS:
             raise InvalidInputError(f"numerics is '{numerics}', expected one of {', '.join(sorted(ALL_FLAVOURS))}")
         self.numerics = numerics
         self.limits = limits
         self.resources: dict[Any, Any] = {}
-        self.plans = [Plan(Graph(model, index, custom_ops), self) for index in range(len(model.subgraphs))]
+        self.plans = [Plan(Graph(model, index, custom_ops, overrides), self) for index in range(len(model.subgraphs))]
+        overrides.require_used()
 
     def plan(self, index: int) -> Plan:
         """The plan of a subgraph; InvalidModelError when there is none of that index."""
