@@ -1,27 +1,31 @@
 """Reductions along axes: SUM, MEAN, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN, REDUCE_ANY, REDUCE_ALL.
 
 Semantics: LiteRT tflite/kernels/reduce.cc (Prepare, which formula for which type), internal/reference/reduce.h.
+How each numerics flavour rescales is in reduction_flavours.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import ClassVar
 
 import numpy as np
 
-from litejit.kernels.fixedpoint import (
-    Multiplier,
-    integer_range,
-    multiply_by_quantized_multiplier,
-    multiply_by_quantized_multiplier_q15,
-    round_half_away,
-    wrap32,
-)
+from litejit.kernels.fixedpoint import integer_range
 from litejit.kernels.geometry import normalize_axes
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.reference.elementwise import refuse_flavours
+from litejit.kernels.reference.reduction_flavours import (
+    Reduced,
+    Rescaled,
+    mean_rescaled,
+    product_rescaled,
+    sum_rescaled,
+)
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, ReducerOptions, TensorType
+from litejit.schema.errors import InvalidModelError
 
 QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
 PLAIN = (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.INT32, TensorType.INT64)
@@ -61,68 +65,82 @@ class Reduction(Kernel):
             return np.asarray(function(x, axis=self.axes, keepdims=self.keep_dims, **keywords))
 
 
-@builtin(BuiltinOperator.SUM, versions=(1, 2))
-class Sum(Reduction):
-    """Sum along axes; integers wrap around. float32 sums are taken pairwise by NumPy.
+class Quantized(Reduction):
+    """Base of reductions that rescale: `rescaled` makes raw results of sums of raw values, None for plain numbers.
 
-    uint8: clip(round(sum(q - input_zero_point) * input_scale / output_scale) + output_zero_point) in fixed point.
-    int8, int16: the same in float32, because the official reference kernel reads their data as uint8.
-    Derived: multiplier (uint8), or scale and bias (int8, int16).
+    tflm_types: quantized types that tflite-micro has, too.
     """
 
+    flavours = ALL_FLAVOURS
+    tflm_types: ClassVar[Collection[TensorType]] = (TensorType.INT8, TensorType.INT16)
+    rescaled: Rescaled | None = None
+
     def derive(self, node: Node, input: TensorSpec, output: TensorSpec) -> None:
-        """Derives the rescaling of the sum."""
-        self.quantized = input.type in QUANTIZED
-        if not self.quantized:
+        """Derives `rescaled`."""
+        if not self.is_quantized(input):
             return
+        if input.type not in self.tflm_types:
+            refuse_flavours(self, node, input, "tflm")
+        axis = node.input("axis")
+        reduced = Reduced(
+            input,
+            output,
+            self.count,
+            static=axis.value is not None and axis.size > 0,
+            image=self.keep_dims and input.rank == 4 and self.axes == (1, 2),
+        )
         self.zero_point, self.output_zero_point = input.zero_point, output.zero_point
         self.low, self.high = integer_range(output.type)
-        self.fixed_point = input.type == TensorType.UINT8
-        self.multiplier = Multiplier.from_real(float(input.scale) / float(output.scale))
-        self.scale = np.float32(input.scale / output.scale)
-        self.bias = np.float32(np.float32(np.float32(-self.zero_point) * self.scale) * np.float32(self.count))
+        self.rescaled = self.rescaling(reduced)
+
+    def is_quantized(self, input: TensorSpec) -> bool:
+        """Whether the numbers are scaled."""
+        return input.type in QUANTIZED
+
+    def rescaling(self, reduced: Reduced) -> Rescaled:
+        """How sums are rescaled under the flavour of the node."""
+        raise TypeError(f"{type(self).__name__} must define rescaling")
+
+    def rescale(self, rescaled: Rescaled, x: np.ndarray) -> np.ndarray:
+        """Sums of raw values, rescaled."""
+        total = self.reduce(np.sum, x, dtype=np.int64)
+        return np.clip(rescaled(total), self.low, self.high).astype(x.dtype)
+
+
+@builtin(BuiltinOperator.SUM, versions=(1, 2))
+class Sum(Quantized):
+    """Sum along axes; integers wrap around. float32 sums are taken pairwise by NumPy.
+
+    Quantized: round(sum(q - input zero_point) * input scale / output scale) + output zero_point.
+    """
+
+    def rescaling(self, reduced: Reduced) -> Rescaled:
+        """See `sum_rescaled`."""
+        return sum_rescaled(self.flavour, reduced)
 
     def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
         """Sums."""
-        if not self.quantized:
-            wide = np.float32 if input.dtype == np.float16 else input.dtype
-            return self.reduce(np.sum, input, dtype=wide).astype(input.dtype)
-        total = self.reduce(np.sum, input, dtype=np.int64)
-        if self.fixed_point:
-            result = multiply_by_quantized_multiplier(total - self.count * self.zero_point, self.multiplier)
-        else:
-            result = round_half_away(total.astype(np.float32) * self.scale + self.bias)
-        return np.clip(result + self.output_zero_point, self.low, self.high).astype(input.dtype)
+        if self.rescaled is not None:
+            return self.rescale(self.rescaled, input)
+        wide = np.float32 if input.dtype == np.float16 else input.dtype
+        return self.reduce(np.sum, input, dtype=wide).astype(input.dtype)
 
 
 @builtin(BuiltinOperator.MEAN, versions=(1, 3))
-class Mean(Reduction):
+class Mean(Quantized):
     """Mean along axes. Integers are divided towards zero; no elements at all give 0 (floats: not a number).
 
-    Quantized: the division is folded into the multiplier, whose mantissa is shifted up by as many bits as are free and
-    then divided by the count. Derived: multiplier.
+    Quantized: as SUM, with the division folded into the multiplier.
     """
 
-    def derive(self, node: Node, input: TensorSpec, output: TensorSpec) -> None:
-        """Derives the multiplier of the sum."""
-        self.quantized = input.type in QUANTIZED
-        self.empty = input.size == 0
-        if not self.quantized:
-            return
-        self.zero_point, self.output_zero_point = input.zero_point, output.zero_point
-        self.low, self.high = integer_range(output.type)
-        whole = Multiplier.from_real(float(input.scale) / float(output.scale))
-        count = max(1, self.count)
-        shift = min(count.bit_length() - 1, 32, 31 + int(whole.exponent))
-        mantissa = (int(whole.mantissa) << shift) // count
-        self.multiplier = Multiplier(np.int64(mantissa), np.int64(int(whole.exponent) - shift))
+    def rescaling(self, reduced: Reduced) -> Rescaled:
+        """See `mean_rescaled`."""
+        return mean_rescaled(self.flavour, reduced)
 
     def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
         """Averages."""
-        if self.quantized:
-            total = self.reduce(np.sum, input, dtype=np.int64) - self.count * self.zero_point
-            result = multiply_by_quantized_multiplier(total, self.multiplier) + self.output_zero_point
-            return np.clip(result, self.low, self.high).astype(input.dtype)
+        if self.rescaled is not None:
+            return self.rescale(self.rescaled, input)
         if input.dtype.kind == "f":
             with np.errstate(all="ignore"):
                 total = self.reduce(np.sum, input, dtype=np.float32) / np.float32(self.count)
@@ -133,27 +151,32 @@ class Mean(Reduction):
 
 
 @builtin(BuiltinOperator.REDUCE_PROD, versions=(1, 2))
-class ReduceProd(Reduction):
+class ReduceProd(Quantized):
     """Product along axes; integers wrap around.
 
-    Quantized (int8, int16): the running product is rescaled by input_scale / output_scale**(1/count) after each factor,
-    in row-major order, with the rounding of 64-bit accumulators. Derived: multiplier.
+    Quantized (int8, int16): the running product is rescaled by input scale / output scale**(1/count) after each factor,
+    in row-major order, with the rounding of 64-bit accumulators.
     """
 
-    def derive(self, node: Node, input: TensorSpec, output: TensorSpec) -> None:
-        """Derives the multiplier of each step."""
-        self.quantized = input.quantization is not None and input.type in QUANTIZED
-        if not self.quantized:
-            return
-        node.require(input.type != TensorType.UINT8, "quantized UINT8 products are not defined, INT8 and INT16 are")
-        self.zero_point, self.output_zero_point = input.zero_point, output.zero_point
-        self.low, self.high = integer_range(output.type)
-        real = float(input.scale) / float(output.scale) ** (1.0 / max(1, self.count))
-        self.multiplier = Multiplier.from_real(real)
+    tflm_types = ()
+    copies = False
+
+    def is_quantized(self, input: TensorSpec) -> bool:
+        """Tensors of quantized types without scales are plain numbers here."""
+        return input.quantization is not None and input.type in QUANTIZED
+
+    def rescaling(self, reduced: Reduced) -> Rescaled:
+        """See `product_rescaled`."""
+        self.copies = reduced.count == 1 and self.flavour in ("litert-opt", "xnnpack")
+        if reduced.input.type == TensorType.UINT8:
+            raise InvalidModelError("quantized UINT8 products are not defined, INT8 and INT16 are")
+        return product_rescaled(reduced)
 
     def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
-        """Multiplies."""
-        if not self.quantized:
+        """Multiplies; the optimised kernel copies what has nothing to multiply."""
+        if self.copies:
+            return np.squeeze(input, ()) if self.keep_dims else np.squeeze(input, self.axes)
+        if self.rescaled is None:
             return self.reduce(np.prod, input, dtype=input.dtype)
         shape = self.reduce(np.sum, input).shape
         last = np.moveaxis(input, self.axes, range(input.ndim - len(self.axes), input.ndim))
@@ -162,8 +185,8 @@ class ReduceProd(Reduction):
             return np.full(shape, self.output_zero_point, input.dtype)
         product = factors[..., 0]
         for at in range(1, factors.shape[-1]):
-            product = wrap32(multiply_by_quantized_multiplier_q15(product * factors[..., at], self.multiplier))
-        result = wrap32(multiply_by_quantized_multiplier_q15(product, self.multiplier)) + self.output_zero_point
+            product = self.rescaled(product * factors[..., at])
+        result = self.rescaled(product) + self.output_zero_point
         return np.clip(result, self.low, self.high).astype(input.dtype).reshape(shape)
 
 

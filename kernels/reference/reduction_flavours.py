@@ -1,0 +1,125 @@
+"""How each numerics flavour rescales the sums of quantized SUM, MEAN and REDUCE_PROD.
+
+litert-ref divides in its multiplier, and so do tflm and single-rounding, which rescales in its own way. litert-opt has
+formulas of its own for SUM, in float32, and for MEAN over the two dimensions of an image, in blocks of channels.
+xnnpack computes in float32 where the XNNPACK delegate takes the node, elsewhere as litert-opt does.
+Sources: LiteRT tflite/kernels/reduce.cc, internal/reference/reduce.h, internal/optimized/{reduce.h,optimized_ops.h,
+integer_ops/mean.h}, XNNPACK src/operators/reduce-nd.c, tflite-micro kernels/reduce_common.cc.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from litejit.kernels.fixedpoint import (
+    Multiplier,
+    integer_range,
+    multiply_by_quantized_multiplier,
+    multiply_by_quantized_multiplier_q15,
+    multiply_by_quantized_multiplier_up,
+    round_half_away,
+    wrap32,
+)
+from litejit.kernels.node import TensorSpec
+from litejit.kernels.reference.elementwise import rescale_of
+from litejit.schema import TensorType
+from litejit.schema.errors import UnsupportedError
+
+__all__ = ["Reduced", "Rescaled", "mean_rescaled", "product_rescaled", "sum_rescaled"]
+
+_8_BIT = (TensorType.INT8, TensorType.UINT8)
+_OPTIMIZED = ("litert-opt", "xnnpack")
+_XNNPACK_RANK = 6
+_LANES = 16
+
+Rescaled = Callable[[np.ndarray], np.ndarray]
+"""Sums of raw values, int64 -> raw results, not yet clipped. Of REDUCE_PROD: see `product_rescaled`."""
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """What a reduction of a quantized tensor consists of.
+
+    count: elements that make one result. static: whether the axes are constant, and there are any.
+    image: of [batch, height, width, channels] to [batch, 1, 1, channels].
+    """
+
+    input: TensorSpec
+    output: TensorSpec
+    count: int
+    static: bool
+    image: bool
+
+    @property
+    def delegated(self) -> bool:
+        """Whether XNNPACK takes the node; UnsupportedError where it does, and then cannot handle it."""
+        one_scale = all(spec.quantized.axis == 0 for spec in (self.input, self.output))
+        delegated = self.static and self.input.type in _8_BIT and one_scale
+        if delegated and self.input.rank > _XNNPACK_RANK:
+            raise UnsupportedError(f"numerics 'xnnpack' has no reductions of rank {self.input.rank}")
+        return delegated
+
+
+def sum_rescaled(flavour: str, reduced: Reduced) -> Rescaled:
+    """Of SUM. The official reference kernel reads INT8 and INT16 as UINT8; they are added up as litert-opt does."""
+    x, y = reduced.input, reduced.output
+    if flavour == "xnnpack" and reduced.delegated:
+        return _in_float(reduced, np.float32(x.scale / y.scale))
+    if flavour in _OPTIMIZED or (flavour == "litert-ref" and x.type != TensorType.UINT8):
+        scale = np.float32(x.scale / y.scale)
+        bias = np.float32(np.float32(np.float32(-x.zero_point) * scale) * np.float32(reduced.count))
+        return lambda total: round_half_away(total.astype(np.float32) * scale + bias) + y.zero_point
+    return _in_fixed_point(flavour, reduced, Multiplier.from_real(float(x.scale) / float(y.scale)))
+
+
+def mean_rescaled(flavour: str, reduced: Reduced) -> Rescaled:
+    """Of MEAN."""
+    x, y, count = reduced.input, reduced.output, max(1, reduced.count)
+    if flavour == "xnnpack" and reduced.delegated:
+        return _in_float(reduced, np.float32(x.scale / y.scale) * (np.float32(1) / np.float32(count)))
+    if flavour in _OPTIMIZED and reduced.image and x.type in _8_BIT:
+        return _image_mean(reduced)
+    # The count divides the mantissa, after as many bits as there is room for were shifted in.
+    whole = Multiplier.from_real(float(x.scale) / float(y.scale))
+    shift = min(count.bit_length() - 1, 32, 31 + int(whole.exponent))
+    mantissa = (int(whole.mantissa) << shift) // count
+    return _in_fixed_point(flavour, reduced, Multiplier(np.int64(mantissa), np.int64(int(whole.exponent) - shift)))
+
+
+def _in_fixed_point(flavour: str, reduced: Reduced, multiplier: Multiplier) -> Rescaled:
+    rescale, offset = rescale_of(flavour), reduced.count * reduced.input.zero_point
+    return lambda total: rescale(wrap32(total - offset), multiplier) + reduced.output.zero_point
+
+
+def _in_float(reduced: Reduced, scale: np.float32) -> Rescaled:
+    """total * scale + (zero point - what the input's zero point adds up to), rounded to even."""
+    low, high = integer_range(reduced.output.type)
+    offset = np.float32(reduced.count * reduced.input.zero_point) * scale
+    bias = np.float32(reduced.output.zero_point) - offset
+    return lambda total: np.rint(np.clip(total.astype(np.float32) * scale + bias, low, high))
+
+
+def _image_mean(reduced: Reduced) -> Rescaled:
+    """The zero points are rounded by themselves; channels in whole blocks round the second time upwards."""
+    x, y = reduced.input, reduced.output
+    zero = np.float32(np.float32(x.zero_point) * x.scale) / y.scale
+    bias = y.zero_point - int(zero + np.float32(0.5) if zero > 0 else zero - np.float32(0.5))
+    multiplier = Multiplier.from_real(x.scale / (np.float32(reduced.count) * y.scale))
+    channels = np.arange(x.dims[-1])
+    in_block = channels < channels.size - channels.size % _LANES
+
+    def rescaled(total: np.ndarray) -> np.ndarray:
+        up = multiply_by_quantized_multiplier_up(total, multiplier)
+        return np.where(in_block, up, multiply_by_quantized_multiplier(total, multiplier)) + bias
+
+    return rescaled
+
+
+def product_rescaled(reduced: Reduced) -> Rescaled:
+    """Of REDUCE_PROD: what a running product of int64 is rescaled by after each factor."""
+    real = float(reduced.input.scale) / float(reduced.output.scale) ** (1.0 / max(1, reduced.count))
+    multiplier = Multiplier.from_real(real)
+    return lambda product: wrap32(multiply_by_quantized_multiplier_q15(product, multiplier))
