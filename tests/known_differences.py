@@ -32,15 +32,7 @@ KNOWN_DIFFERENCES: dict[str, str] = {
 """Model -> reason."""
 
 NO_KERNEL_YET: dict[str, str] = {
-    "bench/lstm_2x128_t64_f32": "UNIDIRECTIONAL_SEQUENCE_LSTM",
-    "bench/lstm_2x128_t64_int8": "UNIDIRECTIONAL_SEQUENCE_LSTM",
-    "denoise/dtln_tflm_int8": "UNIDIRECTIONAL_SEQUENCE_LSTM",
-    "feature/rt_lstm": "LSTM",
-    "feature/rt_unidirectional_sequence_lstm_quantized": "UNIDIRECTIONAL_SEQUENCE_LSTM",
     "kws/keyword_scrambled_svdf": "SVDF",
-    "rnn/mnist_lstm_float": "UNIDIRECTIONAL_SEQUENCE_LSTM",
-    "rnn/mnist_lstm_int8": "UNIDIRECTIONAL_SEQUENCE_LSTM",
-    "rnn/mnist_lstm_ptq": "UNIDIRECTIONAL_SEQUENCE_LSTM",
     "llm/attn_vec_einsum_w8a16": "BATCH_MATMUL",
 }
 """Model -> the operator (or the variant of it) that litejit has no kernel for; it is refused by that name."""
