@@ -32,7 +32,6 @@ KNOWN_DIFFERENCES: dict[str, str] = {
 """Model -> reason."""
 
 NO_KERNEL_YET: dict[str, str] = {
-    "kws/keyword_scrambled_svdf": "SVDF",
     "llm/attn_vec_einsum_w8a16": "BATCH_MATMUL",
 }
 """Model -> the operator (or the variant of it) that litejit has no kernel for; it is refused by that name."""

@@ -95,7 +95,7 @@ class LstmOperands:
                 " or ".join(map(str, shapes)),
             )
         for role in operands._forbidden():
-            node.require(specs.get(role) is None, "operand '{}' belongs to an input gate, there is none", names[role])
+            node.require(specs.get(role) is None, "operand '{}' belongs to an input gate, there is none", role)
         for role, size in (("output_state", operands.n_output), ("cell_state", operands.n_cell)):
             check_variable(node, names[role], batch * size)
         return operands
