@@ -72,6 +72,10 @@ class Plan:
             if spec.is_variable and spec.value is None:
                 self.arrays[at] = _blank(spec, self.context.limits.tensor_bytes)
 
+    def initial_value(self, index: int) -> np.ndarray:
+        """What an input or a variable holds before anything is written to it."""
+        return _blank(self.specs[index], self.context.limits.tensor_bytes)
+
     def run(self) -> None:
         """Computes every tensor of the subgraph from its inputs."""
         self._running = True

@@ -1,0 +1,1 @@
+"""Tests of `litejit.crosscheck` and `litejit.testing`."""
