@@ -125,7 +125,16 @@ class Interpreter:
         self._experimental_compress_quantization_zero_points = experimental_compress_quantization_zero_points
         self._model = read_model(_existing(model_path) if model_path else model_content)  # type: ignore[arg-type]
         factories = {name: as_factory(name, op) for name, op in (custom_ops or {}).items()}
-        self._session = Session(self._model, factories, numerics, limits or Limits(), Overrides(kernels))
+        self._session = Session(
+            self._model,
+            factories,
+            numerics,
+            limits or Limits(),
+            Overrides(kernels),
+            compiled=experimental_op_resolver_type != OpResolverType.BUILTIN_REF,
+            threads=num_threads or 1,
+            keep_all=experimental_preserve_all_tensors,
+        )
         self._views: list[weakref.ref[_Guard]] = []
 
     # ------------------------------------------------------------------ running
@@ -194,17 +203,17 @@ class Interpreter:
             raise InvalidInputError(f"{spec} is a constant of the model, it cannot be set")
         if not plan.allocated and plan.arrays[tensor_index] is None:
             raise ValueError("Cannot set tensor: Tensor is unallocated. Try calling allocate_tensors() first")
-        plan.arrays[tensor_index] = array
+        plan.assign(tensor_index, array)
 
     def get_tensor(self, tensor_index: int, subgraph_index: int = 0) -> np.ndarray:
         """A copy of a tensor's data: an output, and beyond the official interface any intermediate."""
         spec = self._spec(tensor_index, subgraph_index)
-        array = self._plan(subgraph_index).arrays[tensor_index]
-        if array is None:
+        plan = self._plan(subgraph_index)
+        if plan.arrays[tensor_index] is None:
             raise ValueError("Tensor data is null. Run allocate_tensors() first")
         if spec.sparsity is not None:
             raise UnsupportedError(f"{spec} is sparse, its dense values are the output of its DENSIFY operator")
-        return array.copy()
+        return plan.array(tensor_index).copy()
 
     def tensor(self, tensor_index: int) -> Callable[[], np.ndarray]:
         """A function that returns a view of a tensor's memory, for reading and for writing inputs without a copy.
@@ -215,7 +224,7 @@ class Interpreter:
 
     def _view(self, tensor_index: int) -> np.ndarray:
         self._spec(tensor_index, 0)
-        array = self._session.plans[0].array(tensor_index)
+        array = self._session.plans[0].view(tensor_index)
         if array.dtype == object:
             return array
         guard = _Guard(array)

@@ -6,9 +6,9 @@ again only when what it depends on has changed. Operators on constants alone run
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,15 +18,21 @@ from litejit.kernels.node import Context, NeedsData, Node, Shape, TensorSpec
 from litejit.schema import TensorType
 from litejit.schema.errors import InvalidInputError, InvalidModelError, LitejitError
 
+if TYPE_CHECKING:
+    from litejit.native import NativePlan
+
 __all__ = ["Plan"]
 
 
 class Plan:
     """The state of one subgraph: what is known of every tensor (`specs`), its data (`arrays`) and the steps."""
 
-    def __init__(self, graph: Graph, context: Context) -> None:
+    def __init__(self, graph: Graph, context: Context, compile: Callable[[Plan], NativePlan] | None = None) -> None:
         self.graph = graph
         self.context = context
+        self.native: NativePlan | None = None
+        self._compile = compile
+        self._inputs_changed = False
         self.specs: list[TensorSpec] = list(graph.tensors)
         self.arrays: list[np.ndarray | None] = [spec.value for spec in graph.tensors]
         self.steps: list[Step] = []
@@ -43,6 +49,7 @@ class Plan:
         self.input_shapes[index] = shape
         self.specs[index] = replace(self.specs[index], shape=shape)
         self.arrays[index] = None
+        self.native = None
         self.allocated = False
 
     def allocate(self) -> None:
@@ -50,6 +57,7 @@ class Plan:
         if self.allocated:
             return
         graph = self.graph
+        self.native = None
         self.specs = [
             replace(spec, shape=self.input_shapes.get(at, spec.shape)) for at, spec in enumerate(graph.tensors)
         ]
@@ -64,13 +72,14 @@ class Plan:
             if not step.fold():
                 self.steps.append(step)
         self._output_shapes = [self.specs[index].shape for index in graph.outputs]
+        self.native = None if self._compile is None else self._compile(self)
         self.allocated = True
 
     def reset_variables(self) -> None:
         """Sets every variable tensor to its zero point (0 where it is not quantized)."""
         for at, spec in enumerate(self.specs):
             if spec.is_variable and spec.value is None:
-                self.arrays[at] = _blank(spec, self.context.limits.tensor_bytes)
+                self.assign(at, _blank(spec, self.context.limits.tensor_bytes))
 
     def initial_value(self, index: int) -> np.ndarray:
         """What an input or a variable holds before anything is written to it."""
@@ -79,9 +88,13 @@ class Plan:
     def run(self) -> None:
         """Computes every tensor of the subgraph from its inputs."""
         self._running = True
+        self._inputs_changed = False
         try:
-            for step in self.steps:
-                step.run()
+            if self.native is not None:
+                self.native.run()
+            else:
+                for step in self.steps:
+                    step.run()
         finally:
             self._running = False
 
@@ -100,9 +113,25 @@ class Plan:
         self.infer([value.shape for value in inputs])
         for index, value in zip(self.graph.inputs, inputs, strict=True):
             if index >= 0:
-                self.arrays[index] = value
+                self.assign(index, value)
         self.run()
+        if self.native is not None:
+            return [self.array(index).copy() for index in self.graph.outputs]
         return [self._apart(self.array(index), self._variables) for index in self.graph.outputs]
+
+    def assign(self, index: int, value: np.ndarray) -> None:
+        """Gives a tensor data; the plan may keep value itself."""
+        self._inputs_changed = True
+        memory = self.arrays[index]
+        if self.native is None or memory is None:
+            self.arrays[index] = value
+        else:
+            memory[...] = value
+
+    def view(self, index: int) -> np.ndarray:
+        """The memory of a tensor, for reading and writing."""
+        self._inputs_changed = self._inputs_changed or index in self.graph.inputs
+        return self.array(index)
 
     def own_outputs(self) -> None:
         """Copies outputs that share memory with an input or a variable, which the next invoke may change."""
@@ -121,18 +150,21 @@ class Plan:
         return {
             at: array
             for at, (array, spec) in enumerate(zip(self.arrays, self.specs, strict=True))
-            if array is not None and spec.value is None
+            if array is not None and spec.value is None and not (self.native and at in self.native.transient)
         }
 
     def release(self) -> None:
         """Frees all data that is not constant; the plan has to be allocated again."""
         self.arrays = [spec.value for spec in self.graph.tensors]
         self.steps = []
+        self.native = None
         self.allocated = False
 
     def array(self, index: int) -> np.ndarray:
         """The data of a tensor; InvalidInputError when it has none (yet)."""
         value = self.arrays[index]
+        if self.native is not None and index in self.native.transient:
+            return self.native.recomputed(index, self._inputs_changed)
         if value is None:
             raise InvalidInputError(f"subgraph {self.graph.index}: {self.specs[index]} holds no data before invoke()")
         return value

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from litejit.graph import Graph, KernelFactory
-from litejit.kernels.kernel import ALL_FLAVOURS
+from litejit.kernels.kernel import ALL_FLAVOURS, DEFAULT_FLAVOUR
 from litejit.kernels.node import Limits, Shape, SubgraphSignature
 from litejit.overrides import Overrides
 from litejit.plan import Plan
 from litejit.schema import Model
 from litejit.schema.errors import InvalidInputError, InvalidModelError
+
+if TYPE_CHECKING:
+    from litejit.native import NativePlan
+    from litejit.workers import Workers
 
 __all__ = ["Session"]
 
@@ -28,14 +32,30 @@ class Session:
         numerics: str,
         limits: Limits,
         overrides: Overrides,
+        *,
+        compiled: bool = False,
+        threads: int = 1,
+        keep_all: bool = False,
     ) -> None:
         if numerics not in ALL_FLAVOURS:
             raise InvalidInputError(f"numerics is '{numerics}', expected one of {', '.join(sorted(ALL_FLAVOURS))}")
         self.numerics = numerics
         self.limits = limits
         self.resources: dict[Any, Any] = {}
-        self.plans = [Plan(Graph(model, index, custom_ops, overrides), self) for index in range(len(model.subgraphs))]
+        self._threads, self._keep_all = threads, keep_all
+        self._workers: Workers | None = None
+        compile = self._compile if compiled and numerics == DEFAULT_FLAVOUR else None
+        graphs = (Graph(model, index, custom_ops, overrides) for index in range(len(model.subgraphs)))
+        self.plans = [Plan(graph, self, compile) for graph in graphs]
         overrides.require_used()
+
+    def _compile(self, plan: Plan) -> NativePlan:
+        from litejit.native import NativePlan
+        from litejit.workers import Workers
+
+        if self._workers is None:
+            self._workers = Workers(self._threads)
+        return NativePlan(plan, self._workers, self._keep_all)
 
     def plan(self, index: int) -> Plan:
         """The plan of a subgraph; InvalidModelError when there is none of that index."""
@@ -70,6 +90,6 @@ class Session:
             if allocated:
                 plan.allocate()
                 for index, array in arrays.items():
-                    plan.arrays[index] = array
+                    plan.assign(index, array)
         self.resources.clear()
         self.resources.update(state["resources"])

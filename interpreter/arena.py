@@ -1,0 +1,68 @@
+"""Where tensors lie in memory: lifetimes to offsets in one buffer, shared by tensors that never live at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from litejit.kernels.jit.call import SLACK
+
+__all__ = ["Arena", "Block", "aligned_buffer", "lower_bound", "place"]
+
+_ALIGNMENT = 64
+
+
+@dataclass(frozen=True)
+class Block:
+    """Bytes that a tensor needs from the step that writes it first to the one that reads it last."""
+
+    key: int
+    size: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Arena:
+    """offsets: by key of the blocks. size: bytes of the whole, blocks' slack included."""
+
+    offsets: dict[int, int]
+    size: int
+
+
+def place(blocks: Sequence[Block]) -> Arena:
+    """Offsets for blocks: the largest first, each at the lowest place that is free for all of its life."""
+    placed: list[tuple[int, int, Block]] = []
+    for block in sorted(blocks, key=lambda block: (-block.size, block.first)):
+        size, offset = _room(block.size), 0
+        rivals = sorted((at, end) for at, end, other in placed if _overlap(block, other))
+        for at, end in rivals:
+            if at - offset >= size:
+                break
+            offset = max(offset, end)
+        placed.append((offset, offset + size, block))
+    offsets = {block.key: offset for offset, _, block in placed}
+    return Arena(offsets, max((end for _, end, _ in placed), default=0))
+
+
+def lower_bound(blocks: Sequence[Block]) -> int:
+    """The most bytes that live at once: no arena can be smaller."""
+    steps = {block.first for block in blocks}
+    return max((sum(_room(b.size) for b in blocks if b.first <= step <= b.last) for step in steps), default=0)
+
+
+def aligned_buffer(size: int) -> np.ndarray:
+    """Zeroed bytes at an address that is a multiple of 64, with slack behind them."""
+    buffer = np.zeros(size + _ALIGNMENT + SLACK, np.uint8)
+    start = -buffer.ctypes.data % _ALIGNMENT
+    return buffer[start : start + size + SLACK]
+
+
+def _room(size: int) -> int:
+    return -(-(size + SLACK) // _ALIGNMENT) * _ALIGNMENT
+
+
+def _overlap(one: Block, other: Block) -> bool:
+    return one.first <= other.last and other.first <= one.last

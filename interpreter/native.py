@@ -1,0 +1,256 @@
+"""`NativePlan`: a plan's steps as native programs, with the steps that have no compiled code in between.
+
+Tensors lie in one arena, where those that never live at once share memory. Consecutive steps with compiled code make
+one program, which is one native call. What a rewritten or shared tensor held can still be asked for: it is computed
+again by the reference tier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from litejit.arena import Arena, Block, aligned_buffer, place
+from litejit.kernels.jit import library
+from litejit.kernels.jit.call import SLACK, Call, View, padded
+from litejit.kernels.jit.lowering import Lowering, lower
+from litejit.schema.errors import InvalidInputError
+from litejit.workers import Workers
+
+if TYPE_CHECKING:
+    from litejit.plan import Plan, Step
+
+__all__ = ["NativePlan"]
+
+FEW_STEPS = 300_000
+"""Work of a program below which waking other threads costs more than they save."""
+
+_ENTRY = 5
+_FOREVER = 1 << 60
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Consecutive calls as one program: its entries (see the executor), and everything their addresses point to."""
+
+    entries: np.ndarray
+    calls: tuple[Call, ...]
+    blocks: tuple[np.ndarray, ...]
+    threads: int
+
+
+class NativePlan:
+    """The compiled form of an allocated plan.
+
+    keep_all: no tensor shares memory with another, so that intermediates keep what they held.
+    """
+
+    def __init__(self, plan: Plan, workers: Workers, keep_all: bool) -> None:
+        self.plan = plan
+        self.workers = workers
+        self._shadow: Plan | None = None
+        lowered, self._aliases = _without_views(plan, [_lower(step, plan, workers.count) for step in plan.steps])
+        stateful = any(spec.is_variable for spec in plan.specs) or any(_is_stateful(step) for step in plan.steps)
+        self.blocks = self._lifetimes(keep_all or stateful)
+        self.arena: Arena = place(self.blocks)
+        self.transient = {
+            at for at in self._stored() if self._block(at).last != _FOREVER and not (keep_all or stateful)
+        }
+        self.memory = aligned_buffer(self.arena.size)
+        self._constants: dict[int, np.ndarray] = {}
+        self._give_memory()
+        scratch_bytes = max((call.scratch_bytes for calls in lowered if calls for call in calls), default=0)
+        self.scratch = aligned_buffer(scratch_bytes * workers.count + SLACK)
+        self.parts: list[Callable[[], None]] = self._parts(lowered)
+
+    # ------------------------------------------------------------------ memory
+
+    def _stored(self) -> list[int]:
+        """Tensors that lie in the arena: those with data that are not constant."""
+        plan = self.plan
+        used = {index for step in plan.steps for index in (*step.operation.inputs, *step.operation.outputs)}
+        used |= {*plan.graph.inputs, *plan.graph.outputs, *plan._variables}
+        return [
+            at
+            for at in sorted(used)
+            if at >= 0
+            and plan.specs[at].value is None
+            and plan.specs[at].shape is not None
+            and plan.specs[at].dtype.kind != "O"
+        ]
+
+    def _lifetimes(self, keep_all: bool) -> list[Block]:
+        plan = self.plan
+        first, last = dict.fromkeys(self._stored(), 0), dict.fromkeys(self._stored(), 0)
+        for at, step in enumerate(plan.steps):
+            for index in step.operation.outputs:
+                if index in first:
+                    first[index] = last[index] = at
+        for at, step in enumerate(plan.steps):
+            for index in step.operation.inputs:
+                if index in last:
+                    last[index] = max(last[index], at)
+        for index in (*plan.graph.inputs, *plan.graph.outputs, *plan._variables):
+            if index in last:
+                last[index] = _FOREVER
+        for index in (*plan.graph.inputs, *plan._variables):
+            if index in first:
+                first[index] = 0
+        blocks: dict[int, Block] = {}
+        for index in first:
+            root = self._root(index)
+            size = plan.specs[index].size * plan.specs[index].dtype.itemsize
+            block = Block(root, size, first[index], _FOREVER if keep_all else last[index])
+            known = blocks.get(root)
+            if known is not None:
+                block = Block(root, size, min(known.first, block.first), max(known.last, block.last))
+            blocks[root] = block
+        return list(blocks.values())
+
+    def _root(self, index: int) -> int:
+        while index in self._aliases:
+            index = self._aliases[index]
+        return index
+
+    def _block(self, index: int) -> Block:
+        root = self._root(index)
+        return next(block for block in self.blocks if block.key == root)
+
+    def _give_memory(self) -> None:
+        """Moves the plan's arrays into the arena, what they hold included."""
+        plan = self.plan
+        for index in self._stored():
+            spec = plan.specs[index]
+            size, offset = spec.size * spec.dtype.itemsize, self.arena.offsets[self._root(index)]
+            view = self.memory[offset : offset + size].view(spec.dtype).reshape(spec.dims)
+            before = plan.arrays[index]
+            if before is not None and before.shape == view.shape:
+                view[...] = before
+            plan.arrays[index] = view
+
+    def _address(self, index: int) -> int:
+        spec = self.plan.specs[index]
+        if spec.value is None:
+            return self.memory.ctypes.data + self.arena.offsets[self._root(index)]
+        if index not in self._constants:
+            self._constants[index] = padded(spec.value)
+        return self._constants[index].ctypes.data
+
+    # ------------------------------------------------------------------ steps
+
+    def _parts(self, lowered: Sequence[tuple[Call, ...] | None]) -> list[Callable[[], None]]:
+        parts: list[Callable[[], None]] = []
+        pending: list[Call] = []
+
+        def flush() -> None:
+            if pending:
+                parts.append(self._program(tuple(pending)))
+                pending.clear()
+
+        for step, calls in zip(self.plan.steps, lowered, strict=True):
+            if calls is None:
+                flush()
+                parts.append(self._python_step(step))
+            else:
+                pending += calls
+        flush()
+        return parts
+
+    def _program(self, calls: tuple[Call, ...]) -> Callable[[], None]:
+        scratch = self.scratch.ctypes.data
+        blocks = tuple(call.bind(self._address, scratch) for call in calls)
+        entries = np.zeros((len(calls), _ENTRY), np.int64)
+        for entry, call, block in zip(entries, calls, blocks, strict=True):
+            entry[:4] = library.address(call.kernel), block.ctypes.data, call.items, call.grain
+        threads = self.workers.count if sum(call.work for call in calls) > FEW_STEPS else 1
+        stretch = Stretch(entries, calls, blocks, threads)
+        address, count, workers = entries.ctypes.data, len(calls), self.workers
+
+        def run() -> None:
+            workers.run(address, count, stretch.threads)
+
+        run.stretch = stretch  # type: ignore[attr-defined]
+        return run
+
+    def _python_step(self, step: Step) -> Callable[[], None]:
+        plan = self.plan
+        stored = [(index, plan.arrays[index]) for index in step.operation.outputs if index in self._stored()]
+
+        def run() -> None:
+            step.run()
+            for index, view in stored:
+                view[...] = plan.arrays[index]  # type: ignore[index]
+                plan.arrays[index] = view
+
+        return run
+
+    def run(self) -> None:
+        """Computes the graph's outputs."""
+        for part in self.parts:
+            part()
+
+    def recomputed(self, index: int, inputs_changed: bool) -> np.ndarray:
+        """What a tensor held at the last run, though its memory has been used for others since then."""
+        from litejit.plan import Plan
+
+        plan = self.plan
+        if inputs_changed:
+            raise InvalidInputError(
+                f"{plan.specs[index]} is not kept, and inputs have changed since invoke(); read it before setting "
+                "inputs, or use experimental_preserve_all_tensors=True"
+            )
+        if self._shadow is None:
+            shadow = Plan(plan.graph, plan.context)
+            shadow.input_shapes = dict(plan.input_shapes)
+            shadow.allocate()
+            for at in plan.graph.inputs:
+                if at >= 0:
+                    shadow.arrays[at] = plan.arrays[at]
+            shadow.run()
+            self._shadow = shadow
+        return self._shadow.array(index)
+
+    def forget(self) -> None:
+        """Drops what was computed again: a new run has begun."""
+        self._shadow = None
+
+
+def _lower(step: Step, plan: Plan, threads: int) -> tuple[Call, ...] | View | None:
+    if step.kernel is None or step.prepared_for is not None:
+        return None
+    operation = step.operation
+    inputs = tuple(None if index < 0 else plan.specs[index] for index in operation.inputs)
+    outputs = tuple(plan.specs[index] for index in operation.outputs)
+    if any(spec is not None and spec.shape is None for spec in (*inputs, *outputs)):
+        return None
+    result = lower(Lowering(step.kernel, inputs, outputs, threads))
+    return result if result is None or isinstance(result, View) else tuple(result)
+
+
+def _is_stateful(step: Step) -> bool:
+    return step.kernel is None or step.kernel.stateful
+
+
+def _without_views(
+    plan: Plan, lowered: Sequence[tuple[Call, ...] | View | None]
+) -> tuple[list[tuple[Call, ...] | None], dict[int, int]]:
+    """The steps' calls, none for views; and the tensors that are others under another name.
+
+    Outputs of the graph and constants keep memory of their own: their views are copies.
+    """
+    calls: list[tuple[Call, ...] | None] = []
+    aliases: dict[int, int] = {}
+    for step, result in zip(plan.steps, lowered, strict=True):
+        if isinstance(result, View):
+            source, (target,) = step.operation.inputs[result.operand], step.operation.outputs
+            if target in plan.graph.outputs or plan.specs[source].value is not None:
+                calls.append(None)
+            else:
+                aliases[target] = source
+                calls.append(())
+        else:
+            calls.append(result)
+    return calls, aliases

@@ -1,0 +1,104 @@
+"""How an operator asks for compiled code: a `Call` names a kernel, with an argument block laid out by a `Layout`.
+
+A block is a row of 64-bit slots. What is not known before memory is planned (addresses of tensors, of scratch memory)
+stands in a call as a placeholder and is filled in by `Call.bind`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+__all__ = ["SLACK", "Call", "Layout", "Scratch", "Tensor", "View", "padded"]
+
+SLACK = 64
+"""Bytes after every tensor, constant and scratch area that kernels may read (never write), so that the last vector of a
+row needs no special case."""
+
+
+class Layout:
+    """Names of the slots of an argument block, in order. Addresses and integers are int64, floats are float64."""
+
+    def __init__(self, names: str) -> None:
+        self.names = tuple(names.split())
+        self.offsets = {name: 8 * at for at, name in enumerate(self.names)}
+
+    def pack(self, values: Mapping[str, int | float]) -> np.ndarray:
+        """The block; every slot must be given."""
+        if set(values) != set(self.names):
+            missing, extra = set(self.names) - set(values), set(values) - set(self.names)
+            raise TypeError(f"argument block lacks {sorted(missing)} and does not know {sorted(extra)}")
+        slots = (values[name] for name in self.names)
+        raw = b"".join(struct.pack("<d" if isinstance(value, float) else "<q", value) for value in slots)
+        return np.frombuffer(bytearray(raw), np.int64)
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Stands for the address of a tensor's data (plus offset bytes) in a call, by tensor index."""
+
+    index: int
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Stands for the address of scratch memory, `bytes` of it for each thread; the stride is the call's scratch_bytes.
+
+    offset: where this part of the call's scratch memory begins.
+    """
+
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class View:
+    """Instead of calls: the output has the bytes of an operand (by position), so that it needs no code at all."""
+
+    operand: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call of a kernel ("module.function") on `items` independent work items, taken `grain` at a time by a thread.
+
+    values: for each slot of the layout an int, a float, a constant array (see `padded`), a Tensor or a Scratch.
+    scratch_bytes: of each thread. work: rough number of multiply-adds or element steps, to decide about threads.
+    """
+
+    kernel: str
+    layout: Layout
+    values: Mapping[str, Any]
+    items: int = 1
+    grain: int = 1
+    scratch_bytes: int = 0
+    work: int = 0
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def bind(self, address_of: Callable[[int], int], scratch: int) -> np.ndarray:
+        """The argument block for these addresses."""
+
+        def resolve(value: Any) -> int | float:
+            if isinstance(value, np.ndarray):
+                return value.ctypes.data
+            if isinstance(value, Tensor):
+                return address_of(value.index) + value.offset
+            if isinstance(value, Scratch):
+                return scratch + value.offset
+            return value if isinstance(value, float) else int(value)
+
+        return self.layout.pack({name: resolve(value) for name, value in self.values.items()})
+
+
+def padded(array: np.ndarray) -> np.ndarray:
+    """A C-contiguous copy at an address that is a multiple of 64, with SLACK readable bytes behind it."""
+    array = np.asarray(array)
+    buffer = np.zeros(array.nbytes + 64 + SLACK, np.uint8)
+    start = -buffer.ctypes.data % 64
+    copy = buffer[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy

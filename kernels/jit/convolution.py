@@ -1,0 +1,271 @@
+"""CONV_2D on the fast tier: float32, and 8-bit with 8-bit or 4-bit weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from litejit.kernels.fixedpoint import Multiplier, float_activation
+from litejit.kernels.geometry import Window
+from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
+from litejit.kernels.jit.layouts import COLUMNS, CONVOLUTION
+from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.jit.packing import pack_float_panels, pack_int16_panels, pack_stage, panels_of, sums_fit
+from litejit.kernels.reference.convolution import Conv2D
+from litejit.kernels.reference.output_stage import OutputStage
+from litejit.kernels.reference.products import FloatProducts, QuantizedProducts
+from litejit.schema import ActivationFunctionType, TensorType
+
+__all__ = ["BAND_BYTES", "Geometry", "float_clamp", "last_rows", "stage_of_8_bit"]
+
+BAND_BYTES = 160 << 10
+"""Of a band's copied rows: they and a panel stay in the second-level cache."""
+
+BLOCK_BYTES = 24 << 10
+"""Weights up to this size stay in the first-level cache: all of them are used on one tile of pixels before the next."""
+
+
+MOST_GROUPS = 16
+"""Each group of channels copies the whole image."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a convolution is cut into bands. One that sees single pixels is a matrix product of all pixels at once.
+
+    images: how many; in_size, out_size: (height, width); pads: (top, left); padded_width: of a copied row.
+    taps, strides, dilations: of the filter; element_bytes: of a copied element.
+    """
+
+    images: int
+    in_size: tuple[int, int]
+    out_size: tuple[int, int]
+    pads: tuple[int, int]
+    padded_width: int
+    taps: tuple[int, int]
+    strides: tuple[int, int]
+    dilations: tuple[int, int]
+    channels: int
+    element_bytes: int
+    needs_padding: bool
+
+    @classmethod
+    def of(
+        cls, windows: Sequence[Window], images: int, channels: int, element_bytes: int, by_pixel: bool = True
+    ) -> Geometry:
+        """The geometry of sliding windows over the height and the width; by_pixel: whether images may be one line."""
+        height, width = windows
+        needs_padding = any(window.before or window.after for window in windows)
+        if by_pixel and not needs_padding and all(window.filter_size == window.stride == 1 for window in windows):
+            pixels = images * height.in_size * width.in_size
+            return cls(1, (pixels, 1), (pixels, 1), (0, 0), 1, (1, 1), (1, 1), (1, 1), channels, element_bytes, False)
+        reach = (width.out_size - 1) * width.stride + width.extent
+        return cls(
+            images,
+            (height.in_size, width.in_size),
+            (height.out_size, width.out_size),
+            (height.before, width.before),
+            max(reach, width.before + width.in_size),
+            (height.filter_size, width.filter_size),
+            (height.stride, width.stride),
+            (height.dilation, width.dilation),
+            channels,
+            element_bytes,
+            needs_padding,
+        )
+
+    @property
+    def extent(self) -> int:
+        """Input rows that the filter spans."""
+        return (self.taps[0] - 1) * self.dilations[0] + 1
+
+    def rows_below(self, rows: int) -> int:
+        """Input rows that this many output rows are computed from."""
+        return (rows - 1) * self.strides[0] + self.extent
+
+    def band_rows(self, pieces: int) -> int:
+        """Output rows of a band: as many as fit the cache, few enough for `pieces` bands of all images."""
+        row_bytes = self.padded_width * self.channels * self.element_bytes
+        fitting = (BAND_BYTES // row_bytes - self.extent) // self.strides[0] + 1
+        sharing = -(-self.out_size[0] * self.images // pieces)
+        return max(1, min(fitting, sharing, self.out_size[0]))
+
+    def pixel_offsets(self, rows: int) -> np.ndarray:
+        """[rows * out_width] int32: where the window of each output pixel of a band begins, in bytes."""
+        y, x = np.arange(rows) * self.strides[0], np.arange(self.out_size[1]) * self.strides[1]
+        pixels = (y[:, None] * self.padded_width + x) * self.channels * self.element_bytes
+        return padded(pixels.ravel().astype(np.int32))
+
+    def segment_offsets(self, by_tap: bool) -> np.ndarray:
+        """int32: where the rows of the filter, or its taps, begin in the window of a pixel, in bytes."""
+        y, x = np.arange(self.taps[0]) * self.dilations[0], np.arange(self.taps[1]) * self.dilations[1]
+        offsets = y[:, None] * self.padded_width + (x if by_tap else 0)
+        return padded((offsets * self.channels * self.element_bytes).ravel().astype(np.int32))
+
+
+def tile_rows(pixels: int, choices: Sequence[int] = (6, 5, 4)) -> int:
+    """Rows of the tiles that compute this many pixels with the least waste, the first of equals; 1 if there are few."""
+    fitting = [rows for rows in choices if rows <= pixels]
+    # A tile of fewer rows reads the weights more often: it has to save at least a twelfth of the rows.
+    return min(fitting, key=lambda rows: -(-pixels // rows) * (rows + 0.5), default=1)
+
+
+def float_clamp(activation: ActivationFunctionType | None) -> tuple[float, float]:
+    """The bounds of a fused activation for floats."""
+    if activation is None:
+        return -np.inf, np.inf
+    low, high = float_activation(activation, np.array([-np.inf, np.inf], np.float32))
+    return float(low), float(high)
+
+
+@lowers(Conv2D)
+def conv2d(lowering: Lowering) -> list[Call] | None:
+    """One call for each group of channels."""
+    kernel, filter = lowering.kernel, lowering.input(1)
+    biases = lowering.constant_bias(2, filter.dims[0])
+    if filter.value is None or biases is None or lowering.outputs[0].size == 0 or kernel.groups > MOST_GROUPS:
+        return None
+    weights = kernel.products.weights(filter.value)  # [out_channels, height, width, in_channels]
+    calls = [
+        convolution(lowering, group, part, bias_part)
+        for group, (part, bias_part) in enumerate(
+            zip(np.split(weights, kernel.groups), np.split(biases, kernel.groups), strict=True)
+        )
+    ]
+    return None if any(call is None for call in calls) else [call for call in calls if call is not None]
+
+
+def convolution(lowering: Lowering, group: int, weights: np.ndarray, bias: np.ndarray) -> Call | None:
+    """The call that computes one group."""
+    kernel, input, output = lowering.kernel, lowering.input(0), lowering.outputs[0]
+    is_float = isinstance(kernel.products, FloatProducts)
+    by_tap = kernel.groups > 1 or kernel.windows[1].dilation > 1
+    geometry = Geometry.of(kernel.windows, input.dims[0], input.dims[3], 4 if is_float else 2)
+    columns, group_channels = weights.shape[0], weights.shape[3]
+    panels = panels_of(columns)
+    depth = group_channels * (1 if by_tap else geometry.taps[1])
+    segments = geometry.segment_offsets(by_tap) + group * group_channels * geometry.element_bytes
+    # [segments, depth, columns]
+    matrix = weights.reshape(columns, len(segments), depth).transpose(1, 2, 0)
+    packed = (
+        _packed_float(kernel.products, matrix, bias)
+        if is_float
+        else _packed_int8(kernel.products, matrix, bias, group * columns)
+    )
+    if packed is None:
+        return None
+    panel_bytes = packed["weights"].nbytes // panels
+    many = 1 if lowering.threads == 1 else 3 * lowering.threads
+    rows = geometry.band_rows(many)
+    bands = -(-geometry.out_size[0] // rows)
+    groups = min(panels, -(-many // (bands * geometry.images)))
+    group_panels = -(-panels // groups)
+    tile = (
+        1 if packed.pop("wide", False) and rows * geometry.out_size[1] < 6 else tile_rows(rows * geometry.out_size[1])
+    )
+    tile = min(tile, tile_rows(last_rows(geometry.out_size[0], rows) * geometry.out_size[1]))
+    kind = packed.pop("kind")
+    if kind == "int8_wide":
+        tile = 6 if tile >= 4 and last_rows(geometry.out_size[0], rows) * geometry.out_size[1] >= 6 else 1
+    direct = is_float and not geometry.needs_padding
+    scratch = geometry.rows_below(rows) * geometry.padded_width * geometry.channels * geometry.element_bytes
+    item_bytes = output.dtype.itemsize
+    values = {
+        "source": Tensor(input.index),
+        "image_bytes": prod(input.dims[1:]) * input.dtype.itemsize,
+        "height": geometry.in_size[0],
+        "width": geometry.in_size[1],
+        "channels": geometry.channels,
+        "is_unsigned": int(input.type == TensorType.UINT8),
+        "pad_value": 0 if is_float else input.zero_point,
+        "top": geometry.pads[0],
+        "left": geometry.pads[1],
+        "padded_width": geometry.padded_width,
+        "extent": geometry.extent,
+        "direct": int(direct),
+        "band_rows": rows,
+        "bands": bands,
+        "out_height": geometry.out_size[0],
+        "out_width": geometry.out_size[1],
+        "stride_height": geometry.strides[0],
+        "panel_groups": -(-panels // group_panels),
+        "group_panels": group_panels,
+        "panels": panels,
+        "pixels": geometry.pixel_offsets(rows),
+        "segments": padded(segments.astype(np.int32)),
+        "segment_count": len(segments),
+        "segment_steps": depth if is_float else -(-depth // 2),
+        "block": tile if panels * panel_bytes <= BLOCK_BYTES else rows * geometry.out_size[1],
+        "panel_bytes": panel_bytes,
+        "out": Tensor(output.index, group * columns * item_bytes),
+        "out_channels": columns,
+        "out_pitch": output.dims[3] * item_bytes,
+        "scratch": Scratch(),
+        "scratch_bytes": 0 if direct else -(-scratch // 64) * 64 + SLACK,
+        **packed,
+    }
+    return Call(
+        f"convolution.{kind}_{tile}",
+        CONVOLUTION,
+        values,
+        items=geometry.images * bands * values["panel_groups"],
+        scratch_bytes=values["scratch_bytes"],
+        work=prod(output.dims[:3]) * weights.size,
+    )
+
+
+def last_rows(out_height: int, rows: int) -> int:
+    """Output rows of the last band of an image."""
+    return out_height - (-(-out_height // rows) - 1) * rows
+
+
+def _packed_float(products: FloatProducts, matrix: np.ndarray, bias: np.ndarray) -> dict[str, Any]:
+    low, high = float_clamp(products.activation)
+    whole = np.zeros(panels_of(matrix.shape[2]) * COLUMNS, np.float32)
+    whole[: bias.size] = bias
+    return {
+        "kind": "float",
+        "weights": pack_float_panels(matrix.reshape(-1, matrix.shape[2])),
+        "stage": padded(whole),
+        "zero_point": 0,
+        "low": low,
+        "high": high,
+    }
+
+
+def _packed_int8(products: Any, matrix: np.ndarray, bias: np.ndarray, first: int) -> dict[str, Any] | None:
+    stage = stage_of_8_bit(products, matrix, bias, slice(first, first + matrix.shape[2]))
+    return None if stage is None else {"weights": pack_int16_panels(matrix), **stage}
+
+
+def stage_of_8_bit(products: Any, matrix: np.ndarray, bias: np.ndarray, channels: slice) -> dict[str, Any] | None:
+    """The output stage of products with a matrix [segments, depth, columns], the channels that it computes.
+
+    None where 32-bit sums might overflow, or the arithmetic is another one.
+    """
+    if not isinstance(products, QuantizedProducts) or not isinstance(products.stage, OutputStage):
+        return None
+    stage = products.stage
+    if stage.rescale.rounding != "double" or stage.dtype.itemsize != 1:
+        return None
+    multiplier = stage.rescale.multiplier
+    if multiplier.mantissa.size > 1:
+        multiplier = Multiplier(multiplier.mantissa[channels], multiplier.exponent[channels])
+    # The copied input keeps its zero point; what that adds to the sums is taken off the bias.
+    total = bias.astype(np.int64) - products.zero_point * matrix.sum((0, 1), dtype=np.int64)
+    left = int(max(multiplier.exponent.max(initial=0), 0))
+    raw_low, raw_high = products.low + products.zero_point, products.high + products.zero_point
+    if left > 8 or not sums_fit(matrix, np.abs(total), raw_low, raw_high, left):
+        return None
+    packed_stage, wide = pack_stage(total, multiplier, matrix.shape[2])
+    return {
+        "kind": "int8_wide" if wide else "int8",
+        "stage": packed_stage,
+        "zero_point": stage.zero_point,
+        "low": stage.low,
+        "high": stage.high,
+    }

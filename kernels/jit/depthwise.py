@@ -1,0 +1,163 @@
+"""DEPTHWISE_CONV_2D on the fast tier: float32 with one filter for each channel, and 8-bit."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
+from litejit.kernels.jit.convolution import BAND_BYTES, Geometry, float_clamp, last_rows, stage_of_8_bit
+from litejit.kernels.jit.layouts import COLUMNS, CONVOLUTION
+from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.jit.packing import pack_channels, panels_of
+from litejit.kernels.reference.convolution import DepthwiseConv2D
+from litejit.kernels.reference.products import FloatProducts
+from litejit.schema import TensorType
+
+__all__: list[str] = []
+
+
+@lowers(DepthwiseConv2D)
+def depthwise_conv2d(lowering: Lowering) -> list[Call] | None:
+    """One call."""
+    kernel, filter, output = lowering.kernel, lowering.input(1), lowering.outputs[0]
+    biases = lowering.constant_bias(2, output.dims[3])
+    if filter.value is None or biases is None or output.size == 0:
+        return None
+    taps = kernel.products.weights(filter.value)[0]  # [height, width, channels]
+    if isinstance(kernel.products, FloatProducts):
+        return _float(lowering, taps, biases) if kernel.depth_multiplier == 1 else None
+    return _int8(lowering, taps, biases)
+
+
+def _float(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call]:
+    kernel, input = lowering.kernel, lowering.input(0)
+    geometry = Geometry.of(kernel.windows, input.dims[0], input.dims[3], 4)
+    channels = taps.shape[2]
+    rows = geometry.band_rows(1 if lowering.threads == 1 else 3 * lowering.threads)
+    low, high = float_clamp(kernel.products.activation)
+    direct = not geometry.needs_padding
+    fewest = last_rows(geometry.out_size[0], rows) * geometry.out_size[1]
+    scratch = 0 if direct else geometry.rows_below(rows) * geometry.padded_width * channels * 4
+    values = {
+        **_common(lowering, geometry, rows, scratch),
+        "pad_value": 0,
+        "direct": int(direct),
+        "pixels": geometry.pixel_offsets(rows),
+        "segments": geometry.segment_offsets(by_tap=True),
+        "segment_count": prod(geometry.taps),
+        "weights": padded(pack_channels(taps.reshape(-1, channels).astype(np.float32))),
+        "panel_bytes": prod(geometry.taps) * 64,
+        "stage": padded(pack_channels(bias.reshape(1, -1).astype(np.float32))),
+        "zero_point": 0,
+        "low": low,
+        "high": high,
+    }
+    return [
+        _call(f"depthwise.float_{4 if fewest >= 4 else 1}", lowering, values, geometry.images * values["bands"], taps)
+    ]
+
+
+def _int8(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call] | None:
+    kernel, input = lowering.kernel, lowering.input(0)
+    matrix = taps.reshape(1, -1, taps.shape[2])
+    stage = stage_of_8_bit(kernel.products, matrix, bias, slice(None))
+    if stage is None:
+        return None
+    geometry = Geometry.of(kernel.windows, input.dims[0], input.dims[3], 2, by_pixel=False)
+    panels = panels_of(taps.shape[2])
+    pixel_bytes = panels * COLUMNS * 4
+    pair_pitch = geometry.padded_width * pixel_bytes
+    pairs = max(1, BAND_BYTES // pair_pitch)
+    fitting = max(1, (2 * pairs - geometry.extent) // geometry.strides[0] + 1)
+    pieces = 1 if lowering.threads == 1 else 3 * lowering.threads
+    rows = min(fitting, max(1, -(-geometry.out_size[0] * geometry.images // pieces)), geometry.out_size[0])
+    offsets, weights = _paired_taps(taps, geometry, pair_pitch, pixel_bytes)
+    columns = np.arange(geometry.out_size[1]) * geometry.strides[1] * pixel_bytes
+    wide = stage.pop("kind") == "int8_wide"
+    scratch = (geometry.rows_below(rows) + 1) // 2 * pair_pitch
+    values = {
+        **_common(lowering, geometry, rows, scratch),
+        "pad_value": input.zero_point,
+        "direct": 0,
+        "pixels": padded(columns.astype(np.int32)),
+        "segments": padded(offsets),
+        "segment_count": offsets.shape[1],
+        "weights": padded(weights),
+        "panel_bytes": offsets.shape[1] * 64,
+        **stage,
+    }
+    width = 4 if geometry.out_size[1] >= 4 else 1
+    return [
+        _call(
+            f"depthwise.int8_{'wide_' if wide else ''}{width}",
+            lowering,
+            values,
+            geometry.images * values["bands"],
+            taps,
+        )
+    ]
+
+
+def _paired_taps(
+    taps: np.ndarray, geometry: Geometry, pair_pitch: int, pixel_bytes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The taps for windows that begin at the first and at the second row of a pair.
+
+    Offsets in bytes [2, taps], weights [2, panels, taps, 16, 2] int16, times 2: of the first and the second row.
+    """
+    tables: list[dict[tuple[int, int], np.ndarray]] = []
+    for odd in range(2):
+        table: dict[tuple[int, int], np.ndarray] = {}
+        for y, x in np.ndindex(taps.shape[:2]):
+            pair, slot = divmod(odd + y * geometry.dilations[0], 2)
+            both = table.setdefault((pair, x), np.zeros((taps.shape[2], 2), np.int16))
+            both[:, slot] = 2 * taps[y, x]
+        tables.append(table)
+    count = max(map(len, tables))
+    offsets, weights = np.zeros((2, count), np.int32), np.zeros((2, count, taps.shape[2], 2), np.int16)
+    for odd, table in enumerate(tables):
+        for at, ((pair, x), both) in enumerate(table.items()):
+            offsets[odd, at] = pair * pair_pitch + x * geometry.dilations[1] * pixel_bytes
+            weights[odd, at] = both
+    packed = [np.stack([pack_channels(part[..., slot], permuted=True) for slot in range(2)], -1) for part in weights]
+    return offsets, np.stack(packed)
+
+
+def _common(lowering: Lowering, geometry: Geometry, rows: int, scratch: int) -> dict[str, Any]:
+    input, output = lowering.input(0), lowering.outputs[0]
+    panels = panels_of(output.dims[3])
+    return {
+        "source": Tensor(input.index),
+        "image_bytes": prod(input.dims[1:]) * input.dtype.itemsize,
+        "height": geometry.in_size[0],
+        "width": geometry.in_size[1],
+        "channels": geometry.channels,
+        "is_unsigned": int(input.type == TensorType.UINT8),
+        "top": geometry.pads[0],
+        "left": geometry.pads[1],
+        "padded_width": geometry.padded_width,
+        "extent": geometry.extent,
+        "band_rows": rows,
+        "bands": -(-geometry.out_size[0] // rows),
+        "out_height": geometry.out_size[0],
+        "out_width": geometry.out_size[1],
+        "stride_height": geometry.strides[0],
+        "panel_groups": 1,
+        "group_panels": panels,
+        "panels": panels,
+        "segment_steps": 0,
+        "block": 0,
+        "out": Tensor(output.index),
+        "out_channels": output.dims[3],
+        "out_pitch": output.dims[3] * output.dtype.itemsize,
+        "scratch": Scratch(),
+        "scratch_bytes": -(-scratch // 64) * 64 + SLACK,
+    }
+
+
+def _call(kernel: str, lowering: Lowering, values: dict[str, Any], items: int, taps: np.ndarray) -> Call:
+    work = lowering.outputs[0].size * prod(taps.shape[:2])
+    return Call(kernel, CONVOLUTION, values, items=items, scratch_bytes=values["scratch_bytes"], work=work)

@@ -1,0 +1,90 @@
+"""Which operators have compiled code, and what it is asked with. Families register themselves, as in `reference`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from litejit.kernels.jit.call import Call, View
+from litejit.kernels.kernel import DEFAULT_FLAVOUR, Kernel
+from litejit.kernels.node import TensorSpec
+
+__all__ = ["Lowered", "Lowering", "lower", "lowers"]
+
+Lowered = Sequence[Call] | View
+"""Calls in order, or the statement that the output is an operand under another name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lowering:
+    """A prepared operator, as its lowering sees it.
+
+    kernel: the prepared reference kernel, whose attributes are the derived constants. inputs: None where an optional
+    operand is left out. Shapes of all tensors are known. threads: how many will run the calls.
+    """
+
+    kernel: Any
+    inputs: tuple[TensorSpec | None, ...]
+    outputs: tuple[TensorSpec, ...]
+    threads: int = 1
+
+    def input(self, position: int) -> TensorSpec:
+        """An operand that is always there."""
+        spec = self.inputs[position]
+        assert spec is not None
+        return spec
+
+    def given(self, position: int) -> TensorSpec | None:
+        """An optional operand."""
+        return self.inputs[position] if position < len(self.inputs) else None
+
+    def constant_bias(self, position: int, channels: int) -> np.ndarray | None:
+        """[channels] the constant bias, zeros if there is none; None if it is not constant."""
+        bias = self.given(position)
+        if bias is None:
+            return np.zeros(channels, np.int32)
+        return None if bias.value is None else bias.value.ravel()
+
+
+Lower = Callable[[Lowering], Lowered | None]
+
+_LOWERINGS: dict[type[Kernel], Lower] = {}
+
+
+def lowers(*kernels: type[Kernel]) -> Callable[[Lower], Lower]:
+    """Decorator: the function lowers operators of these reference kernel classes; None where it does not apply."""
+
+    def register(function: Lower) -> Lower:
+        for kernel in kernels:
+            if kernel in _LOWERINGS:
+                raise ValueError(f"{kernel.__name__} is lowered twice")
+            _LOWERINGS[kernel] = function
+        return function
+
+    return register
+
+
+def lower(lowering: Lowering) -> Lowered | None:
+    """Calls for a prepared operator; None: the reference tier serves it.
+
+    Compiled code follows the default numerics flavour; operators under another one are left to the reference tier.
+    """
+    _load_families()
+    function = _LOWERINGS.get(type(lowering.kernel))
+    if function is None or lowering.kernel.flavour != DEFAULT_FLAVOUR:
+        return None
+    return function(lowering)
+
+
+@cache
+def _load_families() -> None:
+    package = importlib.import_module("litejit.kernels.jit")
+    for module in pkgutil.iter_modules(package.__path__):
+        if not module.ispkg and module.name != "compiler":
+            importlib.import_module(f"{package.__name__}.{module.name}")

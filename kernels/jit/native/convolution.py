@@ -1,0 +1,112 @@
+"""Convolutions without a matrix of patches: bands of the padded image times panels of filters.
+
+A band of output rows is computed from the input rows below it, which are copied once with their padding (8-bit ones
+widened to 16 bits); every row of the filter is then a run of consecutive elements.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litejit.kernels.jit.layouts import COLUMNS, CONVOLUTION, STAGE_BYTES
+from litejit.kernels.jit.native.copying import pad_rows_float, pad_rows_widened
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.simd import getters
+from litejit.kernels.jit.native.tiles import float_tile, int8_tile
+
+get, get_float = getters(CONVOLUTION)
+
+
+@inline
+def band_source(args, item, rank, element_bytes, pad):
+    """(address of the band's first input row, first output row, output rows, image)."""
+    bands, band_rows = get(args, "bands"), get(args, "band_rows")
+    image, band = item // bands, item % bands
+    first = band * band_rows
+    rows = min(band_rows, get(args, "out_height") - first)
+    stride, width, channels = get(args, "stride_height"), get(args, "width"), get(args, "channels")
+    source = get(args, "source") + image * get(args, "image_bytes")
+    if get(args, "direct") == 1:
+        return source + first * stride * width * channels * element_bytes, first, rows, image
+    scratch = get(args, "scratch") + rank * get(args, "scratch_bytes")
+    pad(
+        source,
+        get(args, "height"),
+        width,
+        channels,
+        scratch,
+        first * stride - get(args, "top"),
+        (rows - 1) * stride + get(args, "extent"),
+        get(args, "left"),
+        get(args, "padded_width"),
+        get(args, "pad_value"),
+        get(args, "is_unsigned"),
+    )
+    return scratch, first, rows, image
+
+
+def _int8(rows: int, wide: bool) -> Any:
+    tile = int8_tile(rows, wide)
+
+    def convolve(args, first, last, rank):
+        groups, group_panels, panels = get(args, "panel_groups"), get(args, "group_panels"), get(args, "panels")
+        pixels, segments = get(args, "pixels"), get(args, "segments")
+        segment_count, steps = get(args, "segment_count"), get(args, "segment_steps")
+        weights, panel_bytes, stage = get(args, "weights"), get(args, "panel_bytes"), get(args, "stage")
+        channels, pitch, width = get(args, "out_channels"), get(args, "out_pitch"), get(args, "out_width")
+        zero_point, low, high = get(args, "zero_point"), get(args, "low"), get(args, "high")
+        block = get(args, "block")
+        for item in range(first, last):
+            source, row, band_rows, image = band_source(args, item // groups, rank, 1, pad_rows_widened)
+            count = band_rows * width
+            out = get(args, "out") + (image * get(args, "out_height") + row) * width * pitch
+            begin = item % groups * group_panels
+            end = min(panels, begin + group_panels)
+            for start in range(0, count, block):
+                stop = min(count, start + block)
+                for panel in range(begin, end):
+                    for at in range(start, stop, rows):
+                        pixel = min(at, count - rows)
+                        tile(
+                            source, pixels + 4 * pixel, segments, segment_count, steps, weights + panel * panel_bytes,
+                            stage + panel * STAGE_BYTES, out + pixel * pitch + panel * COLUMNS, pitch,
+                            zero_point, low, high, channels - panel * COLUMNS,
+                        )  # fmt: skip
+
+    return convolve
+
+
+def _float(rows: int) -> Any:
+    tile = float_tile(rows)
+
+    def convolve(args, first, last, rank):
+        groups, group_panels, panels = get(args, "panel_groups"), get(args, "group_panels"), get(args, "panels")
+        pixels, segments = get(args, "pixels"), get(args, "segments")
+        segment_count, steps = get(args, "segment_count"), get(args, "segment_steps")
+        weights, panel_bytes, stage = get(args, "weights"), get(args, "panel_bytes"), get(args, "stage")
+        channels, pitch, width = get(args, "out_channels"), get(args, "out_pitch"), get(args, "out_width")
+        low, high = get_float(args, "low"), get_float(args, "high")
+        block = get(args, "block")
+        for item in range(first, last):
+            source, row, band_rows, image = band_source(args, item // groups, rank, 4, pad_rows_float)
+            count = band_rows * width
+            out = get(args, "out") + (image * get(args, "out_height") + row) * width * pitch
+            begin = item % groups * group_panels
+            end = min(panels, begin + group_panels)
+            for start in range(0, count, block):
+                stop = min(count, start + block)
+                for panel in range(begin, end):
+                    for at in range(start, stop, rows):
+                        pixel = min(at, count - rows)
+                        tile(
+                            source, pixels + 4 * pixel, segments, segment_count, steps, weights + panel * panel_bytes,
+                            stage + panel * 64, out + pixel * pitch + panel * 64, pitch,
+                            low, high, channels - panel * COLUMNS,
+                        )  # fmt: skip
+
+    return convolve
+
+
+int8_1, int8_4, int8_5, int8_6 = (_int8(rows, False) for rows in (1, 4, 5, 6))
+int8_wide_1, int8_wide_6 = (_int8(rows, True) for rows in (1, 6))
+float_1, float_4, float_5, float_6 = (_float(rows) for rows in (1, 4, 5, 6))

@@ -1,0 +1,95 @@
+"""Runs a program: one native call for a whole inference.
+
+A program is a row of entries [kernel address, argument block address, items, grain, counter]. With several threads,
+every thread runs the whole program and takes chunks of each entry's items from its counter; all meet before the next
+entry. Waiting threads spin for a while and then give way to others.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from litejit.kernels.jit.native.simd import I64, emit_call, load_i64
+
+ENTRY_BYTES = 5 * 8
+SPINS = 20_000
+"""Rounds before a waiting thread gives way, some tens of microseconds."""
+
+
+@intrinsic
+def _invoke(context, function, args, first, last, rank):
+    """Calls a kernel: int32 kernel(void** result, void** exception, args, first, last, rank)."""
+
+    def emit(c, b, s, a):
+        unused = ir.PointerType(ir.IntType(8))
+        with b.goto_entry_block():
+            result, exception = b.alloca(unused), b.alloca(unused)
+        kernel = ir.FunctionType(ir.IntType(32), [unused.as_pointer()] * 2 + [I64] * 4)
+        b.call(b.inttoptr(a[0], kernel.as_pointer()), [result, exception, *a[1:]])
+        return c.get_dummy_value()
+
+    return types.void(*[types.int64] * 5), emit
+
+
+@intrinsic
+def _fetch_add(context, address, amount):
+    """Adds to an int64 that several threads share; the value before."""
+
+    def emit(c, b, s, a):
+        return b.atomic_rmw("add", b.inttoptr(a[0], cgutils.intp_t.as_pointer()), a[1], "seq_cst")
+
+    return types.int64(types.int64, types.int64), emit
+
+
+@intrinsic
+def _read_shared(context, address):
+    def emit(c, b, s, a):
+        return b.load_atomic(b.inttoptr(a[0], I64.as_pointer()), "acquire", 8)
+
+    return types.int64(types.int64), emit
+
+
+@intrinsic
+def _write_shared(context, address, value):
+    def emit(c, b, s, a):
+        b.store_atomic(a[1], b.inttoptr(a[0], I64.as_pointer()), "release", 8)
+        return c.get_dummy_value()
+
+    return types.void(types.int64, types.int64), emit
+
+
+@intrinsic
+def _give_way(context):
+    def emit(c, b, s, a):
+        emit_call(b, "litejit_give_way", ir.IntType(32))
+        return c.get_dummy_value()
+
+    return types.void(), emit
+
+
+def run(program, count, rank, ranks, meeting):
+    """meeting: address of two int64s, how many threads have arrived, and how often all have."""
+    for at in range(count):
+        entry = program + at * ENTRY_BYTES
+        function, args, items, grain = load_i64(entry), load_i64(entry + 8), load_i64(entry + 16), load_i64(entry + 24)
+        if ranks == 1:
+            _invoke(function, args, 0, items, 0)
+            continue
+        counter = entry + 32
+        first = _fetch_add(counter, grain)
+        while first < items:
+            _invoke(function, args, first, min(first + grain, items), rank)
+            first = _fetch_add(counter, grain)
+        round = _read_shared(meeting + 8)
+        if _fetch_add(meeting, 1) == ranks - 1:
+            _write_shared(meeting, 0)
+            _write_shared(counter, 0)
+            _write_shared(meeting + 8, round + 1)
+        else:
+            spins = 0
+            while _read_shared(meeting + 8) == round:
+                spins += 1
+                if spins > SPINS:
+                    _give_way()
