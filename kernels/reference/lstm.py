@@ -67,7 +67,7 @@ class LstmKernel(Kernel):
         if node.input("input").type == TensorType.INT8:
             cell = self.integer_cell(node)
             parameters = cell.parameters(node, operands, settings)
-            return lambda arrays: cell(operands, arrays, parameters)
+            return lambda arrays: cell(operands, arrays, parameters, self.time_major)
         if weights.type == TensorType.FLOAT32:
             return lambda arrays: FloatCell(operands, arrays, settings)
         hybrid = HybridCell if weights.sparsity is None else SparseHybridCell

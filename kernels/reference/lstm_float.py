@@ -89,8 +89,7 @@ class FloatCell:
         """[gates, n_cell, n_output] recurrent weights, 0 for gates whose weights are diagonal."""
         weights = {gate: arrays[f"recurrent_to_{gate}_weights"] for gate in self.gates}
         dense = {gate: weight for gate, weight in weights.items() if weight is not None and weight.ndim == 2}
-        type = next(iter(dense.values())).dtype if dense else np.float32
-        zeros = np.zeros((self.n_cell, operands.n_output), type)
+        zeros = np.zeros((self.n_cell, operands.n_output), arrays["input_to_output_weights"].dtype)
         return np.stack([dense.get(gate, zeros) for gate in self.gates])
 
     def pack_peephole(self, operands: LstmOperands, arrays: LstmArrays) -> np.ndarray:

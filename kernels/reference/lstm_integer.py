@@ -155,9 +155,12 @@ class Integer16Cell:
 
     parameters = staticmethod(_parameters)
 
-    def __init__(self, operands: LstmOperands, arrays: LstmArrays, parameters: Integer16Parameters) -> None:
+    def __init__(
+        self, operands: LstmOperands, arrays: LstmArrays, parameters: Integer16Parameters, time_major: bool
+    ) -> None:
         p = self.p = parameters
-        gates = operands.gates
+        gates = self.gates = operands.gates
+        self.time_major = time_major
         self.n_output = operands.n_output
         bias = stack(arrays, "{}_gate_bias", gates).astype(np.int64)
         weights = stack(arrays, "input_to_{}_weights", gates)
@@ -214,20 +217,18 @@ class Integer16Cell:
     def with_peephole(self, gate: np.ndarray, c: np.ndarray, at: int) -> np.ndarray:
         """gate: [batch, n_cell] with the products of the cell state.
 
-        The official kernel takes the length of a row for n_output: with a projection it goes over the first
-        batch * n_output elements of gates and states as if that were their shape.
+        The official kernel takes n_output for the length of a row. With a projection it leaves out what is beyond, and
+        if it handles all batches at once (time_major), it goes over their first batch * n_output elements so.
         """
-        if self.peephole is None or self.p.peephole is None or not self.peephole[at].any():
+        if self.peephole is None or self.p.peephole is None or self.gates[at] == "cell":
             return gate
-        count = min(len(gate) * self.n_output, gate.size)
-        weights = np.resize(self.peephole[at][: self.n_output], count)
         multiplier = Multiplier(self.p.peephole.mantissa[at], self.p.peephole.exponent[at])
-        result = gate.copy()
-        flat = result.reshape(-1)
-        flat[:count] = saturate(
-            flat[:count] + multiply_by_quantized_multiplier(weights * c.reshape(-1)[:count], multiplier), 16
-        )
-        return result
+        rows = (1, gate.size) if self.time_major else gate.shape
+        count = min(self.n_output * len(gate) // rows[0], rows[1])
+        result = gate.reshape(rows).copy()
+        products = np.resize(self.peephole[at][: self.n_output], count) * c.reshape(rows)[:, :count]
+        result[:, :count] = saturate(result[:, :count] + multiply_by_quantized_multiplier(products, multiplier), 16)
+        return result.reshape(gate.shape)
 
     def normalized(self, gate: np.ndarray, at: int) -> np.ndarray:
         """gate: [batch, n_cell] after layer normalization, if there is one."""

@@ -99,7 +99,9 @@ class Integer8Cell:
 
     parameters = staticmethod(_parameters)
 
-    def __init__(self, operands: LstmOperands, arrays: LstmArrays, parameters: Integer8Parameters) -> None:
+    def __init__(
+        self, operands: LstmOperands, arrays: LstmArrays, parameters: Integer8Parameters, time_major: bool
+    ) -> None:
         p = self.p = parameters
         weights, recurrent = (
             stack(arrays, "input_to_{}_weights", _GATES),
