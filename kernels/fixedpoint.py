@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -63,15 +64,27 @@ class Multiplier:
         tiny = (exponent < -31) | (mantissa == 0)
         return cls(np.where(tiny, 0, mantissa), np.where(tiny, 0, exponent))
 
-    @property
+    @cached_property
     def left_shift(self) -> np.ndarray:
         """How far the accumulator is shifted left before the multiplication; like x86's shift, modulo 32."""
         return np.maximum(self.exponent, 0) & 31
 
-    @property
+    @cached_property
     def right_shift(self) -> np.ndarray:
         """How far the product's high half is shifted right after it."""
         return np.maximum(-self.exponent, 0)
+
+    @cached_property
+    def shifts_left(self) -> bool:
+        """Whether any left shift is not 0."""
+        return bool(self.left_shift.any())
+
+    @cached_property
+    def double_rounding(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the two roundings of a product add to it, what they add to it if negative, and its shift right."""
+        right = self.right_shift
+        half = (np.int64(1) << right) >> 1
+        return (half << 31) + (1 << 30), np.where(right > 0, -(np.int64(1) << 31), 0), right + 31
 
 
 def round_half_away(x: Any) -> Any:
@@ -99,7 +112,10 @@ def saturating_rounding_doubling_high_mul(a: ArrayLike, b: ArrayLike) -> np.ndar
 
 def rounding_divide_by_pot(x: ArrayLike, exponent: ArrayLike) -> np.ndarray:
     """RoundingDivideByPOT: x / 2**exponent to the nearest integer, ties away from zero."""
-    x, exponent = np.asarray(x, np.int64), np.asarray(exponent, np.int64)
+    x = np.asarray(x, np.int64)
+    if isinstance(exponent, int):
+        return x if exponent == 0 else (x + ((1 << exponent) >> 1) + (x >> 63)) >> exponent
+    exponent = np.asarray(exponent, np.int64)
     half = (np.int64(1) << exponent) >> 1
     return (x + half + ((x >> 63) & -(exponent > 0).astype(np.int64))) >> exponent
 
@@ -110,15 +126,12 @@ def multiply_by_quantized_multiplier(x: ArrayLike, multiplier: Multiplier) -> np
     x: int32 values of any integer dtype whose last axes match the multiplier's. The two roundings are one shift here:
     the first adds 2**30 below bit 31, the second half a unit of the result, less one for negative values.
     """
-    right = multiplier.right_shift
-    half = (np.int64(1) << right) >> 1
-    nudge = (half << 31) + (1 << 30)
-    ties_away = np.where(right > 0, np.int64(1) << 31, 0)
+    nudge, ties_away, shift = multiplier.double_rounding
     x = _shift_left(x, multiplier)
     result = x * multiplier.mantissa
     result += nudge
-    result += (x >> 63) & -ties_away
-    result >>= right + 31
+    result += (x >> 63) & ties_away
+    result >>= shift
     return result
 
 
@@ -158,8 +171,7 @@ def multiply_by_quantized_multiplier_smaller_than_one(x: np.ndarray, multiplier:
 
 def _shift_left(x: ArrayLike, multiplier: Multiplier) -> np.ndarray:
     x = np.asarray(x, np.int64)
-    left = multiplier.left_shift
-    return wrap32(x << left) if left.any() else x
+    return wrap32(x << multiplier.left_shift) if multiplier.shifts_left else x
 
 
 def requantize_blocks(

@@ -38,7 +38,7 @@ __all__ = [
 
 def saturate(x: np.ndarray, bits: int) -> np.ndarray:
     """x clipped to signed integers of so many bits."""
-    return np.clip(x, -(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+    return np.minimum(np.maximum(x, -(1 << (bits - 1))), (1 << (bits - 1)) - 1)
 
 
 def power_of_two(node: Node, tensor: TensorSpec) -> int:
@@ -174,6 +174,9 @@ class Integer16Cell:
         self.peephole = None
         if p.peephole is not None:
             self.peephole = stack(arrays, "cell_to_{}_weights", gates).astype(np.int64)
+            self.peephole_multipliers = [
+                Multiplier(*pair) for pair in zip(p.peephole.mantissa, p.peephole.exponent, strict=True)
+            ]
         self.projection = None
         projection = arrays.get("projection_weights")
         if projection is not None and p.projection is not None:
@@ -195,16 +198,16 @@ class Integer16Cell:
         p = self.p
         c = c.astype(np.int64)
         sums = saturate(sums + self.recurrent_products(h), 16)
-        early = [self.with_peephole(sums[:, at], c, at) for at in range(sums.shape[1] - 1)]
-        *squashed, cell_gate = [self.normalized(gate, at) for at, gate in enumerate(early)]
-        forget = lookup("logistic", 3, squashed[-1])
-        input = lookup("logistic", 3, squashed[0]) if len(squashed) == 2 else 32767 - forget
-        new = wrap16(rounding_divide_by_pot(input * lookup("tanh", 3, cell_gate), 30 + p.cell_exponent))
+        early = self.normalized(self.with_peephole(sums, c, slice(0, -1)), slice(0, -1))
+        squashed = lookup("logistic", 3, early[:, :-1])
+        forget = squashed[:, -1]
+        input = squashed[:, 0] if len(self.gates) == 4 else 32767 - forget
+        new = rounding_divide_by_pot(input * lookup("tanh", 3, early[:, -1]), 30 + p.cell_exponent)
         c = saturate(rounding_divide_by_pot(forget * c, 15) + new, 16)
         if p.cell_clip:
             c = np.clip(c, -p.cell_clip, p.cell_clip)
-        last = sums.shape[1] - 1
-        output = lookup("logistic", 3, self.normalized(self.with_peephole(sums[:, last], c, last), last))
+        late = self.normalized(self.with_peephole(sums, c, slice(-1, None)), slice(-1, None))
+        output = lookup("logistic", 3, late[:, 0])
         hidden = multiply_by_quantized_multiplier(output * lookup("tanh", 15 + p.cell_exponent, c), p.hidden)
         if self.projection is None:
             return saturate(hidden + p.hidden_zero_point, 8).astype(np.int8), c.astype(np.int16)
@@ -214,44 +217,42 @@ class Integer16Cell:
             result = np.clip(result, -p.proj_clip, p.proj_clip)
         return result.astype(np.int8), c.astype(np.int16)
 
-    def with_peephole(self, gate: np.ndarray, c: np.ndarray, at: int) -> np.ndarray:
-        """gate: [batch, n_cell] with the products of the cell state.
+    def with_peephole(self, sums: np.ndarray, c: np.ndarray, gates: slice) -> np.ndarray:
+        """sums: [batch, gates, n_cell] -> of these gates, with the products of the cell state.
 
         The official kernel takes n_output for the length of a row. With a projection it leaves out what is beyond, and
         if it handles all batches at once (time_major), it goes over their first batch * n_output elements so.
         """
-        if self.peephole is None or self.p.peephole is None or self.gates[at] == "cell":
-            return gate
-        multiplier = Multiplier(self.p.peephole.mantissa[at], self.p.peephole.exponent[at])
-        rows = (1, gate.size) if self.time_major else gate.shape
-        count = min(self.n_output * len(gate) // rows[0], rows[1])
-        result = gate.reshape(rows).copy()
-        products = np.resize(self.peephole[at][: self.n_output], count) * c.reshape(rows)[:, :count]
-        result[:, :count] = saturate(result[:, :count] + multiply_by_quantized_multiplier(products, multiplier), 16)
-        return result.reshape(gate.shape)
+        result = sums[:, gates]
+        if self.peephole is None or self.p.peephole is None:
+            return result
+        batch, _, n_cell = result.shape
+        rows = (1, batch * n_cell) if self.time_major else (batch, n_cell)
+        count = min(self.n_output * batch // rows[0], rows[1])
+        weights = [np.resize(gate[: self.n_output], count) for gate in self.peephole[gates]]
+        result = result.swapaxes(0, 1).reshape(-1, *rows)
+        for row, gate, multiplier in zip(result, weights, self.peephole_multipliers[gates], strict=True):
+            products = multiply_by_quantized_multiplier(gate * c.reshape(rows)[:, :count], multiplier)
+            row[:, :count] = saturate(row[:, :count] + products, 16)
+        return result.reshape(-1, batch, n_cell).swapaxes(0, 1)
 
-    def normalized(self, gate: np.ndarray, at: int) -> np.ndarray:
-        """gate: [batch, n_cell] after layer normalization, if there is one."""
+    def normalized(self, sums: np.ndarray, gates: slice) -> np.ndarray:
+        """sums: [batch, gates, n_cell] of these gates after layer normalization, if there is one."""
         p = self.p
         if self.coefficients is None or p.layer_norm is None:
-            return gate
-        size = gate.shape[1]
-        mean = _divide(gate.sum(axis=1, keepdims=True) * 1024, size)
-        variance = (gate * gate).sum(axis=1, keepdims=True) * ((1 << 20) // size) - mean * mean
+            return sums
+        size = sums.shape[-1]
+        mean = _divide(sums.sum(axis=-1, keepdims=True) * 1024, size)
+        variance = (sums * sums).sum(axis=-1, keepdims=True) * ((1 << 20) // size) - mean * mean
         variance = _divide(variance, 1 << 20)
-        variance = np.where(variance < 1, p.variance_guard[at], variance)
-        rescaled = multiply_by_quantized_multiplier(wrap32(1024 * gate - mean), inverse_sqrt(variance))
-        scaled = wrap32(rescaled * self.coefficients[at] + self.bias[at])
+        variance = np.where(variance < 1, p.variance_guard[gates, None], variance)
+        rescaled = multiply_by_quantized_multiplier(wrap32(1024 * sums - mean), inverse_sqrt(variance))
+        scaled = wrap32(rescaled * self.coefficients[gates] + self.bias[gates])
         scaled = _divide(scaled + np.where(scaled > 0, 512, -512), 1024)
-        multiplier = Multiplier(p.layer_norm.mantissa[at], p.layer_norm.exponent[at] + 12)
+        multiplier = Multiplier(p.layer_norm.mantissa[gates, None], p.layer_norm.exponent[gates, None] + 12)
         return saturate(multiply_by_quantized_multiplier(scaled, multiplier), 16)
 
 
 def _divide(x: np.ndarray, divisor: int) -> np.ndarray:
     """The quotient, rounded towards zero."""
     return np.sign(x) * (np.abs(x) // divisor)
-
-
-def wrap16(x: np.ndarray) -> np.ndarray:
-    """The value modulo 2**16 as a signed 16-bit integer, kept in int64."""
-    return x.astype(np.int16).astype(np.int64)
