@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from litejit.kernels.fixedpoint import round_half_away, wrap32
+from litejit.kernels.reference import vector_math
 from litejit.schema import ActivationFunctionType
 
 __all__ = [
@@ -115,7 +116,7 @@ def vector_activation(activation: ActivationFunctionType, x: np.ndarray) -> np.n
         ActivationFunctionType.RELU: lambda x: np.maximum(x, np.float32(0)),
         ActivationFunctionType.RELU_N1_TO_1: lambda x: np.clip(x, np.float32(-1), np.float32(1)),
         ActivationFunctionType.RELU6: lambda x: np.clip(x, np.float32(0), np.float32(6)),
-        ActivationFunctionType.TANH: np.tanh,
+        ActivationFunctionType.TANH: vector_math.tanh,
         ActivationFunctionType.SIGN_BIT: lambda x: np.signbit(x).astype(x.dtype),
     }
     return functions[activation](x) if activation in functions else x

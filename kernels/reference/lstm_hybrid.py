@@ -11,11 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from litejit.kernels.reference import vector_math
-from litejit.kernels.reference.hybrid import quantize_rows
+from litejit.kernels.reference.hybrid import quantize_rows, vector_activation
 from litejit.kernels.reference.hybrid_matrix import HybridMatrix
 from litejit.kernels.reference.lstm_float import FloatCell, stack
 from litejit.kernels.reference.lstm_operands import LstmArrays, LstmOperands, LstmSettings
-from litejit.schema import ActivationFunctionType
 
 __all__ = ["HybridCell", "SparseHybridCell"]
 
@@ -82,7 +81,7 @@ class HybridCell(FloatCell):
 
     def activate(self, x: np.ndarray) -> np.ndarray:
         """The activation of cell gate and cell state."""
-        return vector_math.tanh(x) if self.settings.activation == ActivationFunctionType.TANH else super().activate(x)
+        return vector_activation(self.settings.activation, x)
 
     def logistic(self, x: np.ndarray, gates: slice) -> np.ndarray:
         """The activation of these gates."""

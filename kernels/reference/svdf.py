@@ -34,7 +34,7 @@ _TYPES = {
 
 
 @builtin(BuiltinOperator.SVDF, versions=(1, 4))
-class Svdf(Kernel):
+class Svdf(Kernel, operands=("input", "weights_feature", "weights_time", "bias", "state")):
     """Each filter remembers its last activations; a unit is activate(the sum of rank filters + bias).
 
     state = (state shifted by one, weights_feature @ input); filters = (state * weights_time) summed over memory
@@ -58,6 +58,7 @@ class Svdf(Kernel):
 
     def prepare(self, node: Node) -> None:
         """Validates the operands, packs constant weights."""
+        node.require(len(node.inputs) == 5, "the operator has {} operands, SVDF has 5", len(node.inputs))
         input = node.input("input", rank=2)
         weights_feature = node.input("weights_feature", rank=2)
         types = _TYPES.get((input.type, weights_feature.type))
@@ -108,15 +109,9 @@ class Svdf(Kernel):
             return lambda x: x @ weights.T
         return HybridMatrix(weights, np.array([self.weights_feature.scale]), self.options.asymmetric_quantize_inputs)
 
-    def __call__(
-        self,
-        input: np.ndarray,
-        weights_feature: np.ndarray,
-        weights_time: np.ndarray,
-        bias: np.ndarray | None,
-        state: np.ndarray,
-    ) -> np.ndarray:
+    def __call__(self, *operands: Any) -> np.ndarray:
         """Shifts the state, appends the newest activations, weighs what is remembered."""
+        input, weights_feature, weights_time, bias, state = operands
         features = self.pack(weights_feature) if self.features is None else self.features
         memory = state.reshape(len(input), *weights_time.shape)
         memory[:, :, :-1] = memory[:, :, 1:].copy()

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.harness import check
+from litejit import Interpreter
+from litejit.schema import read_model, tensor_value, write_model
+from tests.harness import Problem, assert_same, check, refused
 from tests.ops.recurrent import GATES, CellCase, lstm
 
+TANH = {"fused_activation_function": "TANH"}
 SEQUENCE = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 PARTS = ("cifg", "peephole", "projection", "layer_norm")
 COMBINATIONS = [dict(zip(PARTS, flags, strict=True)) for flags in product([False, True], repeat=len(PARTS))]
@@ -101,3 +104,81 @@ def test_sizes(kind: str, sizes: tuple[int, int, int, int]) -> None:
     case = case_of(kind, {}, batch=batch, time=time, n_input=n_input, n_cell=n_cell, scale=0.2)
     for time_major in (False, True):
         check(lstm(SEQUENCE, case, 6, time_major, fused_activation_function="TANH"), invokes=2, **TOLERANCE[kind])
+
+
+@pytest.mark.parametrize("op", ["LSTM", SEQUENCE])
+def test_weights_that_are_not_constant(op: str) -> None:
+    """Every constant made an input of the graph."""
+    problem = lstm(op, case_of("float", {"peephole": True, "projection": True, "layer_norm": True}), **TANH)
+    model = read_model(problem.model)
+    graph = model.subgraphs[0]
+    for index, tensor in enumerate(graph.tensors):
+        value = tensor_value(model, tensor)
+        if value is not None:
+            tensor.buffer = 0
+            graph.inputs = np.append(graph.inputs, np.int32(index))
+            problem.inputs.append(np.array(value))
+    check(Problem(write_model(model), problem.inputs), invokes=2, **TOLERANCE["float"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_states_stay_until_reset(kind: str) -> None:
+    problem = lstm(SEQUENCE, case_of(kind, {}), **TANH)
+    with Interpreter(model_content=problem.model) as interpreter:
+        results = []
+        for invoke in range(4):
+            if invoke == 2:
+                interpreter.reset_all_variables()
+            interpreter.set_tensor(interpreter.get_input_details()[0]["index"], problem.inputs[0])
+            interpreter.invoke()
+            results.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+    assert (results[0] != results[1]).any()
+    assert_same(results[2], results[0])
+    assert_same(results[3], results[1])
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "no state": ({"drop": ("output_state",)}, "operand 'output_state' is missing"),
+    "state is no variable": ({"wrong": {"cell_state": {"is_variable": False}}}, "is not a variable"),
+    "state of another size": ({"wrong": {"cell_state": {"shape": (2, 5)}}}, "has 10 elements, expected 12"),
+    "no forget bias": ({"drop": ("forget_gate_bias",)}, "operand 'forget_gate_bias' is missing"),
+    "no input bias": ({"drop": ("input_gate_bias",)}, "operand 'input_gate_bias' is missing"),
+    "no recurrent weights": ({"drop": ("recurrent_to_cell_weights",)}, "'recurrent_to_cell_weights' is missing"),
+    "half an input gate": ({"drop": ("input_to_input_weights",)}, "belongs to an input gate, there is none"),
+    "input of another depth": ({"wrong": {"input": {"shape": (2, 7)}}}, "expected (6, 7)"),
+    "some peepholes": ({"peephole": True, "drop": ("cell_to_forget_weights",)}, "'cell_to_forget_weights' is missing"),
+    "some coefficients": (
+        {"layer_norm": True, "drop": ("cell_layer_norm_coefficients",)},
+        "'cell_layer_norm_coefficients' is missing",
+    ),
+    "bias of a projection that is not there": (
+        {"projection": True, "n_output": 6, "drop": ("projection_weights",)},
+        "there is a projection bias without projection weights",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "fragment"), REFUSED.values(), ids=REFUSED)
+def test_refused(changes: dict[str, Any], fragment: str) -> None:
+    problem = lstm("LSTM", CellCase(**changes), **TANH)
+    if "input" in changes.get("wrong", {}):
+        problem.inputs[0] = np.zeros((2, 7), np.float32)
+    if len(problem.inputs) == 1 and "is_variable" in str(changes):
+        problem.inputs.append(np.zeros((2, 6), np.float32))
+    refused(problem, fragment, official_too=True)
+
+
+INTEGER = {"weights": np.int8, "input": np.int8}
+REFUSED_HERE: dict[str, tuple[str, dict[str, Any], dict[str, Any], str]] = {
+    "sizes without a projection": ("LSTM", {"n_output": 4}, {}, "there are no projection weights"),
+    "negative clip": ("LSTM", {}, {"cell_clip": -1.0}, "must not be negative"),
+    "scale of the cell state": (SEQUENCE, INTEGER | {"cell_exponent": -8}, {}, "expected 2**-15 to 2**-9"),
+    "intermediates": (SEQUENCE, INTEGER | {"intermediates": 12}, {}, "12 intermediate tensors, an INT8 input takes 5"),
+    "no coefficients": ("LSTM", INTEGER | {"intermediates": 12, "cell_exponent": -15}, {}, "needs layer norm"),
+}
+
+
+@pytest.mark.parametrize(("op", "changes", "options", "fragment"), REFUSED_HERE.values(), ids=REFUSED_HERE)
+def test_refused_here(op: str, changes: dict[str, Any], options: dict[str, Any], fragment: str) -> None:
+    """The official kernel may read beyond a tensor, or carry on with numbers it has not set."""
+    refused(lstm(op, CellCase(**changes), **options), fragment)
