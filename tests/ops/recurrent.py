@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from litejit import ModelBuilder
+from litejit.kernels.reference.lstm_operands import LSTM_OPERANDS
 from tests.harness import Problem
+from tests.ops.test_fully_connected import sparse_rows
 
 __all__ = ["GATES", "CellCase", "add_cell", "lstm", "sequence"]
 
@@ -20,6 +22,7 @@ class CellCase:
     """One LSTM cell. weights: dtype of the weights; input: of input and output.
 
     intermediates: 5 for gates in 16 bits, 12 for gates in 8 bits (integer inputs only).
+    sparse: matrices are stored in blocks of 16 (integer weights only).
     drop: operands left out; wrong: keywords for the tensors of operands, by name, that replace the right ones.
     """
 
@@ -39,6 +42,7 @@ class CellCase:
     cell_exponent: int = -11
     intermediates: int = 5
     scale: float = 1.0
+    sparse: bool = False
     drop: tuple[str, ...] = ()
     wrong: dict[str, Any] = field(default_factory=dict)
 
@@ -58,7 +62,12 @@ def weights_of(b: ModelBuilder, case: CellCase, rng: np.random.Generator, name: 
     # The official x86 code for dot products gets weights of -128, which converters never write, wrong.
     values = rng.integers(-127, 128, shape).astype(np.int8)
     scale = np.float32(rng.uniform(0.005, 0.02) * case.scale)
-    return b.constant(values.view(case.weights), name, scale=scale, zero_point=0)
+    fields: dict[str, Any] = {"scale": scale, "zero_point": 0}
+    if case.sparse and len(shape) == 2:
+        kept = rng.random((shape[0], shape[1] // 16)) < 0.5
+        values = values.reshape(*kept.shape, 16)[kept].ravel()
+        fields |= {"shape": shape, "sparsity": sparse_rows(kept, 16)}
+    return b.constant(values.view(case.weights), name, **fields)
 
 
 def add_cell(
@@ -130,8 +139,6 @@ def sequence(case: CellCase, rng: np.random.Generator, shape: tuple[int, ...]) -
 
 def lstm(op: str, case: CellCase, seed: int = 0, time_major: bool = False, **options: Any) -> Problem:
     """A model of LSTM or UNIDIRECTIONAL_SEQUENCE_LSTM."""
-    from litejit.kernels.reference.lstm_operands import LSTM_OPERANDS
-
     rng = np.random.default_rng(seed)
     b = ModelBuilder()
     c = case

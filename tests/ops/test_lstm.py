@@ -44,7 +44,7 @@ TOLERANCE = {"float": {"atol": 1e-5}, "hybrid": {"ulp": 2}, "uint8": {"ulp": 2},
 @pytest.mark.parametrize("kind", KINDS)
 def test_combinations(op: str, kind: str, parts: dict[str, bool]) -> None:
     for seed, time_major in enumerate([False, op == SEQUENCE]):
-        problem = lstm(op, case_of(kind, parts), seed, time_major, fused_activation_function="TANH")
+        problem = lstm(op, case_of(kind, parts), seed, time_major, **TANH)
         check(problem, invokes=1 + seed, **TOLERANCE[kind])
 
 
@@ -69,7 +69,7 @@ def test_clips(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["hybrid", "uint8"])
 @pytest.mark.parametrize("parts", COMBINATIONS[::3], ids=label)
 def test_asymmetric_inputs(kind: str, parts: dict[str, bool]) -> None:
-    options = {"asymmetric_quantize_inputs": True, "fused_activation_function": "TANH"}
+    options = {"asymmetric_quantize_inputs": True, **TANH}
     check(lstm("LSTM", case_of(kind, parts), 2, **options), invokes=3, **TOLERANCE[kind])
     check(lstm(SEQUENCE, case_of(kind, parts), 3, **options), invokes=2, **TOLERANCE[kind])
 
@@ -79,13 +79,13 @@ def test_asymmetric_inputs(kind: str, parts: dict[str, bool]) -> None:
 def test_diagonal_recurrent_weights(kind: str, diagonal: tuple[str, ...]) -> None:
     case = case_of(kind, {}, diagonal=diagonal)
     for time_major in (False, True):
-        check(lstm(SEQUENCE, case, 4, time_major, fused_activation_function="TANH"), invokes=2, **TOLERANCE[kind])
+        check(lstm(SEQUENCE, case, 4, time_major, **TANH), invokes=2, **TOLERANCE[kind])
 
 
 @pytest.mark.parametrize("exponent", range(-15, -8))
 def test_scales_of_the_cell_state(exponent: int) -> None:
     case = case_of("int8", {}, cell_exponent=exponent, n_cell=17, n_input=33)
-    check(lstm(SEQUENCE, case, 5, fused_activation_function="TANH"), invokes=2)
+    check(lstm(SEQUENCE, case, 5, **TANH), invokes=2)
 
 
 @pytest.mark.parametrize("parts", [{}, {"cifg": True}, {"peephole": True}], ids=label)
@@ -94,7 +94,7 @@ def test_gates_in_8_bits(parts: dict[str, bool], n_cell: int) -> None:
     parts = {"layer_norm": True, "projection": True} | parts
     for seed, clips in enumerate([{}, {"cell_clip": 0.3, "proj_clip": 0.4}]):
         case = case_of("int8", parts, intermediates=12, cell_exponent=-15, n_cell=n_cell)
-        check(lstm("LSTM", case, seed, fused_activation_function="TANH", **clips), invokes=3)
+        check(lstm("LSTM", case, seed, **TANH, **clips), invokes=3)
 
 
 @pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (1, 7, 3, 2), (5, 2, 40, 33), (3, 4, 1, 16)])
@@ -103,7 +103,16 @@ def test_sizes(kind: str, sizes: tuple[int, int, int, int]) -> None:
     batch, time, n_input, n_cell = sizes
     case = case_of(kind, {}, batch=batch, time=time, n_input=n_input, n_cell=n_cell, scale=0.2)
     for time_major in (False, True):
-        check(lstm(SEQUENCE, case, 6, time_major, fused_activation_function="TANH"), invokes=2, **TOLERANCE[kind])
+        check(lstm(SEQUENCE, case, 6, time_major, **TANH), invokes=2, **TOLERANCE[kind])
+
+
+@pytest.mark.parametrize("parts", COMBINATIONS, ids=label)
+@pytest.mark.parametrize("asymmetric", [False, True])
+def test_sparse_weights(parts: dict[str, bool], asymmetric: bool) -> None:
+    """The official kernel wants a projection where weights are sparse."""
+    case = CellCase(**KINDS["hybrid"] | parts | {"projection": True, "sparse": True, "n_input": 32, "n_cell": 48})
+    problem = lstm("LSTM", replace(case, n_output=16), asymmetric_quantize_inputs=asymmetric, **TANH)
+    check(problem, invokes=3, **TOLERANCE["hybrid"])
 
 
 @pytest.mark.parametrize("op", ["LSTM", SEQUENCE])
