@@ -115,7 +115,8 @@ def _products(node: Node, lhs: TensorSpec, rhs: TensorSpec, output: TensorSpec, 
         return QuantizedProducts(low, high, 0, 0, OutputStage(wrap32, 0, int32_low, int32_high, output.dtype))
     if lhs.type == _INT16:
         check_zero_points(node, lhs, rhs, output)
-    delegated = delegating and rhs.zero_point == 0 and is_integer_delegable(lhs, rhs, None, output, axis)
+    delegated = delegating and rhs.zero_point == 0
+    delegated = delegated and is_integer_delegable(lhs, rhs, None, output, axis, constant=False)
     rounding = batch_matmul_rounding(node.context.numerics, lhs.type, delegated)
     wraps = lhs.type == _INT8 and may_exceed_int32(lhs, depth, None)
     scales = np.array([rhs.scale])

@@ -151,12 +151,14 @@ def is_integer_delegable(
     output: TensorSpec,
     axis: int,
     types: tuple[TensorType, ...] = (_INT8,),
+    constant: bool = True,
 ) -> bool:
     """Whether XNNPACK takes such weights for 8-bit inputs: constants, with proper scales, and a bias likewise.
 
-    axis: the dimension that the filter's scales may be along. types: of the filter of an INT8 input.
+    axis: the dimension that the filter's scales may be along. types: of the filter of an INT8 input. constant: whether
+    the filter has to be.
     """
-    if input.type not in (_INT8, _UINT8) or output.type != input.type or filter.value is None:
+    if input.type not in (_INT8, _UINT8) or output.type != input.type or (constant and filter.value is None):
         return False
     per_tensor = all(tensor.quantized.axis == 0 for tensor in (input, output))
     proper = _has_proper_scales(filter, 0 if filter.type == _UINT8 else axis)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from litejit.kernels.reference.hybrid_flavours import multiply_add
-from litejit.kernels.reference.output_stage import rescaling
+from litejit.kernels.reference.output_stage import Rescaling
 from litejit.schema import TensorType
 from tests.harness import Const, Input, Problem, check, out, refused, run, single_op
 from tests.ops.products import KINDS, Operands, integers, operands
@@ -97,7 +97,9 @@ def test_fully_connected(flavour: str, resolver: str, kind: str, shapes: str) ->
 
 @pytest.mark.parametrize(("adj_x", "adj_y"), ADJOINTS)
 @pytest.mark.parametrize("shapes", [name for name in PRODUCT_SHAPES if name != "empty-rows"])
-@pytest.mark.parametrize("types", ["int8", "int8-rhs-zero-point", "int16", "hybrid", "hybrid-columns"])
+@pytest.mark.parametrize(
+    "types", ["int8", "int8-both-inputs", "int8-rhs-zero-point", "int16", "hybrid", "hybrid-columns"]
+)
 @pytest.mark.parametrize(("flavour", "resolver"), OFFICIAL)
 def test_batch_matmul(flavour: str, resolver: str, types: str, shapes: str, adj_x: bool, adj_y: bool) -> None:
     lhs_shape, rhs_shape = PRODUCT_SHAPES[shapes]
@@ -117,7 +119,8 @@ def test_batch_matmul(flavour: str, resolver: str, types: str, shapes: str, adj_
         dtype, scale = (np.int16, 1e-4) if types == "int16" else (np.int8, 0.011)
         lhs = Input(turned(integers(lhs_shape, dtype, 1), adj_x), scale=scale, zero_point=0 if dtype == np.int16 else 3)
         zero_point = 5 if types == "int8-rhs-zero-point" else 0
-        rhs = Const(turned(integers(rhs_shape, dtype, 2), adj_y), scale=0.017, zero_point=zero_point)
+        make = Input if types == "int8-both-inputs" else Const
+        rhs = make(turned(integers(rhs_shape, dtype, 2), adj_y), scale=0.017, zero_point=zero_point)
         outputs = [out(dtype, scale=scale * (7 if dtype == np.int8 else 2000))]
     agree(lambda outputs: single_op("BATCH_MATMUL", [lhs, rhs], outputs=outputs, **options), outputs, flavour, resolver)
 
@@ -148,8 +151,8 @@ def revealing_sums(scales: tuple[float, float, float], limit: int, count: int) -
         halves = (rng.integers(-limit, limit, 100_000) + 0.5) / exact
         sums = np.concatenate([np.round(halves).astype(np.int64), np.floor(halves).astype(np.int64), sums])
     sums = sums[np.abs(sums) < 2**31 - 2**15]
-    ways = [rescaling(name, real)(sums) for name in ("double", "up", "single", "float64") for real in (exact, mixed)]
-    ways.append(rescaling("float32", in_float)(sums))
+    ways = [Rescaling.by(name, real)(sums) for name in ("double", "up", "single", "float64") for real in (exact, mixed)]
+    ways.append(Rescaling.by("float32", in_float)(sums))
     differ = np.ptp(np.stack(ways), axis=0) > 0
     chosen = np.concatenate([rng.permutation(sums[differ]), sums[~differ]])[:count]
     return rng.permutation(chosen)
