@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from litejit.kernels.kernel import Kernel
+from litejit.kernels.kernel import DEFAULT_FLAVOUR, Kernel
 from litejit.kernels.node import Quantization, SubgraphSignature, TensorSpec
 from litejit.kernels.registry import builtin_kernels, custom_kernels
+from litejit.numerics import Numerics
 from litejit.overrides import Overrides
 from litejit.schema import OPTIONS_OF, BuiltinOperator, Model, Operator, SubGraph, Tensor, UnknownTable, tensor_value
 from litejit.schema.errors import InvalidModelError, UnsupportedError
@@ -24,7 +25,7 @@ KernelFactory = Callable[[], Kernel]
 class Operation:
     """One operator of a subgraph. factory makes its kernel; it is None where no kernel is known.
 
-    inputs: tensor indices, -1 for an optional operand left out.
+    inputs: tensor indices, -1 for an optional operand left out. numerics: name of the flavour that its kernel follows.
     """
 
     where: str
@@ -36,6 +37,7 @@ class Operation:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     intermediates: tuple[int, ...]
+    numerics: str = DEFAULT_FLAVOUR
 
     def make_kernel(self) -> Kernel:
         """A fresh kernel; UnsupportedError when there is none for this operator."""
@@ -49,10 +51,17 @@ class Graph:
     """A subgraph: tensors as declared, operations in execution order, indices of inputs and outputs.
 
     custom_ops: kernels by custom operator name, they come before litejit's own of that name. overrides: kernels for
-    certain operators, they come before all others.
+    certain operators, they come before all others. numerics: the flavour of each operator.
     """
 
-    def __init__(self, model: Model, index: int, custom_ops: Mapping[str, KernelFactory], overrides: Overrides) -> None:
+    def __init__(
+        self,
+        model: Model,
+        index: int,
+        custom_ops: Mapping[str, KernelFactory],
+        overrides: Overrides,
+        numerics: Numerics,
+    ) -> None:
         subgraph = model.subgraphs[index]
         self.index = index
         self.name = subgraph.name or ""
@@ -60,7 +69,7 @@ class Graph:
         self.outputs = tuple(map(int, subgraph.outputs))
         self.tensors = [_tensor_spec(model, subgraph, at, tensor) for at, tensor in enumerate(subgraph.tensors)]
         self.operations = [
-            _operation(model, index, at, operator, custom_ops, overrides)
+            _operation(model, index, at, operator, custom_ops, overrides, numerics)
             for at, operator in enumerate(subgraph.operators)
         ]
 
@@ -125,6 +134,7 @@ def _operation(
     operator: Operator,
     custom_ops: Mapping[str, KernelFactory],
     overrides: Overrides,
+    numerics: Numerics,
 ) -> Operation:
     code = model.operator_codes[operator.opcode_index]
     if code.operator == BuiltinOperator.CUSTOM:
@@ -147,6 +157,7 @@ def _operation(
         inputs=tuple(map(int, operator.inputs)),
         outputs=tuple(map(int, operator.outputs)),
         intermediates=() if operator.intermediates is None else tuple(map(int, operator.intermediates)),
+        numerics=numerics.of(subgraph_index, index, name),
     )
 
 

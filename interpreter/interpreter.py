@@ -10,7 +10,7 @@ import enum
 import operator
 import os
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -20,6 +20,7 @@ from litejit.custom import as_factory
 from litejit.details import operator_details, tensor_details
 from litejit.kernels.kernel import DEFAULT_FLAVOUR
 from litejit.kernels.node import Limits, TensorSpec
+from litejit.numerics import checked_flavour
 from litejit.overrides import Overrides
 from litejit.plan import Plan
 from litejit.schema import read_model
@@ -79,7 +80,8 @@ class Interpreter:
         experimental_force_delegate_node_profiling: accepted for compatibility, they concern native delegates.
         custom_ops: beyond the official interface, custom operators in Python by name. See `litejit.custom`.
         kernels: beyond the official interface, kernels of one's own for builtin operators. See `litejit.overrides`.
-        numerics: beyond the official interface, whose rounding to follow (see docs/numerics.md).
+        numerics: beyond the official interface, whose rounding to follow (see docs/numerics.md): a flavour, or a
+            mapping from operators to flavours, see `litejit.numerics`.
         limits: beyond the official interface, how much a model may ask for.
 
     Raises:
@@ -105,7 +107,7 @@ class Interpreter:
         *,
         custom_ops: Mapping[str, Any] | None = None,
         kernels: Mapping[Any, Any] | None = None,
-        numerics: str = DEFAULT_FLAVOUR,
+        numerics: str | Mapping[Any, str] = DEFAULT_FLAVOUR,
         limits: Limits | None = None,
     ) -> None:
         self._arguments = {name: value for name, value in locals().items() if name != "self"}
@@ -182,6 +184,25 @@ class Interpreter:
             self.set_tensor(index, value)
         self.invoke()
         return {plan.specs[i].name: self.get_tensor(i) for i in plan.graph.outputs}
+
+    def run_operator(
+        self,
+        op_index: int,
+        operands: Sequence[np.ndarray | None] | None = None,
+        *,
+        numerics: str | None = None,
+        subgraph_index: int = 0,
+    ) -> tuple[np.ndarray, ...]:
+        """Beyond the official interface: runs one operator alone, and changes nothing of the interpreter.
+
+        operands: an array for each, None where one is left out; by default what the tensors hold now. numerics: the
+        flavour to follow, by default the operator's own. UnsupportedError where that flavour is not established for it.
+        """
+        plan = self._plan(subgraph_index)
+        if not 0 <= op_index < len(plan.graph.operations):
+            raise InvalidInputError(f"op_index is {op_index}, the subgraph has {len(plan.graph.operations)} operators")
+        own = plan.graph.operations[op_index].numerics
+        return plan.run_operator(op_index, operands, own if numerics is None else checked_flavour(numerics))
 
     def reset_all_variables(self) -> None:
         """Sets the variable tensors of all subgraphs to their initial value."""

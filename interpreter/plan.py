@@ -145,6 +145,41 @@ class Plan:
         others = [other for at in live if (other := self.arrays[at]) is not None]
         return array.copy() if any(np.may_share_memory(array, other) for other in others) else array
 
+    def run_operator(
+        self, index: int, operands: Sequence[np.ndarray | None] | None, numerics: str
+    ) -> tuple[np.ndarray, ...]:
+        """The outputs of one operation on these operands (None: the plan's data) under a flavour; the plan stays."""
+        operation = self.graph.operations[index]
+        given = [None if at < 0 else self.arrays[at] for at in operation.inputs] if operands is None else operands
+        if len(given) != len(operation.inputs):
+            raise InvalidInputError(
+                f"{operation.where}: there are {len(given)} operands, expected {len(operation.inputs)}"
+            )
+        specs = [None if at < 0 else self.specs[at] for at in operation.inputs]
+        values: list[np.ndarray | None] = []
+        for position, (spec, value) in enumerate(zip(specs, given, strict=True)):
+            if spec is not None and value is None:
+                raise InvalidInputError(f"{operation.where}: operand {position} ({spec}) has no data")
+            if spec is not None and value is not None and value.dtype != spec.dtype:
+                raise InvalidInputError(
+                    f"{operation.where}: operand {position} ({spec}) is {value.dtype}, expected {spec.dtype}"
+                )
+            # Kernels write new states of variables in place.
+            copied = spec is not None and value is not None and spec.is_variable
+            values.append(np.array(value) if copied else None if spec is None else value)
+        specs = [
+            spec
+            if spec is None or value is None
+            else replace(spec, shape=value.shape, value=None if spec.value is None else value)
+            for spec, value in zip(specs, values, strict=True)
+        ]
+        kernel, _ = _prepared(self, operation, specs, values, numerics)
+        try:
+            result = kernel(*values)
+        except LitejitError as error:
+            raise type(error)(f"{operation.where}: {error}") from None
+        return result if isinstance(result, tuple) else (result,)
+
     def live_arrays(self) -> dict[int, np.ndarray]:
         """The data of all tensors that are not constant."""
         return {
@@ -242,22 +277,7 @@ class Step:
             ]
         elif any(spec is not None and spec.shape is None for spec in specs):
             raise NeedsData
-        node = Node(
-            op=operation.name,
-            version=operation.version,
-            options=operation.options,
-            inputs=tuple(specs),
-            declared=tuple(plan.graph.tensors[index] for index in operation.outputs),
-            context=plan.context,
-            intermediates=tuple(plan.specs[index] for index in operation.intermediates),
-            runtime_values=inputs,
-        )
-        kernel = operation.make_kernel()
-        try:
-            kernel.bind(node)
-        except LitejitError as error:
-            raise type(error)(f"{operation.where}: {error}") from None
-        self.kernel = kernel
+        self.kernel, node = _prepared(plan, operation, specs, inputs, operation.numerics)
         self.read_values = node.read_values
         for index, spec in zip(operation.outputs, node.outputs, strict=True):
             if spec is not None:
@@ -272,6 +292,33 @@ class Step:
                 f"which is {spec.dtype}{'' if spec.shape is None else list(spec.shape)}"
             )
         return array
+
+
+def _prepared(
+    plan: Plan,
+    operation: Operation,
+    specs: Sequence[TensorSpec | None],
+    values: Sequence[np.ndarray | None] | None,
+    numerics: str,
+) -> tuple[Kernel, Node]:
+    """A kernel prepared for operands like these, and the node that it was prepared for."""
+    node = Node(
+        op=operation.name,
+        version=operation.version,
+        options=operation.options,
+        inputs=tuple(specs),
+        declared=tuple(plan.graph.tensors[index] for index in operation.outputs),
+        context=plan.context,
+        intermediates=tuple(plan.specs[index] for index in operation.intermediates),
+        runtime_values=values,
+        numerics=numerics,
+    )
+    kernel = operation.make_kernel()
+    try:
+        kernel.bind(node)
+    except LitejitError as error:
+        raise type(error)(f"{operation.where}: {error}") from None
+    return kernel, node
 
 
 def _blank(spec: TensorSpec, most_bytes: int) -> np.ndarray:

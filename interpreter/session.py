@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from litejit.graph import Graph, KernelFactory
-from litejit.kernels.kernel import ALL_FLAVOURS, DEFAULT_FLAVOUR
 from litejit.kernels.node import Limits, Shape, SubgraphSignature
+from litejit.numerics import Numerics, Place
 from litejit.overrides import Overrides
 from litejit.plan import Plan
 from litejit.schema import Model
-from litejit.schema.errors import InvalidInputError, InvalidModelError
+from litejit.schema.errors import InvalidModelError
 
 if TYPE_CHECKING:
     from litejit.native import NativePlan
@@ -29,7 +29,7 @@ class Session:
         self,
         model: Model,
         custom_ops: Mapping[str, KernelFactory],
-        numerics: str,
+        numerics: str | Mapping[Place, str],
         limits: Limits,
         overrides: Overrides,
         *,
@@ -37,17 +37,17 @@ class Session:
         threads: int = 1,
         keep_all: bool = False,
     ) -> None:
-        if numerics not in ALL_FLAVOURS:
-            raise InvalidInputError(f"numerics is '{numerics}', expected one of {', '.join(sorted(ALL_FLAVOURS))}")
-        self.numerics = numerics
+        flavours = Numerics(numerics)
+        self.numerics = flavours.default
         self.limits = limits
         self.resources: dict[Any, Any] = {}
         self._threads, self._keep_all = threads, keep_all
         self._workers: Workers | None = None
-        compile = self._compile if compiled and numerics == DEFAULT_FLAVOUR else None
-        graphs = (Graph(model, index, custom_ops, overrides) for index in range(len(model.subgraphs)))
+        compile = self._compile if compiled and flavours.is_default else None
+        graphs = [Graph(model, index, custom_ops, overrides, flavours) for index in range(len(model.subgraphs))]
         self.plans = [Plan(graph, self, compile) for graph in graphs]
         overrides.require_used()
+        flavours.require_used()
 
     def _compile(self, plan: Plan) -> NativePlan:
         from litejit.native import NativePlan

@@ -61,7 +61,7 @@ class Kernel:
     def bind(self, node: Node) -> None:
         """Checks what every operator has in common, then calls `prepare`."""
         self.options = node.options
-        self.flavour = node.context.numerics
+        self.flavour = node.numerics
         node.names = self.operands
         self._check_version(node)
         self._check_arity(node)

@@ -148,7 +148,7 @@ class SubgraphSignature:
 class Context(Protocol):
     """The world of an operator: what a kernel may use beside its own inputs.
 
-    numerics: name of the numerics flavour. limits: see `Limits`.
+    numerics: name of the numerics flavour of nodes that have none of their own. limits: see `Limits`.
     resources: mutable, shared by all subgraphs of one interpreter and kept between invokes (variables, hash tables,
     random generators), keyed by whatever the kernel family chooses.
     """
@@ -176,6 +176,7 @@ class Node:
 
     inputs: one TensorSpec for each operand, None where an optional operand is left out.
     declared: the outputs as the file declares them (type and quantization count, the shape is a hint at best).
+    numerics: name of the numerics flavour, by default the context's.
     """
 
     op: str
@@ -187,11 +188,13 @@ class Node:
     intermediates: tuple[TensorSpec, ...] = ()
     names: Mapping[str, int] = field(default_factory=dict)
     runtime_values: Sequence[np.ndarray | None] | None = None
+    numerics: str = ""
     outputs: list[TensorSpec | None] = field(init=False)
     read_values: set[int] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self.outputs = [None] * len(self.declared)
+        self.numerics = self.numerics or self.context.numerics
 
     def has(self, operand: str | int) -> bool:
         """Whether an optional operand is given."""

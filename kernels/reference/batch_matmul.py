@@ -103,7 +103,7 @@ def _products(node: Node, lhs: TensorSpec, rhs: TensorSpec, output: TensorSpec, 
     """The arithmetic for these operands."""
     if rhs.type == _FLOAT:
         return FloatProducts(None)
-    delegating = node.context.numerics == "xnnpack"
+    delegating = node.numerics == "xnnpack"
     axis = rhs.rank - (2 if node.options.adj_y else 1)
     if lhs.type == _FLOAT:
         scales = channel_scales(node, rhs, columns)
@@ -117,7 +117,7 @@ def _products(node: Node, lhs: TensorSpec, rhs: TensorSpec, output: TensorSpec, 
         check_zero_points(node, lhs, rhs, output)
     delegated = delegating and rhs.zero_point == 0
     delegated = delegated and is_integer_delegable(lhs, rhs, None, output, axis, constant=False)
-    rounding = batch_matmul_rounding(node.context.numerics, lhs.type, delegated)
+    rounding = batch_matmul_rounding(node.numerics, lhs.type, delegated)
     wraps = lhs.type == _INT8 and may_exceed_int32(lhs, depth, None)
     scales = np.array([rhs.scale])
     stage = output_stage(rounding, lhs, scales, output, ActivationFunctionType.NONE, wraps)

@@ -211,8 +211,8 @@ class BlockwiseProducts(HybridProducts):
             scales.size,
             block_size,
         )
-        if node.context.numerics not in ("litert-ref", "litert-opt"):
-            node.unsupported("numerics '{}' is not established for blockwise weights", node.context.numerics)
+        if node.numerics not in ("litert-ref", "litert-opt"):
+            node.unsupported("numerics '{}' is not established for blockwise weights", node.numerics)
         activation = node.options.fused_activation_function
         # The scales of the weights are in the weights already.
         arithmetic = asymmetric(lambda sums, scale, _, bias: sums * scale + (0 if bias is None else bias))
@@ -236,8 +236,8 @@ def _products(
     if input.type != _FLOAT:
         return _quantized_products(node, input, weights, bias, output, scales)
     delegable = is_float_delegable(weights, None, 0, fully_connected_types(weights)) and has_clamp(activation)
-    delegated = node.context.numerics == "xnnpack" and delegable and weights.sparsity is None
-    if node.context.numerics in ("litert-opt", "xnnpack") and not delegated and _has_four_bit_kernel(input, weights):
+    delegated = node.numerics == "xnnpack" and delegable and weights.sparsity is None
+    if node.numerics in ("litert-opt", "xnnpack") and not delegated and _has_four_bit_kernel(input, weights):
         return FourBitProducts.of(node, four_bit(), scales, lambda x: vector_activation(activation, x))
     arithmetic = rows_as_asked(options, delegated)
     return HybridProducts.of(node, arithmetic, scales, lambda x: vector_activation(activation, x))
@@ -272,7 +272,7 @@ def _quantized_products(
         and (weights_zero_point == 0 or weights.type == _UINT8)
     )
     double = shuffled or weights.sparsity is not None
-    rounding = fully_connected_rounding(node, node.context.numerics, weights, wide, delegated, double)
+    rounding = fully_connected_rounding(node, node.numerics, weights, wide, delegated, double)
     wraps = not wide and may_exceed_int32(input, weights.dims[1], bias)
     stage = output_stage(rounding, input, scales, output, activation, wraps)
     low, high = integer_range(input.type)

@@ -186,8 +186,8 @@ class HybridProducts(IntegerInputs):
         activate: Callable[[np.ndarray], np.ndarray],
     ) -> HybridProducts:
         """The products of a node; UnsupportedError in flavours of kernel libraries that have no such operators."""
-        if node.context.numerics in ("tflm", "single-rounding"):
-            node.unsupported("numerics '{}' has no integer weights for float inputs", node.context.numerics)
+        if node.numerics in ("tflm", "single-rounding"):
+            node.unsupported("numerics '{}' has no integer weights for float inputs", node.numerics)
         return cls(-arithmetic.span, arithmetic.span, 0, arithmetic, filter_scales, activate)
 
     def weights(self, filter: np.ndarray) -> np.ndarray:
@@ -226,7 +226,7 @@ def convolution_products(
     takes an operator with such options. wide: products of INT16 are added up in 64 bits. hybrid: how it computes if it
     is hybrid, given whether XNNPACK takes the node.
     """
-    flavour = node.context.numerics
+    flavour = node.numerics
     activation = node.options.fused_activation_function
     if filter.type == TensorType.FLOAT32:
         return FloatProducts(activation)

@@ -49,7 +49,7 @@ class _FixedPointExp:
     """
 
     def __init__(self, node: Node, scale: np.float32, beta: float) -> None:
-        flavour = node.context.numerics
+        flavour = node.numerics
         largest = (1 << (30 if flavour == "single-rounding" else 31)) - 1
         real = min(beta * float(scale) * (1 << (31 - _INPUT_BITS)), float(largest))
         node.require(real > 1, "beta {} times the input scale {} must be greater than 2**-26", beta, scale)
