@@ -133,7 +133,8 @@ class FloatCell:
         if self.peephole is not None:
             late = late + self.peephole[-1:] * c[:, None]
         output = self.logistic(self.normalized(late, slice(-1, None)), slice(-1, None))[:, 0]
-        # Without an activation the official kernel leaves the cell gate where it should have put the cell state.
+        # Without an activation the official kernel leaves the cell gate where it should have put the cell state. (With
+        # float weights and an input of zeros it also leaves the bias where the cell gate should be; not followed here.)
         none = self.settings.activation == ActivationFunctionType.NONE
         hidden = output * (cell_gate if none else self.activate(c))
         return self.projected(hidden), c
@@ -169,4 +170,4 @@ class FloatCell:
 
     def clipped(self, x: np.ndarray, limit: float) -> np.ndarray:
         """x within -limit .. limit, if there is a limit."""
-        return np.clip(x, np.float32(-limit), np.float32(limit)) if limit > 0 else x
+        return np.minimum(np.maximum(x, np.float32(-limit)), np.float32(limit)) if limit > 0 else x

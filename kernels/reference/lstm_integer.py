@@ -205,7 +205,7 @@ class Integer16Cell:
         new = rounding_divide_by_pot(input * lookup("tanh", 3, early[:, -1]), 30 + p.cell_exponent)
         c = saturate(rounding_divide_by_pot(forget * c, 15) + new, 16)
         if p.cell_clip:
-            c = np.clip(c, -p.cell_clip, p.cell_clip)
+            c = np.minimum(np.maximum(c, -p.cell_clip), p.cell_clip)
         late = self.normalized(self.with_peephole(sums, c, slice(-1, None)), slice(-1, None))
         output = lookup("logistic", 3, late[:, 0])
         hidden = multiply_by_quantized_multiplier(output * lookup("tanh", 15 + p.cell_exponent, c), p.hidden)
@@ -214,7 +214,7 @@ class Integer16Cell:
         result = self.projection(saturate(hidden - p.hidden_zero_point, 8))[:, 0] + p.output_zero_point
         result = saturate(result, 8)
         if p.proj_clip:
-            result = np.clip(result, -p.proj_clip, p.proj_clip)
+            result = np.minimum(np.maximum(result, -p.proj_clip), p.proj_clip)
         return result.astype(np.int8), c.astype(np.int16)
 
     def with_peephole(self, sums: np.ndarray, c: np.ndarray, gates: slice) -> np.ndarray:

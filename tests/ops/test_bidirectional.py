@@ -109,3 +109,15 @@ REFUSED: dict[str, tuple[CellCase, CellCase, str]] = {
 def test_refused(forward: CellCase, backward: CellCase, fragment: str) -> None:
     problem = bidirectional("BIDIRECTIONAL_SEQUENCE_LSTM", forward, False, False, "", backward)
     refused(problem, fragment, official_too=True)
+
+
+REFUSED_RNN: dict[str, tuple[CellCase, str]] = {
+    "weights of another depth": (CellCase(n_input=4), "operand 'bw_weights'"),
+    "state of another batch": (CellCase(batch=3), "operand 'bw_hidden_state'"),
+    "weights of another type": (CellCase(weights=np.int8), "the weights of the two directions are FLOAT32 and INT8"),
+}
+
+
+@pytest.mark.parametrize(("backward", "fragment"), REFUSED_RNN.values(), ids=REFUSED_RNN)
+def test_refused_rnn(backward: CellCase, fragment: str) -> None:
+    refused(bidirectional("BIDIRECTIONAL_SEQUENCE_RNN", CellCase(), False, False, "", backward), fragment)
