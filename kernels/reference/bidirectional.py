@@ -143,7 +143,7 @@ class BidirectionalSequenceLstm(BidirectionalKernel, operands=BIDIRECTIONAL_LSTM
         }
         forward, backward = self.cells.values()
         sizes = [
-            (cell.n_cell, cell.n_output, cell.spec("input_to_output_weights").type) for cell in (forward, backward)
+            (cell.n_cell, cell.n_output, cell.spec("input_to_output_weights").type.name) for cell in (forward, backward)
         ]
         node.require(sizes[0] == sizes[1], "cells, outputs and types of the two directions differ: {} and {}", *sizes)
         self.constants = {
@@ -207,7 +207,8 @@ class BidirectionalSequenceRnn(BidirectionalKernel, operands=BIDIRECTIONAL_RNN_O
             for direction in _DIRECTIONS
         ]
         types = [cell.specs["weights"].type for cell in self.cells]
-        node.require(types[0] == types[1], "the weights of the two directions are {} and {}", *types)
+        names = (type.name for type in types)
+        node.require(types[0] == types[1], "the weights of the two directions are {} and {}", *names)
         self.rounds = time if self.options.time_major and types[0] != _FLOAT else 1
         self.declare_outputs(node, input, (self.cells[0].units, self.cells[1].units))
 
