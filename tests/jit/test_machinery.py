@@ -1,0 +1,228 @@
+"""What lies around the kernels: object cache, executor and threads, memory plan, tensors that are not kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from litejit import Interpreter, InvalidInputError
+from litejit.arena import Block, lower_bound, place
+from litejit.interpreter import OpResolverType
+from litejit.kernels.jit import library
+from tests.harness import Const, Input, Problem, single_op
+from tests.paths import ROOT
+
+DIGITS = ROOT / "interpreter" / "models" / "digits_int8.tflite"
+SCRIPT = """
+import sys
+import numpy as np
+from litejit import Interpreter
+interpreter = Interpreter({model!r})
+interpreter.allocate_tensors()
+interpreter.invoke()
+out = interpreter.get_output_details()[0]["index"]
+native = interpreter._session.plans[0].native
+print("numba" in sys.modules, native is not None, interpreter.get_tensor(out).tobytes().hex())
+"""
+
+
+def in_a_process(cache: str, **variables: str) -> list[str]:
+    """[whether numba was imported, whether there is a native plan, the output] of a process with this cache."""
+    environment = {**os.environ, "LITEJIT_CACHE_DIR": cache, **variables}
+    script = SCRIPT.format(model=str(DIGITS))
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_warm_process_does_without_numba(tmp_path: Path) -> None:
+    cold, warm = in_a_process(str(tmp_path)), in_a_process(str(tmp_path))
+    assert cold[1:] == warm[1:]
+    assert (cold[0], warm[0], warm[1]) == ("True", "False", "True")
+
+
+def test_damaged_objects_are_compiled_again(tmp_path: Path) -> None:
+    good = in_a_process(str(tmp_path))
+    for number, path in enumerate(sorted(tmp_path.rglob("*.o"))):
+        content = path.read_bytes()
+        path.write_bytes(
+            [b"", content[: len(content) // 2], content[:-9] + b"\0" * 9, b"litejit object 1\n"][number % 4]
+        )
+    assert in_a_process(str(tmp_path))[2] == good[2]
+    assert in_a_process(str(tmp_path))[0] == "False"
+
+
+def test_caches_that_cannot_be_written(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    assert in_a_process(str(blocked)) == in_a_process("")
+
+
+def test_several_processes_at_once(tmp_path: Path) -> None:
+    results: list[list[str]] = []
+    threads = [threading.Thread(target=lambda: results.append(in_a_process(str(tmp_path)))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({tuple(result[1:]) for result in results}) == 1
+    assert in_a_process(str(tmp_path))[0] == "False"
+
+
+def test_generic_processor_gives_the_same(tmp_path: Path) -> None:
+    assert in_a_process(str(tmp_path))[2] == in_a_process(str(tmp_path), LITEJIT_CPU="generic")[2]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_arena(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    first = rng.integers(0, 40, 60)
+    last = first + rng.geometric(0.3, 60)
+    sizes = rng.integers(0, 5000, 60)
+    blocks = [Block(at, *map(int, row)) for at, row in enumerate(zip(sizes, first, last, strict=True))]
+    arena = place(blocks)
+    for one in blocks:
+        assert arena.offsets[one.key] % 64 == 0
+        assert arena.offsets[one.key] + one.size <= arena.size
+        for other in blocks[: one.key]:
+            if one.first <= other.last and other.first <= one.last:
+                a, b = arena.offsets[one.key], arena.offsets[other.key]
+                assert a + one.size <= b or b + other.size <= a
+    assert lower_bound(blocks) <= arena.size <= 1.5 * lower_bound(blocks)
+
+
+def chain(layers: int = 6, size: int = 48, channels: int = 32) -> Problem:
+    """Convolutions one after the other, large enough for several threads."""
+    from litejit import ModelBuilder
+
+    rng = np.random.default_rng(0)
+    b = ModelBuilder()
+    x = b.input("x", (1, size, size, channels), np.float32)
+    handle: Any = x
+    for _ in range(layers):
+        weights = b.constant(rng.uniform(-0.1, 0.1, (channels, 3, 3, channels)).astype(np.float32))
+        bias = b.constant(rng.uniform(-1, 1, channels).astype(np.float32))
+        options = {"stride_h": 1, "stride_w": 1, "fused_activation_function": "RELU"}
+        handle = b.op("CONV_2D", [handle, weights, bias], **options)
+    b.output(handle)
+    return Problem(b.to_bytes(), [rng.uniform(-1, 1, (1, size, size, channels)).astype(np.float32)])
+
+
+def prepared(problem: Problem, **keywords: Any) -> Interpreter:
+    interpreter = Interpreter(model_content=problem.model, **keywords)
+    interpreter.allocate_tensors()
+    for detail, value in zip(interpreter.get_input_details(), problem.inputs, strict=True):
+        interpreter.set_tensor(detail["index"], value)
+    return interpreter
+
+
+def output(interpreter: Interpreter) -> np.ndarray:
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+def test_results_do_not_depend_on_threads() -> None:
+    problem = chain()
+    expected = output(prepared(problem))
+    for threads in (2, 3, 4):
+        interpreter = prepared(problem, num_threads=threads)
+        for _ in range(20):
+            assert np.array_equal(output(interpreter), expected)
+
+
+def test_other_python_threads_go_on_meanwhile() -> None:
+    interpreter = prepared(chain(layers=12, size=96))
+    progress, stop = [0], threading.Event()
+
+    def count() -> None:
+        while not stop.is_set():
+            progress[0] += 1
+
+    counter = threading.Thread(target=count)
+    counter.start()
+    try:
+        native = interpreter._session.plans[0].native
+        assert native is not None
+        assert len(native.parts) == 1
+        before = progress[0]
+        native.parts[0]()  # a single native call
+        assert progress[0] > before + 100
+    finally:
+        stop.set()
+        counter.join()
+
+
+def test_two_interpreters_in_two_threads() -> None:
+    problem = chain()
+    expected = output(prepared(problem))
+    wrong: list[int] = []
+
+    def work() -> None:
+        interpreter = prepared(problem, num_threads=2)
+        wrong.extend(1 for _ in range(10) if not np.array_equal(output(interpreter), expected))
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_memory_is_shared_and_intermediates_are_right() -> None:
+    problem = chain()
+    reference = prepared(problem, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    keeping = prepared(problem, experimental_preserve_all_tensors=True)
+    sharing = prepared(problem)
+    for interpreter in (reference, keeping, sharing):
+        interpreter.invoke()
+    small, large = (i._session.plans[0].native.arena.size for i in (sharing, keeping))  # type: ignore[union-attr]
+    assert small < large / 2
+    for operator in reference._get_ops_details():
+        index = int(operator["outputs"][0])
+        expected = reference.get_tensor(index)
+        np.testing.assert_allclose(sharing.get_tensor(index), expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(keeping.get_tensor(index), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_intermediates_of_inputs_that_are_gone_are_refused() -> None:
+    problem = chain()
+    interpreter = prepared(problem)
+    interpreter.invoke()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], problem.inputs[0] + 1)
+    index = int(interpreter._get_ops_details()[0]["outputs"][0])
+    with pytest.raises(InvalidInputError, match="inputs have changed"):
+        interpreter.get_tensor(index)
+    interpreter.invoke()
+    assert interpreter.get_tensor(index).shape == (1, 48, 48, 32)
+
+
+def test_resizing_plans_anew() -> None:
+    rng = np.random.default_rng(0)
+    operands = [
+        Input(rng.uniform(-1, 1, (1, 8, 8, 3)), np.float32),
+        Const(rng.uniform(-1, 1, (4, 3, 3, 3)), np.float32),
+        Const(np.zeros(4), np.float32),
+    ]
+    problem = single_op("CONV_2D", operands, stride_h=1, stride_w=1)
+    interpreters = [prepared(problem), prepared(problem, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)]
+    for shape in ((1, 8, 8, 3), (2, 5, 9, 3), (1, 1, 1, 3), (3, 17, 4, 3)):
+        value = rng.uniform(-1, 1, shape).astype(np.float32)
+        results = []
+        for interpreter in interpreters:
+            index = interpreter.get_input_details()[0]["index"]
+            interpreter.resize_tensor_input(index, shape)
+            interpreter.allocate_tensors()
+            interpreter.set_tensor(index, value)
+            results.append(output(interpreter))
+        np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-5)
+
+
+def test_unknown_kernels_are_not_compiled() -> None:
+    assert not library.is_compiled("convolution.no_such_kernel")
