@@ -150,10 +150,13 @@ def multiply_by_quantized_multiplier_single(x: ArrayLike, multiplier: Multiplier
 
 
 def multiply_by_quantized_multiplier_q15(x: ArrayLike, multiplier: Multiplier) -> np.ndarray:
-    """MultiplyByQuantizedMultiplier for int64 accumulators: a 15-bit mantissa, one rounding, ties up."""
+    """MultiplyByQuantizedMultiplier for int64 accumulators: a 15-bit mantissa, one rounding, ties up.
+
+    Exponents above 14 make shift counts of which processors keep the low six bits.
+    """
     mantissa = np.where(multiplier.mantissa >= 0x7FFF0000, 0x7FFF, (multiplier.mantissa + (1 << 15)) >> 16)
     shift = 15 - multiplier.exponent
-    return (np.asarray(x, np.int64) * mantissa + (np.int64(1) << (shift - 1))) >> shift
+    return (np.asarray(x, np.int64) * mantissa + (np.int64(1) << (shift - 1 & 63))) >> (shift & 63)
 
 
 def multiply_by_quantized_multiplier_smaller_than_one(x: np.ndarray, multiplier: Multiplier) -> np.ndarray:

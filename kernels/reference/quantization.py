@@ -47,7 +47,8 @@ class Quantize(Kernel):
 
     float32 -> int8, uint8, int16 (also per channel), int4, uint4: clip(round_away(x / scale) + zero_point); what does
     not fit into int32, and NaN, counts as -2**31.
-    int8, uint8 -> int8, uint8, int16; int16 -> int8, int16, int32; int32 -> int8, int16: rescaled in fixed point.
+    int8, uint8 -> int8, uint8, int16; int16 -> int8, int16, int32; int32 -> int8, int16: rescaled in fixed point. An
+    input without quantization parameters has scale 0, so that the output is 0, which is its zero point.
     Semantics: LiteRT tflite/kernels/quantize.cc, internal/reference/{quantize,requantize}.h.
     """
 
@@ -60,6 +61,9 @@ class Quantize(Kernel):
         x = node.input("input")
         y = node.output(x.dims, types=_QUANTIZE_TO[x.type])
         if x.type != TensorType.FLOAT32:
+            if x.quantization is None or x.quantization.scale.size == 0:
+                self.run = partial(np.full_like, fill_value=y.zero_point, dtype=y.dtype)
+                return
             if x.type == y.type == TensorType.INT16:
                 require_zero_point(node, 0, x, y)
             self.run = requantizer(x, y, self.flavour)

@@ -275,3 +275,11 @@ def test_uint8_bias_scale() -> None:
     ]
     problem = single_op("CONV_2D", operands, outputs=[out(np.uint8, scale=1.0)], stride_h=1, stride_w=1)
     refused_by_both(problem, "bias")
+
+
+def test_convolution_with_a_meaningless_output_scale() -> None:
+    rng = np.random.default_rng(5)
+    x = Input(rng.integers(-30000, 30000, (1, 3, 4, 3)), np.int16, scale=3e-5)
+    weights = Const(rng.integers(-127, 127, (2, 3, 3, 3)), np.int8, scale=3e-3)
+    bias = Const(np.array([100, -100]), np.int64, scale=9e-8)
+    check(single_op("CONV_2D", [x, weights, bias], [out(np.int16, scale=3.59e-43)], padding="VALID", stride_h=1, stride_w=1))

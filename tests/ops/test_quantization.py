@@ -284,3 +284,9 @@ def test_numeric_verify_refused() -> None:
     )
     refused(with_list, "expected a map")
     assert run(numeric_verify(np.zeros(3, np.int8), np.zeros(3)))[0].shape == (3,)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16])
+def test_quantize_of_an_operand_without_parameters(dtype: Any) -> None:
+    operand = Input(np.arange(-9, 9).astype(dtype))
+    check(single_op("QUANTIZE", [operand], [out(np.int8, scale=0.1, zero_point=-5)]))
