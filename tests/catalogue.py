@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from litejit.schema import encode_flexbuffer
+from tests.catalogue_beyond import BEYOND
 from tests.catalogue_graphs import GRAPHS
 from tests.harness import Const, Input, Problem, Variable, out, single_op
 
@@ -271,4 +272,4 @@ add("UNIDIRECTIONAL_SEQUENCE_LSTM", [_SEQUENCE, *_CELL, *_STATES], **_TANH)
 add("BIDIRECTIONAL_SEQUENCE_LSTM", [_SEQUENCE, *_CELL, *_CELL, *_STATES, *_STATES, *[None] * 9], [out(), out()],
     time_major=False, **_TANH)  # fmt: skip
 
-CATALOGUE |= GRAPHS
+CATALOGUE |= GRAPHS | BEYOND

@@ -282,4 +282,5 @@ def test_convolution_with_a_meaningless_output_scale() -> None:
     x = Input(rng.integers(-30000, 30000, (1, 3, 4, 3)), np.int16, scale=3e-5)
     weights = Const(rng.integers(-127, 127, (2, 3, 3, 3)), np.int8, scale=3e-3)
     bias = Const(np.array([100, -100]), np.int64, scale=9e-8)
-    check(single_op("CONV_2D", [x, weights, bias], [out(np.int16, scale=3.59e-43)], padding="VALID", stride_h=1, stride_w=1))
+    options = {"padding": "VALID", "stride_h": 1, "stride_w": 1}
+    check(single_op("CONV_2D", [x, weights, bias], [out(np.int16, scale=3.59e-43)], **options))

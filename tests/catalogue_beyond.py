@@ -1,0 +1,45 @@
+"""A small valid problem for every operator that litejit has and the official Python runtime has not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from litejit.schema import encode_flexbuffer
+from tests.harness import Input, Problem, out, single_op
+
+__all__ = ["BEYOND"]
+
+BEYOND: dict[str, list[Problem]] = {}
+"""Operator (the name of a custom one) -> problems."""
+
+
+def signal(name: str, operands: list[Any], outputs: list[Any], **options: Any) -> None:
+    data = encode_flexbuffer(options)
+    BEYOND[name] = [single_op(name, [Input(v) for v in operands], outputs, custom=True, custom_options=data)]
+
+
+_SAMPLES = (np.arange(8) * 1000 - 3000).astype(np.int16)
+_ENERGY = np.arange(6, dtype=np.uint32) * 50
+_BYTES4, _HALVES = out(np.uint32, shape=(6,)), out(np.int16, shape=(8,))
+_VALID = out(np.bool_, shape=())
+signal("SignalWindow", [_SAMPLES, _SAMPLES], [_HALVES], shift=12)
+signal("SignalRfft", [_SAMPLES], [out(np.int16, shape=(10,))], fft_length=8)
+signal("SignalIrfft", [_SAMPLES], [out(np.int16, shape=(6,))], fft_length=6)
+signal("SignalFftAutoScale", [_SAMPLES], [_HALVES, out(np.int32, shape=())])
+signal("SignalEnergy", [_SAMPLES], [out(np.uint32, shape=(4,))], start_index=1, end_index=3)
+_STARTS = np.array([0, 1, 3], np.int16)
+signal("SignalFilterBank", [_ENERGY, _SAMPLES, _SAMPLES, _STARTS, _STARTS, _STARTS[::-1].copy()],
+       [out(np.uint64, shape=(2,))], num_channels=2)  # fmt: skip
+signal("SignalFilterBankSquareRoot", [_ENERGY.astype(np.uint64), np.array(1, np.int32)], [_BYTES4])
+signal("SignalFilterBankSpectralSubtraction", [_ENERGY], [_BYTES4] * 2, alternate_one_minus_smoothing=15000,
+       alternate_smoothing=1384, clamping=False, min_signal_remaining=800, num_channels=6, one_minus_smoothing=16000,
+       smoothing=384, smoothing_bits=10, spectral_subtraction_bits=14)  # fmt: skip
+signal("SignalFilterBankLog", [_ENERGY], [out(np.int16, shape=(6,))], output_scale=1600, input_correction_bits=3)
+signal("SignalPCAN", [_ENERGY, _ENERGY, np.arange(125).astype(np.int16)], [_BYTES4], snr_shift=6)
+signal("SignalFramer", [_SAMPLES], [out(np.int16, shape=(4, 3)), _VALID], frame_size=3, frame_step=2, prefill=True)
+signal("SignalOverlapAdd", [_SAMPLES.reshape(2, 4)], [out(np.int16, shape=(6,))], frame_step=3)
+signal("SignalDelay", [_SAMPLES], [_HALVES], delay_length=3)
+signal("SignalStacker", [_SAMPLES], [_HALVES, _VALID], num_channels=8, stacker_left_context=0,
+       stacker_right_context=0, stacker_step=1)  # fmt: skip
