@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from litejit.graph import Operation
-from litejit.kernels.node import TensorSpec
+from litejit.kernels.node import Quantization, TensorSpec
 from litejit.schema import TensorType
 
 __all__ = ["details_dtype", "operator_details", "tensor_details"]
@@ -50,8 +50,8 @@ def tensor_details(
     }
 
 
-def _scales(quantization: Any) -> np.ndarray:
-    return quantization.scale.copy() if quantization.block_scale is None else quantization.block_scale.ravel().copy()
+def _scales(quantization: Quantization) -> np.ndarray:
+    return (quantization.scale if quantization.block_scale is None else quantization.block_scale).ravel().copy()
 
 
 def _sparsity(table: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from litejit.kernels.node import Limits, TensorSpec
 from litejit.numerics import checked_flavour
 from litejit.overrides import Overrides
 from litejit.plan import Plan
-from litejit.schema import read_model
+from litejit.schema import TensorMap, read_model
 from litejit.schema.errors import InvalidInputError, UnsupportedError
 from litejit.session import Session
 from litejit.values import as_tensor_value
@@ -227,13 +227,14 @@ class Interpreter:
         plan.assign(tensor_index, array)
 
     def get_tensor(self, tensor_index: int, subgraph_index: int = 0) -> np.ndarray:
-        """A copy of a tensor's data: an output, and beyond the official interface any intermediate."""
-        spec = self._spec(tensor_index, subgraph_index)
+        """A copy of a tensor's data: an output, and beyond the official interface any intermediate.
+
+        A sparse constant is the vector of its stored elements; its dense values are what its DENSIFY operator returns.
+        """
+        self._spec(tensor_index, subgraph_index)
         plan = self._plan(subgraph_index)
         if plan.arrays[tensor_index] is None:
             raise ValueError("Tensor data is null. Run allocate_tensors() first")
-        if spec.sparsity is not None:
-            raise UnsupportedError(f"{spec} is sparse, its dense values are the output of its DENSIFY operator")
         return plan.array(tensor_index).copy()
 
     def tensor(self, tensor_index: int) -> Callable[[], np.ndarray]:
@@ -484,5 +485,5 @@ def _existing(path: str | os.PathLike[str]) -> str:
     return os.fspath(path)
 
 
-def _name(entry: Any) -> str:
-    return entry.name
+def _name(entry: TensorMap) -> str:
+    return entry.name or ""

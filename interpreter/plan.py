@@ -41,6 +41,7 @@ class Plan:
         self._output_shapes: list[Shape | None] = []
         self._variables = [at for at, spec in enumerate(graph.tensors) if spec.is_variable]
         self._running = False
+        self._allocating = False
 
     def resize_input(self, index: int, shape: Shape) -> None:
         """Gives a tensor another shape; the plan has to be allocated again if that changes anything."""
@@ -56,6 +57,15 @@ class Plan:
         """Prepares every step for the current input shapes and resets variables. Does nothing when already done."""
         if self.allocated:
             return
+        if self._allocating:
+            raise InvalidModelError(f"subgraph {self.graph.index} calls itself")
+        self._allocating = True
+        try:
+            self._allocate()
+        finally:
+            self._allocating = False
+
+    def _allocate(self) -> None:
         graph = self.graph
         self.native = None
         self.specs = [

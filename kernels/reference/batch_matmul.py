@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from litejit.kernels.fixedpoint import integer_range, wrap32
 from litejit.kernels.geometry import broadcast_shapes
 from litejit.kernels.kernel import ALL_FLAVOURS
-from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.node import Node, Quantization, TensorSpec
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
 from litejit.kernels.reference.hybrid_flavours import rows_as_asked
 from litejit.kernels.reference.output_stage import OutputStage, channel_scales
@@ -51,7 +52,8 @@ class BatchMatMul(Weighted):
     FLOAT32; INT8 and INT16 with one scale for each operand: sums of (lhs - zero_point) * (rhs - zero_point) rescaled
     by lhs scale * rhs scale / output scale. INT8 with an INT32 output: the plain sums of lhs * rhs. FLOAT32 with INT8
     rhs quantizes each row of lhs, symmetrically unless asymmetric_quantize_inputs is set; rhs may then have a scale for
-    each column.
+    each column. A quantized rhs with several scales counts as having scale 0, so that every result is the output's zero
+    point: the official kernel reads the one scale of a tensor, which such a tensor does not have.
 
     Raises InvalidModelError for ranks outside 2 .. 5, depths that differ, leading dimensions that do not broadcast,
     zero points of INT16 other than 0.
@@ -113,12 +115,15 @@ def _products(node: Node, lhs: TensorSpec, rhs: TensorSpec, output: TensorSpec, 
     if output.type == _INT32:
         int32_low, int32_high = integer_range(_INT32)
         return QuantizedProducts(low, high, 0, 0, OutputStage(wrap32, 0, int32_low, int32_high, output.dtype))
+    if rhs.quantized.per_channel:
+        rhs = replace(rhs, quantization=Quantization(np.zeros(1, np.float32), np.zeros(1, np.int64)))
+    zero_point = int(rhs.quantized.zero_point[0])
     if lhs.type == _INT16:
-        check_zero_points(node, lhs, rhs, output)
-    delegated = delegating and rhs.zero_point == 0
+        check_zero_points(node, lhs, output)
+        node.require(zero_point == 0, "{} has zero point {}, expected 0", rhs, zero_point)
+    delegated = delegating and zero_point == 0
     delegated = delegated and is_integer_delegable(lhs, rhs, None, output, axis, constant=False)
     rounding = batch_matmul_rounding(node.numerics, lhs.type, delegated)
     wraps = lhs.type == _INT8 and may_exceed_int32(lhs, depth, None)
-    scales = np.array([rhs.scale])
-    stage = output_stage(rounding, lhs, scales, output, ActivationFunctionType.NONE, wraps)
-    return QuantizedProducts(low - lhs.zero_point, high - lhs.zero_point, rhs.zero_point, lhs.zero_point, stage)
+    stage = output_stage(rounding, lhs, rhs.quantized.scale, output, ActivationFunctionType.NONE, wraps)
+    return QuantizedProducts(low - lhs.zero_point, high - lhs.zero_point, zero_point, lhs.zero_point, stage)

@@ -64,6 +64,17 @@ class Reduction(Kernel):
         with np.errstate(all="ignore"):
             return np.asarray(function(x, axis=self.axes, keepdims=self.keep_dims, **keywords))
 
+    def running_sum(self, x: np.ndarray) -> np.ndarray:
+        """The sum over the reduced axes of float32 x, one element after the other, in the order of the file."""
+        shape = [
+            1 if at in self.axes else dim for at, dim in enumerate(x.shape) if self.keep_dims or at not in self.axes
+        ]
+        rows = np.moveaxis(x, self.axes, range(len(self.axes))).reshape(self.count, -1).astype(np.float32, copy=False)
+        with np.errstate(all="ignore"):
+            if rows.shape[1] == 1 and self.count:  # NumPy adds neighbours pairwise
+                return np.add.accumulate(rows[:, 0])[-1:].reshape(shape)
+            return np.add.reduce(np.ascontiguousarray(rows), axis=0).reshape(shape)
+
 
 class Quantized(Reduction):
     """Base of reductions that rescale: `rescaled` makes raw results of sums of raw values, None for plain numbers.
@@ -109,7 +120,7 @@ class Quantized(Reduction):
 
 @builtin(BuiltinOperator.SUM, versions=(1, 2))
 class Sum(Quantized):
-    """Sum along axes; integers wrap around. float32 sums are taken pairwise by NumPy.
+    """Sum along axes; integers wrap around, float32 is added one after the other.
 
     Quantized: round(sum(q - input zero_point) * input scale / output scale) + output zero_point.
     """
@@ -120,10 +131,11 @@ class Sum(Quantized):
 
     def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
         """Sums."""
+        if input.dtype.kind == "f":
+            return self.running_sum(input).astype(input.dtype)
         if self.rescaled is not None:
             return self.rescale(self.rescaled, input)
-        wide = np.float32 if input.dtype == np.float16 else input.dtype
-        return self.reduce(np.sum, input, dtype=wide).astype(input.dtype)
+        return self.reduce(np.sum, input, dtype=input.dtype)
 
 
 @builtin(BuiltinOperator.MEAN, versions=(1, 3))
@@ -143,8 +155,7 @@ class Mean(Quantized):
             return self.rescale(self.rescaled, input)
         if input.dtype.kind == "f":
             with np.errstate(all="ignore"):
-                total = self.reduce(np.sum, input, dtype=np.float32) / np.float32(self.count)
-                return total.astype(input.dtype)
+                return (self.running_sum(input) / np.float32(self.count)).astype(input.dtype)
         total = self.reduce(np.sum, input, dtype=np.int64)
         quotient = np.abs(total) // max(1, self.count)
         return (np.sign(total) * quotient).astype(input.dtype)

@@ -59,6 +59,13 @@ def test_integers_wrap(op: str, dtype: Any) -> None:
     check(reduction(op, np.resize(edges(dtype)[:6], (4, 9)), [1], keep=False))
 
 
+@pytest.mark.parametrize("axes", [[0], [1], [2], [0, 2], [1, 2], [2, 0], [0, 1, 2]], ids=str)
+@pytest.mark.parametrize("op", ["SUM", "MEAN"])
+def test_floats_are_added_in_the_official_order(op: str, axes: Any) -> None:
+    """To the last bit, where another order would differ."""
+    check(reduction(op, np.random.default_rng(3).normal(size=(31, 40, 23)).astype(np.float32), axes, keep=False))
+
+
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize(("shape", "axes"), CASES, ids=str)
 @pytest.mark.parametrize("op", ["REDUCE_ANY", "REDUCE_ALL", "REDUCE_MAX", "REDUCE_MIN"])
