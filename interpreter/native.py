@@ -15,8 +15,10 @@ import numpy as np
 
 from litejit.arena import Arena, Block, aligned_buffer, place
 from litejit.kernels.jit import library
-from litejit.kernels.jit.call import SLACK, Call, View, padded
+from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, View, padded
+from litejit.kernels.jit.guard import Extent, MemoryAccessError, watch
 from litejit.kernels.jit.lowering import Lowering, lower
+from litejit.kernels.jit.target import is_checked
 from litejit.schema.errors import InvalidInputError
 from litejit.workers import Workers
 
@@ -165,6 +167,8 @@ class NativePlan:
         entries = np.zeros((len(calls), _ENTRY), np.int64)
         for entry, call, block in zip(entries, calls, blocks, strict=True):
             entry[:4] = library.address(call.kernel), block.ctypes.data, call.items, call.grain
+        if is_checked():
+            return self._checked(calls, blocks, entries)
         threads = self.workers.count if sum(call.work for call in calls) > FEW_STEPS else 1
         stretch = Stretch(entries, calls, blocks, threads)
         address, count, workers = entries.ctypes.data, len(calls), self.workers
@@ -174,6 +178,43 @@ class NativePlan:
 
         run.stretch = stretch  # type: ignore[attr-defined]
         return run
+
+    def _checked(
+        self, calls: tuple[Call, ...], blocks: tuple[np.ndarray, ...], entries: np.ndarray
+    ) -> Callable[[], None]:
+        """The program one call at a time, each with its memory watched."""
+        extents = [self._extents(call, block) for call, block in zip(calls, blocks, strict=True)]
+        scratch = self.scratch.nbytes
+        stretch = Stretch(entries, calls, blocks, 1)
+
+        def run() -> None:
+            for at, (call, allowed) in enumerate(zip(calls, extents, strict=True)):
+                self.scratch[:scratch] = 0xA5
+                watch([*allowed, Extent(entries[at].ctypes.data, 8 * _ENTRY, True)])
+                self.workers.run(entries[at].ctypes.data, 1, 1)
+                try:
+                    watch([])
+                except MemoryAccessError as error:
+                    raise MemoryAccessError(f"{call.kernel}: {error}") from None
+
+        run.stretch = stretch  # type: ignore[attr-defined]
+        return run
+
+    def _extents(self, call: Call, block: np.ndarray) -> list[Extent]:
+        """The memory that a call may touch. What it reads may go on for the slack, what it writes may not."""
+        extents = [Extent(block.ctypes.data, block.nbytes, False)]
+        for value in call.values.values():
+            if isinstance(value, np.ndarray):
+                extents.append(Extent(value.ctypes.data, value.nbytes + SLACK, False))
+            elif isinstance(value, Tensor):
+                spec = self.plan.specs[value.index]
+                address, size = self._address(value.index), spec.size * spec.dtype.itemsize
+                extents.append(Extent(address, size + SLACK, False))
+                if spec.value is None:
+                    extents.append(Extent(address, size, True))
+            elif isinstance(value, Scratch):
+                extents.append(Extent(self.scratch.ctypes.data, call.scratch_bytes, True))
+        return extents
 
     def _python_step(self, step: Step) -> Callable[[], None]:
         plan = self.plan

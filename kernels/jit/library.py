@@ -19,7 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from litejit.kernels.jit.target import cpu
+from litejit.kernels.jit.guard import define
+from litejit.kernels.jit.target import cpu, is_checked
 
 __all__ = ["address", "cache_directory", "is_compiled"]
 
@@ -64,7 +65,7 @@ def _user_cache() -> Path:
 def _fingerprint() -> str:
     from importlib.metadata import version
 
-    return _digest(version("numba"), version("llvmlite"), *cpu(), sys.platform)
+    return _digest(version("numba"), version("llvmlite"), *cpu(), sys.platform, str(is_checked()))
 
 
 def _digest(*parts: str) -> str:
@@ -132,6 +133,8 @@ def _engine() -> Any:
     library = ctypes.CDLL("kernel32" if sys.platform == "win32" else None)
     give_way = library.SwitchToThread if sys.platform == "win32" else library.sched_yield
     llvm.add_symbol("litejit_give_way", ctypes.cast(give_way, ctypes.c_void_p).value)
+    if is_checked():
+        define()
     machine = llvm.Target.from_default_triple().create_target_machine()
     return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
 

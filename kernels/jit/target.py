@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
-__all__ = ["cpu", "has_feature"]
+__all__ = ["cpu", "has_feature", "is_checked"]
 
 
 @cache
@@ -17,6 +17,12 @@ def cpu() -> tuple[str, str]:
     if name:
         return name, ""
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+@cache
+def is_checked() -> bool:
+    """Whether kernels check their memory accesses, see `guard`."""
+    return os.environ.get("LITEJIT_CHECKED") == "1"
 
 
 @cache

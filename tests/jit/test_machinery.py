@@ -79,6 +79,36 @@ def test_generic_processor_gives_the_same(tmp_path: Path) -> None:
     assert in_a_process(str(tmp_path))[2] == in_a_process(str(tmp_path), LITEJIT_CPU="generic")[2]
 
 
+CHECKED = """
+import numpy as np
+import litejit.native
+from litejit import Interpreter
+from litejit.kernels.jit.guard import Extent, MemoryAccessError
+
+def run():
+    interpreter = Interpreter({model!r})
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+
+run()
+given = litejit.native.NativePlan._extents
+def less(plan, call, block):
+    return [Extent(e.address, e.size - 1, True) if e.writable else e for e in given(plan, call, block)]
+litejit.native.NativePlan._extents = less
+try:
+    run()
+except MemoryAccessError as error:
+    print(error)
+"""
+
+
+def test_checked_build_sees_the_last_byte(tmp_path: Path) -> None:
+    environment = {**os.environ, "LITEJIT_CACHE_DIR": str(tmp_path), "LITEJIT_CHECKED": "1"}
+    script = CHECKED.format(model=str(DIGITS))
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert "accesses outside the given memory" in done.stdout
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_arena(seed: int) -> None:
     rng = np.random.default_rng(seed)

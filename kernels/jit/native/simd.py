@@ -17,7 +17,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic, models, overload, register_model
 
-from litejit.kernels.jit.target import has_feature
+from litejit.kernels.jit.target import has_feature, is_checked
 
 I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 F32, F64 = ir.FloatType(), ir.DoubleType()
@@ -92,12 +92,28 @@ def emit_call(b: ir.IRBuilder, name: str, result: ir.Type, *arguments: ir.Value)
 
 def emit_load(b: ir.IRBuilder, address: ir.Value, type: ir.Type, offset: int = 0) -> ir.Value:
     """What lies at address + offset; no alignment is assumed."""
-    return b.load(b.inttoptr(emit_offset(b, address, offset), type.as_pointer()), align=1)
+    at = emit_offset(b, address, offset)
+    emit_check(b, at, I64(_size(type)), writes=False)
+    return b.load(b.inttoptr(at, type.as_pointer()), align=1)
 
 
 def emit_store(b: ir.IRBuilder, value: ir.Value, address: ir.Value, offset: int = 0) -> None:
     """Stores at address + offset."""
-    b.store(value, b.inttoptr(emit_offset(b, address, offset), value.type.as_pointer()), align=1)
+    at = emit_offset(b, address, offset)
+    emit_check(b, at, I64(_size(value.type)), writes=True)
+    b.store(value, b.inttoptr(at, value.type.as_pointer()), align=1)
+
+
+def emit_check(b: ir.IRBuilder, address: ir.Value, size: ir.Value, writes: bool) -> None:
+    """In the checked build, holds an access against the memory that the kernel was given (see `guard`)."""
+    if is_checked():
+        emit_call(b, "litejit_check", ir.VoidType(), address, size, I64(int(writes)))
+
+
+def _size(type: ir.Type) -> int:
+    if isinstance(type, ir.VectorType):
+        return type.count * _size(type.element)
+    return {F32: 4, F64: 8}.get(type) or type.width // 8
 
 
 def emit_offset(b: ir.IRBuilder, address: ir.Value, offset: int) -> ir.Value:
@@ -158,6 +174,8 @@ def emit_store_first(b: ir.IRBuilder, value: ir.Value, address: ir.Value, count:
         with some:
             numbers = ir.Constant(ir.VectorType(I64, lanes), list(range(lanes)))
             mask = b.icmp_signed("<", numbers, emit_splat(b, count, lanes))
+            with b.if_then(b.icmp_signed(">", count, I64(0))):
+                emit_check(b, address, b.mul(count, I64(_size(value.type.element))), writes=True)
             pointer = b.inttoptr(address, value.type.as_pointer())
             emit_call(b, f"llvm.masked.store.{_suffix(value.type)}.p0", ir.VoidType(), value, pointer, I32(1), mask)
 

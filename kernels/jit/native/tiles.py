@@ -279,17 +279,13 @@ def emit_requantized(
 
 def _store_first_bytes(b: ir.IRBuilder, value: ir.Value, address: ir.Value, count: ir.Value) -> None:
     """Stores fewer than 16 bytes: 8 at once if there are as many, the others one by one."""
-    with b.goto_entry_block():
-        spill = b.alloca(I8x16)
-    b.store(value, spill)
-    base = b.ptrtoint(spill, I64)
     with b.if_then(b.icmp_signed(">=", count, I64(8))):
-        emit_store(b, emit_load(b, base, I64), address)
+        emit_store(b, b.extract_element(b.bitcast(value, ir.VectorType(I64, 2)), I32(0)), address)
     done = b.and_(count, I64(8))
 
     def one(at: ir.Value) -> None:
         index = b.add(at, done)
-        emit_store(b, emit_load(b, b.add(base, index), I8), b.add(address, index))
+        emit_store(b, b.extract_element(value, index), b.add(address, index))
 
     emit_loop(b, b.sub(count, done), one)
 

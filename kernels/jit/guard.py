@@ -1,0 +1,109 @@
+"""The checked build: every load and store of a kernel is held against the blocks of memory that its call was given.
+
+LITEJIT_CHECKED=1 compiles kernels with a call of `litejit_check` before each access (see `native.simd`), which lives
+here: a few lines of LLVM that search a table of blocks. The normal build has no trace of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from litejit.schema.errors import LitejitError
+
+__all__ = ["Extent", "MemoryAccessError", "define", "watch"]
+
+_MOST = 64
+_HEAD = 4
+
+
+class MemoryAccessError(LitejitError, AssertionError):
+    """A kernel of the checked build has read or written outside the memory that it was given."""
+
+
+class Extent(NamedTuple):
+    """Bytes that a call may read, or write as well."""
+
+    address: int
+    size: int
+    writable: bool
+
+
+@cache
+def _table() -> np.ndarray:
+    """[blocks, accesses outside of all, address and size of the first such, then first, end, writable of each]."""
+    return np.zeros(_HEAD + 3 * _MOST, np.int64)
+
+
+def watch(extents: Iterable[Extent]) -> None:
+    """Makes these the blocks that may be accessed; MemoryAccessError if there were accesses outside the last ones."""
+    table = _table()
+    violations, address, size = map(int, table[1:_HEAD])
+    rows = [(extent.address, extent.address + extent.size, int(extent.writable)) for extent in extents]
+    table[:_HEAD] = len(rows), 0, 0, 0
+    if rows:
+        table[_HEAD : _HEAD + 3 * len(rows)] = np.ravel(rows)
+    if violations:
+        raise MemoryAccessError(f"{violations} accesses outside the given memory, first {size} bytes at {address:#x}")
+
+
+@cache
+def define() -> Any:
+    """Compiles the check and gives its symbol an address; what must be kept alive for it."""
+    import llvmlite.binding as llvm
+
+    machine = llvm.Target.from_default_triple().create_target_machine(opt=3)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(_source(_table().ctypes.data)), machine)
+    engine.finalize_object()
+    llvm.add_symbol("litejit_check", engine.get_function_address("check"))
+    return engine
+
+
+def _source(table: int) -> str:
+    return f"""
+define void @check(i64 %address, i64 %bytes, i64 %writes) {{
+start:
+  %end = add i64 %address, %bytes
+  %table = inttoptr i64 {table} to ptr
+  %count = load i64, ptr %table
+  br label %next
+next:
+  %at = phi i64 [ 0, %start ], [ %after, %block ]
+  %more = icmp slt i64 %at, %count
+  br i1 %more, label %block, label %outside
+block:
+  %slot = mul i64 %at, 3
+  %first.at = add i64 %slot, {_HEAD}
+  %first.ptr = getelementptr i64, ptr %table, i64 %first.at
+  %last.ptr = getelementptr i64, ptr %first.ptr, i64 1
+  %writable.ptr = getelementptr i64, ptr %first.ptr, i64 2
+  %first = load i64, ptr %first.ptr
+  %last = load i64, ptr %last.ptr
+  %writable = load i64, ptr %writable.ptr
+  %begins = icmp sge i64 %address, %first
+  %ends = icmp sle i64 %end, %last
+  %allowed = icmp sge i64 %writable, %writes
+  %inside = and i1 %begins, %ends
+  %fine = and i1 %inside, %allowed
+  %after = add i64 %at, 1
+  br i1 %fine, label %done, label %next
+outside:
+  %violations.ptr = getelementptr i64, ptr %table, i64 1
+  %violations = load i64, ptr %violations.ptr
+  %again = add i64 %violations, 1
+  store i64 %again, ptr %violations.ptr
+  %known = icmp sgt i64 %violations, 0
+  br i1 %known, label %done, label %first.one
+first.one:
+  %where.ptr = getelementptr i64, ptr %table, i64 2
+  store i64 %address, ptr %where.ptr
+  %size.ptr = getelementptr i64, ptr %table, i64 3
+  store i64 %bytes, ptr %size.ptr
+  br label %done
+done:
+  ret void
+}}
+"""
