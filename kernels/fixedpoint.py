@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ __all__ = [
     "multiply_by_quantized_multiplier_smaller_than_one",
     "multiply_by_quantized_multiplier_up",
     "requantize_blocks",
+    "require_finite",
     "round_half_away",
     "rounding_divide_by_pot",
     "saturating_rounding_doubling_high_mul",
@@ -56,7 +58,7 @@ class Multiplier:
     @classmethod
     def from_real(cls, real: ArrayLike) -> Multiplier:
         """QuantizeMultiplier: the 31-bit mantissa nearest to a positive real (half away), flushed to 0 below 2**-32."""
-        fraction, exponent = np.frexp(np.asarray(real, np.float64))
+        fraction, exponent = np.frexp(require_finite(real))
         mantissa = round_half_away(fraction * (1 << 31)).astype(np.int64)
         overflow = mantissa == 1 << 31
         mantissa = np.where(overflow, mantissa >> 1, mantissa)
@@ -85,6 +87,14 @@ class Multiplier:
         right = self.right_shift
         half = (np.int64(1) << right) >> 1
         return (half << 31) + (1 << 30), np.where(right > 0, -(np.int64(1) << 31), 0), right + 31
+
+
+def require_finite(factor: ArrayLike) -> np.ndarray:
+    """A factor of rescaling as float64; InvalidModelError when its scales make it infinite or NaN."""
+    factor = np.asarray(factor, np.float64)
+    if not np.isfinite(factor).all():
+        raise InvalidModelError("quantization scales differ so much that the factor between them is not finite")
+    return factor
 
 
 def round_half_away(x: Any) -> Any:
@@ -189,7 +199,7 @@ def requantize_blocks(
 
     accumulator: [..., channels]; rescale works on [rows, channels].
     """
-    rows = accumulator.reshape(-1, accumulator.shape[-1]) if accumulator.ndim > 1 else accumulator.reshape(1, -1)
+    rows = accumulator.reshape(prod(accumulator.shape[:-1]), accumulator.shape[-1])
     result = np.empty(rows.shape, dtype)
     step = max(1, CHUNK // max(1, rows.shape[1]))
     for start in range(0, rows.shape[0], step):

@@ -6,8 +6,10 @@ import inspect
 from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from litejit.kernels.node import Node
-from litejit.schema import TensorType
+from litejit.schema import Table, TensorType
 from litejit.schema.errors import InvalidModelError, UnsupportedError
 
 __all__ = ["ALL_FLAVOURS", "DEFAULT_FLAVOUR", "Kernel"]
@@ -66,11 +68,14 @@ class Kernel:
         self._check_version(node)
         self._check_arity(node)
         self._check_types(node)
+        self._check_enums(node)
         if self.flavour not in self.flavours:
             raise UnsupportedError(
                 f"numerics '{self.flavour}' is not established for {node.op}, it has {', '.join(sorted(self.flavours))}"
             )
-        self.prepare(node)
+        # Quotients of extreme scales may overflow; `require_finite` refuses them where it matters.
+        with np.errstate(over="ignore", divide="ignore"):
+            self.prepare(node)
         missing = [at for at, spec in enumerate(node.outputs) if spec is None]
         if missing:
             raise InvalidModelError(f"the operator declares {len(node.outputs)} outputs, {node.op} has {missing[0]}")
@@ -106,6 +111,12 @@ class Kernel:
                 raise InvalidModelError(f"operand {label} is missing (tensor index -1), it is not optional")
         if self.n_outputs is not None and len(node.declared) != self.n_outputs:
             raise InvalidModelError(f"the operator has {len(node.declared)} outputs, {node.op} has {self.n_outputs}")
+
+    def _check_enums(self, node: Node) -> None:
+        for field in () if not isinstance(node.options, Table) else node.options.fields_:
+            value = getattr(node.options, field.name)
+            if field.enum is not None and not isinstance(value, field.enum):
+                raise InvalidModelError(f"option {field.name} is {value}, which is no {field.enum.__name__}")
 
     def _check_types(self, node: Node) -> None:
         if self.types and node.inputs:

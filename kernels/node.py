@@ -107,7 +107,7 @@ class TensorSpec:
 
     @property
     def quantized(self) -> Quantization:
-        """The quantization; InvalidModelError when the tensor has none or a scale is negative or not finite.
+        """The quantization; InvalidModelError when there is none, a scale is illegal, or scales do not fit the shape.
 
         A scale may be 0: converters write it for weights that are all 0. `scale` and `zero_point` want it positive.
         """
@@ -116,6 +116,12 @@ class TensorSpec:
         scale = self.quantization.scale
         if not (np.isfinite(scale).all() and (scale >= 0).all()):
             raise InvalidModelError(f"{self} has quantization scale {scale.min()}, expected finite numbers, 0 or more")
+        axis, sizes = self.quantization.axis, self.shape
+        along = self.quantization.per_channel and self.quantization.block_size == 0
+        if along and sizes is not None and not (0 <= axis < len(sizes) and sizes[axis] == scale.size):
+            raise InvalidModelError(
+                f"{self} of shape {sizes} has {scale.size} scales along dimension {axis}, expected as many as elements"
+            )
         return self.quantization
 
     def _per_tensor(self) -> Quantization:

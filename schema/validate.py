@@ -170,6 +170,8 @@ def _check_operator(
         raise InvalidModelError(f"{where}: mutating_variable_inputs has {mutating} elements for {len(inputs)} inputs")
     expected = OPTIONS_OF.get(code.operator)
     options = op.options
+    if expected in _CALLS and not isinstance(options, expected):
+        raise InvalidModelError(f"{where}: its options are absent, expected {expected.__name__}")
     if options is not None and expected is not None and not isinstance(options, (expected, UnknownTable)):
         raise InvalidModelError(f"{where}: its options are {type(options).__name__}, expected {expected.__name__}")
     for field, target in called_subgraphs(op):

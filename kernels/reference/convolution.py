@@ -7,6 +7,7 @@ memory stays bounded however large the image.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -35,7 +36,7 @@ from litejit.kernels.reference.products import (
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, Conv2DOptions, DepthwiseConv2DOptions, TensorType
 
-__all__ = ["Conv2D", "Convolution", "DepthwiseConv2D", "require_filled"]
+__all__ = ["Conv2D", "Convolution", "DepthwiseConv2D", "require_filled", "require_padded"]
 
 _FLOAT, _UINT8, _INT8, _INT16, _INT4 = (
     TensorType.FLOAT32,
@@ -132,6 +133,7 @@ class Conv2D(Convolution):
         )
         check_bias(node, bias, out_channels)
         self.windows = image_windows(self.options, (in_height, in_width), (filter_height, filter_width))
+        require_padded(node, batch, self.windows, in_channels)
         shape = (batch, *(window.out_size for window in self.windows), out_channels)
         self.output = node.output(shape, types=input.type)
         if input.type in (_INT8, _INT16):
@@ -208,6 +210,7 @@ class DepthwiseConv2D(Weighted):
         for step in (options.stride_h, options.stride_w, options.dilation_h_factor, options.dilation_w_factor):
             node.require(step <= 0x7FFF, "a stride or dilation is {}, at most 32767 is allowed", step)
         self.windows = image_windows(options, (in_height, in_width), (filter_height, filter_width))
+        require_padded(node, batch, self.windows, out_channels)
         shape = (batch, *(window.out_size for window in self.windows), out_channels)
         self.output = node.output(shape, types=input.type)
         self.depth_multiplier = out_channels // in_channels
@@ -265,6 +268,17 @@ def require_filled(node: Node, input: TensorSpec, filter: TensorSpec) -> None:
     """Requires every dimension of input and filter, but for the batch, to be at least 1."""
     for tensor, sizes in ((input, input.dims[1:]), (filter, filter.dims)):
         node.require(min(sizes) > 0, "{} has shape {}, no dimension may be empty", tensor, tensor.dims)
+
+
+def require_padded(node: Node, batch: int, windows: Sequence[Window], channels: int) -> None:
+    """Requires images with the padding that windows reach into to stay below the limit of a tensor, in float64."""
+    sizes = [window.before + window.in_size + window.after for window in windows]
+    node.require(
+        batch * prod(sizes) * channels * 8 <= node.context.limits.tensor_bytes,
+        "windows reach over {} elements, which take more than the limit of {} bytes for a tensor",
+        sizes,
+        node.context.limits.tensor_bytes,
+    )
 
 
 def image_windows(

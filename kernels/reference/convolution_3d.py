@@ -7,7 +7,7 @@ import numpy as np
 from litejit.kernels.geometry import Window
 from litejit.kernels.kernel import ALL_FLAVOURS
 from litejit.kernels.node import Node, Shape
-from litejit.kernels.reference.convolution import Convolution, require_filled
+from litejit.kernels.reference.convolution import Convolution, require_filled, require_padded
 from litejit.kernels.reference.exact_product import FloatMatrix
 from litejit.kernels.reference.products import FloatProducts, check_bias
 from litejit.kernels.reference.transpose_convolution import TransposedConvolution
@@ -50,6 +50,7 @@ class Conv3D(Convolution):
         check_bias(node, bias, out_channels)
         steps = _steps(self.options, input.dims[1:4], tuple(filter_sizes))
         self.windows = tuple(Window.along(axis, self.options.padding, *sizes) for axis, sizes in steps.items())
+        require_padded(node, input.dims[0], self.windows, in_channels)
         shape = (input.dims[0], *(window.out_size for window in self.windows), out_channels)
         self.output = node.output(shape, types=_FLOAT)
         self.products = FloatProducts(self.options.fused_activation_function)
@@ -99,7 +100,8 @@ class Conv3DTranspose(TransposedConvolution):
             out_channels,
         )
         self.padding = self.options.padding
-        self.prepare_windows(node, input.dims[1:4], _steps(self.options, shape[1:4], tuple(filter_sizes)))
+        steps = _steps(self.options, shape[1:4], tuple(filter_sizes))
+        self.prepare_windows(node, input.dims[1:4], steps, shape[0], out_channels)
         self.output = node.output(shape, types=_FLOAT)
         self.products = FloatProducts(self.options.fused_activation_function)
         self.constant = filter.value

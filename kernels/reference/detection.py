@@ -23,11 +23,11 @@ __all__ = ["DetectionPostProcess", "NonMaxSuppressionV4", "NonMaxSuppressionV5"]
 
 def intersection_over_union(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Overlap of one box [4] with boxes [n, 4], corners (y1, x1, y2, x2); 0 where either has no area. float32."""
-    area = (box[2] - box[0]) * (box[3] - box[1])
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-    shared = np.maximum(high - low, np.float32(0)).prod(axis=1)
     with np.errstate(all="ignore"):
+        area = (box[2] - box[0]) * (box[3] - box[1])
+        areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+        shared = np.maximum(high - low, np.float32(0)).prod(axis=1)
         overlap = shared / (area + areas - shared)
     return np.where((areas <= 0) | (area <= 0), np.float32(0), overlap)
 
@@ -201,7 +201,8 @@ class NonMaxSuppression(Kernel):
             for overlap in intersection_over_union(corners[box], corners[rivals]):
                 dropped = bool(overlap >= iou_threshold)
                 if sigma > 0 and not dropped:
-                    score *= np.float32(np.exp(np.float64(np.float32(-0.5 / sigma) * overlap * overlap)))
+                    with np.errstate(all="ignore"):
+                        score *= np.float32(np.exp(np.float64(np.float32(-0.5 / sigma) * overlap * overlap)))
                 if dropped or score <= score_threshold:
                     break
             if not dropped and score == original:

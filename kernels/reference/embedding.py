@@ -130,8 +130,8 @@ class EmbeddingLookupSparse(Kernel):
         starts = np.diff(place, prepend=-1) != 0
         run = np.cumsum(starts) - 1
         sums = np.zeros((np.count_nonzero(starts), output.shape[1]), np.float32)
-        np.add.at(sums, run, value.reshape(value.shape[0], output.shape[1])[ids] * weights[:, None])
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
+            np.add.at(sums, run, value.reshape(value.shape[0], output.shape[1])[ids] * weights[:, None])
             for at, total, divisor in zip(place[starts], sums, self._divisors(weights, run, len(sums)), strict=True):
                 output[at] = (output[at] + total) / divisor
         return output.reshape(self.shape)

@@ -90,12 +90,12 @@ class OutputStage:
         return cls(rescale, output.zero_point, low, high, output.dtype, wraps)
 
     def __call__(self, accumulator: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-        """accumulator: [..., channels] integers of any dtype, floating ones too; bias: [channels]."""
+        """accumulator: [..., channels] integers of any dtype, floating ones too; bias: as many elements as channels."""
 
         def rescale(rows: np.ndarray) -> np.ndarray:
             total = rows.astype(np.int64)
             if bias is not None:
-                total += bias
+                total += bias.ravel()
             return self.rescale(wrap32(total) if self.wraps else total)
 
         return requantize_blocks(accumulator, rescale, self.zero_point, self.low, self.high, self.dtype)

@@ -50,16 +50,16 @@ class Pad(Kernel):
             node.require(
                 constant_values.size == 1, "{} has {} elements, expected 1", constant_values, constant_values.size
             )
-        if input.type in QUANTIZED_TYPES and (input.type == TensorType.UINT8 or input.quantization is not None):
-            self.pad_value = padding_value(node, output)
-            if constant_values is not None:
-                require_same_quantization(node, output, constant_values)
         padding_types = (*INDEX_TYPES, TensorType.INT8, TensorType.INT16, TensorType.BOOL)
         self.paddings = padding_pairs(node, input.rank, padding_types)
         node.output(
             [before + dim + after for dim, (before, after) in zip(input.dims, self.paddings, strict=True)],
             types=input.type,
         )
+        if input.type in QUANTIZED_TYPES and (input.type == TensorType.UINT8 or input.quantization is not None):
+            self.pad_value = padding_value(node, output)
+            if constant_values is not None:
+                require_same_quantization(node, output, constant_values)
 
     def __call__(
         self, input: np.ndarray, paddings: np.ndarray, constant_values: np.ndarray | None = None
@@ -96,7 +96,6 @@ class MirrorPad(Kernel):
     def prepare(self, node: Node) -> None:
         """paddings: (before, after) for each dimension. mode: NumPy's name."""
         input, mode = node.input("input"), self.options.mode
-        node.require(isinstance(mode, MirrorPadMode), "mode is {}, expected REFLECT or SYMMETRIC", mode)
         self.mode = "reflect" if mode == MirrorPadMode.REFLECT else "symmetric"
         if input.type in QUANTIZED_TYPES:
             require_same_quantization(node, input, node.declared[0])

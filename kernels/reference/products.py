@@ -122,7 +122,7 @@ class FloatProducts:
 
     def finish(self, sums: np.ndarray, bias: np.ndarray | None, scale: None = None) -> np.ndarray:
         """Adds the bias and applies the activation."""
-        result = sums if bias is None else sums + bias
+        result = sums if bias is None else sums + bias.ravel()
         return result if self.activation is None else float_activation(self.activation, result)
 
 
@@ -203,6 +203,7 @@ class HybridProducts(IntegerInputs):
     def finish(self, sums: np.ndarray, bias: np.ndarray | None, scale: np.ndarray) -> np.ndarray:
         """Puts in scales and bias, applies the activation."""
         scale = scale.reshape(*scale.shape, *(1,) * (sums.ndim - scale.ndim))
+        bias = None if bias is None else bias.ravel()
         with np.errstate(all="ignore"):
             return self.activate(self.arithmetic.finish(sums.astype(np.float32), scale, self.filter_scales, bias))
 

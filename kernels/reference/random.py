@@ -166,9 +166,7 @@ class RngBitGenerator(Kernel):
         """Checks the state's size."""
         state = node.input("initial_state", rank=1)
         algorithms = {RngAlgorithm.THREEFRY: (2,), RngAlgorithm.PHILOX: (2, 3), RngAlgorithm.DEFAULT: (2, 3)}
-        sizes = algorithms.get(self.options.algorithm)
-        if sizes is None:
-            node.unsupported("algorithm {} is not known", self.options.algorithm)
+        sizes = algorithms[self.options.algorithm]
         node.require(state.dims[0] in sizes, "initial_state has shape {}, expected one of {}", state.dims, sizes)
         self.threefry = self.options.algorithm == RngAlgorithm.THREEFRY
         node.output(state.dims, at=0, types=TensorType.UINT64)

@@ -191,11 +191,12 @@ class ReduceProd(Quantized):
             return self.reduce(np.prod, input, dtype=input.dtype)
         shape = self.reduce(np.sum, input).shape
         last = np.moveaxis(input, self.axes, range(input.ndim - len(self.axes), input.ndim))
-        factors = last.reshape(*last.shape[: input.ndim - len(self.axes)], -1).astype(np.int64) - self.zero_point
-        if factors.shape[-1] == 0:
+        kept = last.shape[: input.ndim - len(self.axes)]
+        factors = last.reshape(*kept, self.count).astype(np.int64) - self.zero_point
+        if self.count == 0:
             return np.full(shape, self.output_zero_point, input.dtype)
         product = factors[..., 0]
-        for at in range(1, factors.shape[-1]):
+        for at in range(1, self.count):
             product = self.rescaled(product * factors[..., at])
         result = self.rescaled(product) + self.output_zero_point
         return np.clip(result, self.low, self.high).astype(input.dtype).reshape(shape)

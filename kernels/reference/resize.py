@@ -184,7 +184,8 @@ class ResizeBilinear(Kernel):
             for start in range(0, out_height, step):
                 block = slice(start, start + step)
                 top, bottom = image[rows.lower[block]], image[rows.upper[block]]
-                result[block] = self.blend(top, bottom, rows.weight[block, None, None], columns)
+                with np.errstate(all="ignore"):
+                    result[block] = self.blend(top, bottom, rows.weight[block, None, None], columns)
         return output
 
 

@@ -139,12 +139,11 @@ class SpaceToBatchNd(_BatchBlocks):
             padded,
         )
         self.paddings = [(0, 0), *paddings, (0, 0)]
-        self.pad_value = 0
-        if input.type in (TensorType.INT8, TensorType.UINT8):
-            self.pad_value = padding_value(node, node.declared[0])
         out_spatial = [dim // block for dim, block in zip(padded, self.block_shape, strict=True)]
         self.shape = (input.dims[0] * prod(self.block_shape), *out_spatial, input.dims[-1])
-        node.output(self.shape, types=input.type)
+        output = node.output(self.shape, types=input.type)
+        eight_bits = input.type in (TensorType.INT8, TensorType.UINT8)
+        self.pad_value = padding_value(node, output) if eight_bits else 0
 
     def __call__(self, input: np.ndarray, block_shape: np.ndarray, paddings: np.ndarray) -> np.ndarray:
         """The output."""

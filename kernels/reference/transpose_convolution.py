@@ -14,7 +14,7 @@ import numpy as np
 from litejit.kernels.geometry import Window, boxes
 from litejit.kernels.kernel import ALL_FLAVOURS
 from litejit.kernels.node import Node, Shape
-from litejit.kernels.reference.convolution import require_filled
+from litejit.kernels.reference.convolution import require_filled, require_padded
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
 from litejit.kernels.reference.hybrid_flavours import transposed, xnnpack
 from litejit.kernels.reference.products import (
@@ -58,8 +58,13 @@ class TransposedConvolution(Weighted):
         self.sum_dtype = self.products.dtype(taps.reshape(-1, taps.shape[2]))
         return self.products.matrix(taps.swapaxes(0, 1).reshape(taps.shape[1], -1))
 
-    def prepare_windows(self, node: Node, in_sizes: Shape, steps: dict[str, tuple[int, int, int, int]]) -> None:
-        """Sets the windows from (output size, filter size, stride, dilation) by axis; they must fit the input."""
+    def prepare_windows(
+        self, node: Node, in_sizes: Shape, steps: dict[str, tuple[int, int, int, int]], batch: int, channels: int
+    ) -> None:
+        """Sets the windows from (output size, filter size, stride, dilation) by axis; they must fit the input.
+
+        batch, channels: of the output.
+        """
         padding = self.padding
         self.windows = tuple(Window.along(axis, padding, *sizes) for axis, sizes in steps.items())
         for axis, window, in_size in zip(steps, self.windows, in_sizes, strict=True):
@@ -72,6 +77,7 @@ class TransposedConvolution(Weighted):
                 window.out_size,
                 in_size,
             )
+        require_padded(node, batch, self.windows, channels)
 
     def compute(self, input: np.ndarray, filter: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
         """The output: each box of the input times the filter, tap by tap added where that tap falls."""
@@ -100,7 +106,8 @@ class TransposedConvolution(Weighted):
             columns = matrix(block.reshape(-1, block.shape[-1])).reshape(*block.shape[:-1], *filter_sizes, channels)
             for tap in np.ndindex(*filter_sizes):
                 target = map(_spread, windows, box[1:], block.shape[1:], tap)
-                sums[(box[0], *target)] += columns[(..., *tap, slice(None))]
+                with np.errstate(all="ignore"):
+                    sums[(box[0], *target)] += columns[(..., *tap, slice(None))]
 
     def _add_scaled(
         self, sums: np.ndarray, values: np.ndarray, filter: np.ndarray, scale: np.ndarray, filter_scales: np.ndarray
@@ -117,7 +124,8 @@ class TransposedConvolution(Weighted):
         for at, tap in reversed(list(zip(taps, positions, strict=True))):
             target = (slice(None), *map(_spread, windows, everywhere, values.shape[1:], tap))
             for channel, weights in enumerate(at):
-                sums[target] += values[..., channel, None] * weights * filter_scales * scale
+                with np.errstate(all="ignore"):
+                    sums[target] += values[..., channel, None] * weights * filter_scales * scale
 
 
 def _spread(window: Window, part: slice, size: int, tap: int) -> slice:
@@ -188,6 +196,8 @@ class TransposeConv(TransposedConvolution2D):
                 "height": (shape[1], filter_height, options.stride_h, 1),
                 "width": (shape[2], filter_width, options.stride_w, 1),
             },
+            shape[0],
+            out_channels,
         )
         self.output = node.output(shape, types=input.type)
         self.products = convolution_products(
@@ -265,7 +275,7 @@ class Convolution2DTransposeBias(TransposedConvolution2D):
                 ("width", 2, filter_width, stride_width),
             )
         }
-        self.prepare_windows(node, input.dims[1:3], sizes)
+        self.prepare_windows(node, input.dims[1:3], sizes, input.dims[0], out_channels)
         shape = (input.dims[0], *(window.in_size for window in self.windows), out_channels)
         self.output = node.output(shape, types=_FLOAT)
         self.products = FloatProducts(None)

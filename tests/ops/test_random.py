@@ -110,7 +110,7 @@ ERRORS = {
         "STABLEHLO_RNG_BIT_GENERATOR",
         [Input([1, 2], np.uint64)],
         {"outputs": STATE, "algorithm": 9},
-        "algorithm 9 is not known",
+        "option algorithm is 9, which is no RngAlgorithm",
     ),
 }
 
