@@ -120,6 +120,16 @@ def _other_loads(result: Comparison, against: Any, content: bytes) -> None:
     result.findings.append(Finding("note", f"{against} {verdict}"))
 
 
+def _graph_names(model: Model) -> list[str]:
+    """The subgraphs as Model Explorer calls them: by name, else by signature, else by number."""
+    keys = {int(entry.subgraph_index): entry.signature_key for entry in model.signature_defs}
+    names = (
+        subgraph.name or keys.get(at) or (f"subgraph_{at}" if at else "main")
+        for at, subgraph in enumerate(model.subgraphs)
+    )
+    return list(names)
+
+
 class _Comparing:
     """The work of `compare`, with what its parts share."""
 
@@ -142,6 +152,7 @@ class _Comparing:
 
     def run(self, inputs: list[np.ndarray], modes: Collection[str]) -> None:
         """Fills in the result."""
+        self.result.graphs = _graph_names(self.subject.model)
         self.progress(self.result.reference)
         ours = trace_interpreter(self.subject.interpreter, inputs)
         self.progress(self.result.against)

@@ -57,6 +57,7 @@ class Comparison:
     """Two runtimes on one model and one set of inputs.
 
     findings: what could not be done, or has to be known. `operators` is empty if a runtime cannot load the model.
+    outputs: the model's outputs, cascaded. graphs: what Model Explorer calls the subgraphs.
     """
 
     model: str
@@ -66,6 +67,7 @@ class Comparison:
     operators: list[OperatorResult] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     outputs: list[Metrics] = field(default_factory=list)
+    graphs: list[str] = field(default_factory=list)
 
     def first_divergence(self, mode: str | None = None) -> OperatorResult | None:
         """The first operator, in execution order, that diverges: in a mode, or isolated and else cascaded."""
