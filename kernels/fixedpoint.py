@@ -93,7 +93,7 @@ def require_finite(factor: ArrayLike) -> np.ndarray:
     """A factor of rescaling as float64; InvalidModelError when its scales make it infinite or NaN."""
     factor = np.asarray(factor, np.float64)
     if not np.isfinite(factor).all():
-        raise InvalidModelError("quantization scales differ so much that the factor between them is not finite")
+        raise InvalidModelError("quantization scales, or options, make a factor that is not finite")
     return factor
 
 

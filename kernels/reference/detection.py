@@ -118,10 +118,10 @@ class DetectionPostProcess(Kernel):
     def _decode(self, encodings: np.ndarray, anchors: np.ndarray) -> np.ndarray:
         """[boxes, 4] corners, in float64 rounded to float32 where the official kernel rounds."""
         e, a, s = encodings.astype(np.float64), anchors.astype(np.float64), self.scales.astype(np.float64)
-        centre = (e[:, :2] / s[:2] * a[:, 2:] + a[:, :2]).astype(np.float32)
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
+            centre = (e[:, :2] / s[:2] * a[:, 2:] + a[:, :2]).astype(np.float32)
             half = (0.5 * np.exp(e[:, 2:] / s[2:]) * a[:, 2:]).astype(np.float32)
-        return np.concatenate([centre - half, centre + half], axis=1)
+            return np.concatenate([centre - half, centre + half], axis=1)
 
     def _fast(self, boxes: np.ndarray, scores: np.ndarray) -> list[tuple[int, int, int]]:
         """(place, box, class): suppression on the best class of each box."""

@@ -48,6 +48,7 @@ class HadamardRotation(Kernel):
         values, apart = input, 1
         while apart < self.hadamard_size:
             pairs = values.reshape(-1, 2, apart)
-            values = np.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], axis=1)
+            with np.errstate(all="ignore"):
+                values = np.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], axis=1)
             apart *= 2
         return (values * self.factor).reshape(input.shape)

@@ -152,7 +152,9 @@ class L2Pool2D(_Pool2D):
 
     def __call__(self, input: np.ndarray) -> np.ndarray:
         """The output."""
-        total = self.reduce(np.add, np.square(input), 0, input.dtype)
+        with np.errstate(over="ignore"):
+            squares = np.square(input)
+        total = self.reduce(np.add, squares, 0, input.dtype)
         return self.clamp(np.sqrt(total / self.divisor), input.dtype)
 
 
@@ -210,7 +212,7 @@ class MaxPoolingWithArgmax2D(Kernel):
             for window in self.windows
         )
         taps = sliding(padded, inside).transpose(0, 1, 2, 5, 4, 3)
-        taps = taps.reshape(*taps.shape[:4], -1)
+        taps = taps.reshape(*taps.shape[:4], taps.shape[4] * taps.shape[5])
         index = taps.argmax(axis=-1)
         return np.take_along_axis(taps, index[..., None], axis=-1)[..., 0], index.astype(np.uint32).view(np.float32)
 

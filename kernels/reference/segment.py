@@ -42,7 +42,8 @@ class SegmentSum(Kernel):
     def __call__(self, data: np.ndarray, segment_ids: np.ndarray) -> np.ndarray:
         """The output."""
         total = np.zeros((self.segments, *data.shape[1:]), data.dtype)
-        np.add.at(total, segment_ids, data)
+        with np.errstate(all="ignore"):
+            np.add.at(total, segment_ids, data)
         return total
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from litejit.kernels.fixedpoint import (
     Multiplier,
     integer_range,
+    require_finite,
     round_half_away,
     rounding_divide_by_pot,
 )
@@ -66,7 +67,7 @@ class _TableExp:
     """The same exponentials in float32; sums of rows are rounded after every addition."""
 
     def __init__(self, x: TensorSpec, beta: float) -> None:
-        step = -x.scale * np.float32(beta)
+        step = np.float32(require_finite(-x.scale * np.float32(beta)))
         self.exps = np.exp((step * np.arange(256, dtype=np.float32)).astype(np.float64)).astype(np.float32)
 
     def __call__(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

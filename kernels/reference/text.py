@@ -138,4 +138,5 @@ class LshProjection(Kernel):
         prefix = np.broadcast_to(np.frombuffer(seed.tobytes(), np.uint8), (items.shape[0], 4))
         fingerprints = fingerprint64(np.concatenate([prefix, items], axis=1)).view(np.int64).astype(np.float64)
         # One after another, so that sums near zero have the sign of the official loop.
-        return bool(np.cumsum(fingerprints if weight is None else weight * fingerprints)[-1] > 0)
+        with np.errstate(all="ignore"):
+            return bool(np.cumsum(fingerprints if weight is None else weight * fingerprints)[-1] > 0)

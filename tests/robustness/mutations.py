@@ -253,7 +253,7 @@ def _options(mutant: Mutant) -> Iterator[tuple[str, Change]]:
         for value in _field_values(field):
             yield (
                 f"{field.name} = {value!r}",
-                lambda m, f=field.name, v=value: vars(m.operator.options).update({f: v}),
+                lambda m, f=field.name, v=value: setattr(m.operator.options, f, v),
             )
 
 
