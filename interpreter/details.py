@@ -42,7 +42,7 @@ def tensor_details(
         else (0.0, 0),
         "quantization_parameters": {
             "scales": np.zeros(0, np.float32) if quantization is None else _scales(quantization),
-            "zero_points": np.zeros(0, np.int32) if quantization is None else quantization.zero_point.astype(np.int32),
+            "zero_points": np.zeros(0, np.int32) if quantization is None else _zero_points(quantization),
             "quantized_dimension": 0 if quantization is None else quantization.axis,
             "block_size": 0 if quantization is None else quantization.block_size,
         },
@@ -52,6 +52,12 @@ def tensor_details(
 
 def _scales(quantization: Quantization) -> np.ndarray:
     return (quantization.scale if quantization.block_scale is None else quantization.block_scale).ravel().copy()
+
+
+def _zero_points(quantization: Quantization) -> np.ndarray:
+    """Blocks without zero points have none here either."""
+    blocks_alone = quantization.block_size > 0 and not quantization.zero_point.any()
+    return np.zeros(0, np.int32) if blocks_alone else quantization.zero_point.astype(np.int32)
 
 
 def _sparsity(table: Any) -> dict[str, Any]:

@@ -419,7 +419,7 @@ class Interpreter:
     def _spec(self, tensor_index: int, subgraph_index: int) -> TensorSpec:
         specs = self._plan(subgraph_index).specs
         if not 0 <= operator.index(tensor_index) < len(specs):
-            raise ValueError(f"Invalid tensor index {tensor_index} exceeds max tensor index {len(specs)}")
+            raise InvalidInputError(f"Invalid tensor index {tensor_index} exceeds max tensor index {len(specs)}")
         return specs[tensor_index]
 
     def _shape_signature(self, tensor_index: int, subgraph_index: int) -> tuple[int, ...]:
