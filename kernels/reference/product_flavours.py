@@ -100,6 +100,8 @@ def fully_connected_rounding(
         if not official:
             node.unsupported("numerics '{}' is not established for sparse or shuffled weights", flavour)
         return Rounding("double", precision)
+    if flavour == "tflm" and weights.type == TensorType.INT4 and weights.quantized.per_channel:
+        node.unsupported("numerics 'tflm' is not established for INT4 weights with a scale for each channel")
     if not official:
         return Rounding("q15" if wide else _FIXED_POINT[flavour], precision)
     if wide or flavour == "litert-ref":

@@ -13,6 +13,7 @@ import numpy as np
 from litejit.kernels.fixedpoint import integer_range, round_half_away
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.reference.elementwise import refuse_flavours
 from litejit.kernels.reference.pointwise import in_blocks, require_zero_point
 from litejit.kernels.reference.quantization_flavours import affine_quantize, dequantizer, quantizer, requantizer
 from litejit.kernels.registry import builtin, custom
@@ -73,6 +74,8 @@ class Quantize(Kernel):
             )
             self.run = partial(self._per_channel, *_along_axis(y), *integer_range(y.type), y.dtype)
         else:
+            if y.type == TensorType.UINT8:
+                refuse_flavours(self, node, y, "tflm")
             self.run = quantizer(y, self.flavour)
 
     @staticmethod

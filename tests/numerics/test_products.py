@@ -325,6 +325,11 @@ def test_16_bits_are_the_same_everywhere(op: str, flavour: str) -> None:
     np.testing.assert_array_equal(run(problem, numerics=flavour)[0], run(problem)[0])
 
 
+def test_tflm_has_no_channels_of_4_bits() -> None:
+    values = operands(FORMATS["int8-int4"], (3, 32), (7, 32), channel_axis=0)
+    refused(connected(values, {}), "not established for INT4 weights with a scale for each channel", numerics="tflm")
+
+
 @pytest.mark.parametrize("flavour", MODELS)
 def test_kernel_libraries_have_no_hybrid_operators(flavour: str) -> None:
     values = operands(KINDS["hybrid"], (1, 4, 4, 3), (2, 3, 3, 3), channel_axis=0)

@@ -166,6 +166,7 @@ def test_not_in_tflm() -> None:
     window = {"filter_height": 1, "filter_width": 1, "stride_h": 1, "stride_w": 1}
     same = out(np.uint8, scale=0.1, zero_point=0)
     problems = [
+        single_op("QUANTIZE", [Input([1.0, 2.0], np.float32)], [same]),
         single_op("SOFTMAX", [q], [out(np.uint8, scale=1 / 256, zero_point=0)], beta=1.0),
         single_op("LOG_SOFTMAX", [q], [out(np.uint8, scale=1 / 16, zero_point=255)]),
         single_op("L2_NORMALIZATION", [q], [out(np.uint8, **unit)]),
