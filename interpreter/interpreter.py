@@ -233,7 +233,7 @@ class Interpreter:
         """
         self._spec(tensor_index, subgraph_index)
         plan = self._plan(subgraph_index)
-        if plan.arrays[tensor_index] is None:
+        if not plan.has_data(tensor_index):
             raise ValueError("Tensor data is null. Run allocate_tensors() first")
         return plan.array(tensor_index).copy()
 

@@ -8,7 +8,7 @@ again by the reference tier.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +17,10 @@ from litejit.arena import Arena, Block, aligned_buffer, place
 from litejit.kernels.jit import library
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, View, padded
 from litejit.kernels.jit.guard import Extent, MemoryAccessError, watch
-from litejit.kernels.jit.lowering import Lowering, lower
+from litejit.kernels.jit.lowering import Lowered, Lowering, lower
 from litejit.kernels.jit.target import is_checked
+from litejit.kernels.kernel import DEFAULT_FLAVOUR
+from litejit.rewrites import REWRITES, Task
 from litejit.schema.errors import InvalidInputError
 from litejit.workers import Workers
 
@@ -54,27 +56,35 @@ class NativePlan:
         self.plan = plan
         self.workers = workers
         self._shadow: Plan | None = None
-        lowered, self._aliases = _without_views(plan, [_lower(step, plan, workers.count) for step in plan.steps])
         stateful = any(spec.is_variable for spec in plan.specs) or any(_is_stateful(step) for step in plan.steps)
-        self.blocks = self._lifetimes(keep_all or stateful)
+        self._keeps_all = keep_all or stateful
+        self.tasks, self._aliases = _without_views(plan, self._lowered())
+        self.blocks = self._lifetimes()
         self.arena: Arena = place(self.blocks)
-        self.transient = {
-            at for at in self._stored() if self._block(at).last != _FOREVER and not (keep_all or stateful)
-        }
+        self.transient = self._not_kept()
         self.memory = aligned_buffer(self.arena.size)
         self._constants: dict[int, np.ndarray] = {}
         self._give_memory()
-        scratch_bytes = max((call.scratch_bytes for calls in lowered if calls for call in calls), default=0)
+        scratch_bytes = max((call.scratch_bytes for task in self.tasks for call in task.calls), default=0)
         self.scratch = aligned_buffer(scratch_bytes * workers.count + SLACK)
-        self.parts: list[Callable[[], None]] = self._parts(lowered)
+        self.parts: list[Callable[[], None]] = self._parts()
+
+    def _lowered(self) -> list[Task]:
+        """The plan's steps as tasks, rewritten and with the calls that do them."""
+        plan = self.plan
+        tasks = [_task(step, plan, self.workers.count) for step in plan.steps]
+        if not self._keeps_all:
+            for rewrite in REWRITES:
+                tasks = rewrite(tasks, plan.graph.outputs)
+        return [task if task.lowering is None else replace(task, result=_calls(lower(task.lowering))) for task in tasks]
 
     # ------------------------------------------------------------------ memory
 
     def _stored(self) -> list[int]:
         """Tensors that lie in the arena: those with data that are not constant."""
         plan = self.plan
-        used = {index for step in plan.steps for index in (*step.operation.inputs, *step.operation.outputs)}
-        used |= {*plan.graph.inputs, *plan.graph.outputs, *plan._variables}
+        used = {index for task in self.tasks for index in (*task.inputs, *task.outputs)}
+        used |= {*plan.graph.inputs, *plan.graph.outputs, *plan._variables, *self._aliases}
         return [
             at
             for at in sorted(used)
@@ -84,15 +94,26 @@ class NativePlan:
             and plan.specs[at].dtype.kind != "O"
         ]
 
-    def _lifetimes(self, keep_all: bool) -> list[Block]:
+    def _not_kept(self) -> set[int]:
+        """Tensors that cannot be read after a run: others have used their memory, or they have not been computed."""
+        if self._keeps_all:
+            return set()
+        shared = {at for at in self._stored() if self._block(at).last != _FOREVER}
+        skipped = {at for step in self.plan.steps for at in step.operation.outputs} - set(self._stored())
+        return shared | {at for at in skipped if self.plan.specs[at].value is None and self._is_skipped(at)}
+
+    def _is_skipped(self, index: int) -> bool:
+        return not any(index in task.outputs for task in self.tasks)
+
+    def _lifetimes(self) -> list[Block]:
         plan = self.plan
         first, last = dict.fromkeys(self._stored(), 0), dict.fromkeys(self._stored(), 0)
-        for at, step in enumerate(plan.steps):
-            for index in step.operation.outputs:
+        for at, task in enumerate(self.tasks):
+            for index in task.outputs:
                 if index in first:
                     first[index] = last[index] = at
-        for at, step in enumerate(plan.steps):
-            for index in step.operation.inputs:
+        for at, task in enumerate(self.tasks):
+            for index in task.inputs:
                 if index in last:
                     last[index] = max(last[index], at)
         for index in (*plan.graph.inputs, *plan.graph.outputs, *plan._variables):
@@ -105,7 +126,7 @@ class NativePlan:
         for index in first:
             root = self._root(index)
             size = plan.specs[index].size * plan.specs[index].dtype.itemsize
-            block = Block(root, size, first[index], _FOREVER if keep_all else last[index])
+            block = Block(root, size, first[index], _FOREVER if self._keeps_all else last[index])
             known = blocks.get(root)
             if known is not None:
                 block = Block(root, size, min(known.first, block.first), max(known.last, block.last))
@@ -143,7 +164,7 @@ class NativePlan:
 
     # ------------------------------------------------------------------ steps
 
-    def _parts(self, lowered: Sequence[tuple[Call, ...] | None]) -> list[Callable[[], None]]:
+    def _parts(self) -> list[Callable[[], None]]:
         parts: list[Callable[[], None]] = []
         pending: list[Call] = []
 
@@ -152,12 +173,12 @@ class NativePlan:
                 parts.append(self._program(tuple(pending)))
                 pending.clear()
 
-        for step, calls in zip(self.plan.steps, lowered, strict=True):
-            if calls is None:
+        for task in self.tasks:
+            if task.result is None:
                 flush()
-                parts.append(self._python_step(step))
+                parts.append(self._python_step(task.step))
             else:
-                pending += calls
+                pending += task.calls
         flush()
         return parts
 
@@ -259,39 +280,39 @@ class NativePlan:
         self._shadow = None
 
 
-def _lower(step: Step, plan: Plan, threads: int) -> tuple[Call, ...] | View | None:
-    if step.kernel is None or step.prepared_for is not None:
-        return None
-    operation = step.operation
-    inputs = tuple(None if index < 0 else plan.specs[index] for index in operation.inputs)
-    outputs = tuple(plan.specs[index] for index in operation.outputs)
-    if any(spec is not None and spec.shape is None for spec in (*inputs, *outputs)):
-        return None
-    result = lower(Lowering(step.kernel, inputs, outputs, threads))
-    return result if result is None or isinstance(result, View) else tuple(result)
+def _task(step: Step, plan: Plan, threads: int) -> Task:
+    """A step as it stands, with what lowering it needs if it can be lowered."""
+    operation, lowering = step.operation, None
+    if step.kernel is not None and step.prepared_for is None and step.kernel.flavour == DEFAULT_FLAVOUR:
+        inputs = tuple(None if index < 0 else plan.specs[index] for index in operation.inputs)
+        outputs = tuple(plan.specs[index] for index in operation.outputs)
+        if all(spec is None or spec.shape is not None for spec in (*inputs, *outputs)):
+            lowering = Lowering(step.kernel, inputs, outputs, threads)
+    return Task(step, lowering, operation.inputs, operation.outputs)
+
+
+def _calls(lowered: Lowered | None) -> tuple[Call, ...] | View | None:
+    return lowered if lowered is None or isinstance(lowered, View) else tuple(lowered)
 
 
 def _is_stateful(step: Step) -> bool:
     return step.kernel is None or step.kernel.stateful
 
 
-def _without_views(
-    plan: Plan, lowered: Sequence[tuple[Call, ...] | View | None]
-) -> tuple[list[tuple[Call, ...] | None], dict[int, int]]:
-    """The steps' calls, none for views; and the tensors that are others under another name.
+def _without_views(plan: Plan, tasks: Sequence[Task]) -> tuple[list[Task], dict[int, int]]:
+    """The tasks, nothing left to do for views; and the tensors that are others under another name.
 
     Outputs of the graph and constants keep memory of their own: their views are copies.
     """
-    calls: list[tuple[Call, ...] | None] = []
+    result: list[Task] = []
     aliases: dict[int, int] = {}
-    for step, result in zip(plan.steps, lowered, strict=True):
-        if isinstance(result, View):
-            source, (target,) = step.operation.inputs[result.operand], step.operation.outputs
+    for task in tasks:
+        if isinstance(task.result, View):
+            source, (target,) = task.inputs[task.result.operand], task.outputs
             if target in plan.graph.outputs or plan.specs[source].value is not None:
-                calls.append(None)
+                task = replace(task, result=None)
             else:
                 aliases[target] = source
-                calls.append(())
-        else:
-            calls.append(result)
-    return calls, aliases
+                task = replace(task, result=())
+        result.append(task)
+    return result, aliases

@@ -205,6 +205,10 @@ class Plan:
         self.native = None
         self.allocated = False
 
+    def has_data(self, index: int) -> bool:
+        """Whether `array` has something to give."""
+        return self.arrays[index] is not None or (self.native is not None and index in self.native.transient)
+
     def array(self, index: int) -> np.ndarray:
         """The data of a tensor; InvalidInputError when it has none (yet)."""
         value = self.arrays[index]

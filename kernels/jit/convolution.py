@@ -143,8 +143,8 @@ def convolution(lowering: Lowering, group: int, weights: np.ndarray, bias: np.nd
     """The call that computes one group."""
     kernel, input, output = lowering.kernel, lowering.input(0), lowering.outputs[0]
     is_float = isinstance(kernel.products, FloatProducts)
-    by_tap = kernel.groups > 1 or kernel.windows[1].dilation > 1
-    geometry = Geometry.of(kernel.windows, input.dims[0], input.dims[3], 4 if is_float else 2)
+    by_tap = kernel.groups > 1 or lowering.windows[1].dilation > 1
+    geometry = Geometry.of(lowering.windows, input.dims[0], input.dims[3], 4 if is_float else 2)
     columns, group_channels = weights.shape[0], weights.shape[3]
     panels = panels_of(columns)
     depth = group_channels * (1 if by_tap else geometry.taps[1])

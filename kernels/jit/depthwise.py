@@ -34,7 +34,7 @@ def depthwise_conv2d(lowering: Lowering) -> list[Call] | None:
 
 def _float(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call]:
     kernel, input = lowering.kernel, lowering.input(0)
-    geometry = Geometry.of(kernel.windows, input.dims[0], input.dims[3], 4)
+    geometry = Geometry.of(lowering.windows, input.dims[0], input.dims[3], 4)
     channels = taps.shape[2]
     rows = geometry.band_rows(1 if lowering.threads == 1 else 3 * lowering.threads)
     low, high = float_clamp(kernel.products.activation)
@@ -66,7 +66,7 @@ def _int8(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call] 
     stage = stage_of_8_bit(kernel.products, matrix, bias, slice(None))
     if stage is None:
         return None
-    geometry = Geometry.of(kernel.windows, input.dims[0], input.dims[3], 2, by_pixel=False)
+    geometry = Geometry.of(lowering.windows, input.dims[0], input.dims[3], 2, by_pixel=False)
     panels = panels_of(taps.shape[2])
     pixel_bytes = panels * COLUMNS * 4
     pair_pitch = geometry.padded_width * pixel_bytes

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from litejit.kernels.geometry import Window
 from litejit.kernels.jit.call import Call, View
 from litejit.kernels.kernel import DEFAULT_FLAVOUR, Kernel
 from litejit.kernels.node import TensorSpec
@@ -26,13 +27,21 @@ class Lowering:
     """A prepared operator, as its lowering sees it.
 
     kernel: the prepared reference kernel, whose attributes are the derived constants. inputs: None where an optional
-    operand is left out. Shapes of all tensors are known. threads: how many will run the calls.
+    operand is left out. Shapes of all tensors are known. threads: how many will run the calls. moved_windows: in place
+    of the kernel's.
     """
 
     kernel: Any
     inputs: tuple[TensorSpec | None, ...]
     outputs: tuple[TensorSpec, ...]
     threads: int = 1
+    moved_windows: tuple[Window, ...] | None = None
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The sliding windows of a kernel that has some, as rewrites have left them."""
+        windows: tuple[Window, ...] = self.kernel.windows
+        return windows if self.moved_windows is None else self.moved_windows
 
     def input(self, position: int) -> TensorSpec:
         """An operand that is always there."""
