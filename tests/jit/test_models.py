@@ -10,14 +10,15 @@ import pytest
 from litejit import Interpreter
 from litejit.interpreter import OpResolverType
 from tests.inputs import seeded_inputs
-from tests.known_differences import CASCADED, FREE_RUNNING
-from tests.test_models import RUNNABLE, _id
+from tests.known_differences import FREE_RUNNING, KNOWN_DIFFERENCES
+from tests.model_comparison import model_id
+from tests.test_models import RUNNABLE
 
 RELATIVE = 2e-5
 """Both tiers add floats up in their own order."""
 
 DEEP_RELATIVE = 5e-4
-"""Over many layers, see the reasons of CASCADED; the order of sums is the only difference."""
+"""Over many layers, see the reasons of known differences; the order of sums is the only difference."""
 
 LEAST_COSINE = 0.98
 """Where a difference in the last bit becomes a quantization step of a dynamic-range operator, and many do."""
@@ -36,20 +37,20 @@ def outputs(path: Path, resolver: OpResolverType) -> tuple[Interpreter, list[np.
     return interpreter, [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
 
 
-@pytest.mark.parametrize("path", RUNNABLE, ids=_id)
+@pytest.mark.parametrize("path", RUNNABLE, ids=model_id)
 def test_tiers_agree(path: Path) -> None:
     interpreter, compiled = outputs(path, OpResolverType.AUTO)
     _, expected = outputs(path, OpResolverType.BUILTIN_REF)
     operators = {operator["op_name"] for operator in interpreter._get_ops_details()}
     if operators & FREE_RUNNING:
         return
-    reason = CASCADED.get(_id(path), "")
-    relative = DEEP_RELATIVE if reason else RELATIVE
+    known = KNOWN_DIFFERENCES.get(model_id(path))
+    relative, reason = (RELATIVE, "") if known is None else (DEEP_RELATIVE, known.reason)
     for ours, theirs in zip(compiled, expected, strict=True):
         assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
         if theirs.dtype.kind != "f":
             np.testing.assert_array_equal(ours, theirs)
-        elif "quantiz" in reason:
+        elif "quantization step" in reason:
             products = (np.vdot(one, other) for one, other in ((ours, theirs), (ours, ours), (theirs, theirs)))
             both, one, other = map(float, products)
             assert both >= LEAST_COSINE * np.sqrt(one * other)
