@@ -63,17 +63,18 @@ class Lowering:
 
 Lower = Callable[[Lowering], Lowered | None]
 
-_LOWERINGS: dict[type[Kernel], Lower] = {}
+_LOWERINGS: dict[type[Kernel], list[Lower]] = {}
 
 
 def lowers(*kernels: type[Kernel]) -> Callable[[Lower], Lower]:
-    """Decorator: the function lowers operators of these reference kernel classes; None where it does not apply."""
+    """Decorator: the function lowers operators of these reference kernel classes; None where it does not apply.
+
+    A class may have several such functions, for its several arithmetics; the first one that applies is taken.
+    """
 
     def register(function: Lower) -> Lower:
         for kernel in kernels:
-            if kernel in _LOWERINGS:
-                raise ValueError(f"{kernel.__name__} is lowered twice")
-            _LOWERINGS[kernel] = function
+            _LOWERINGS.setdefault(kernel, []).append(function)
         return function
 
     return register
@@ -85,10 +86,10 @@ def lower(lowering: Lowering) -> Lowered | None:
     Compiled code follows the default numerics flavour; operators under another one are left to the reference tier.
     """
     _load_families()
-    function = _LOWERINGS.get(type(lowering.kernel))
-    if function is None or lowering.kernel.flavour != DEFAULT_FLAVOUR:
+    if lowering.kernel.flavour != DEFAULT_FLAVOUR:
         return None
-    return function(lowering)
+    results = (function(lowering) for function in _LOWERINGS.get(type(lowering.kernel), ()))
+    return next((result for result in results if result is not None), None)
 
 
 @cache

@@ -21,11 +21,11 @@ def calls_of(part: object) -> tuple:
 
 
 def check_compiled(
-    problem: Problem, kernels: str | None = None, *, ulp: int = 0, atol: float = 0.0, threads: int = 1
+    problem: Problem, kernels: str | tuple[str, ...] | None = None, *, ulp: int = 0, atol: float = 0.0, threads: int = 1
 ) -> None:
     """Asserts equal outputs of both tiers (integers and dtypes exactly), and that `kernels` is called first.
 
-    kernels: a prefix ("convolution.float"); None: anything, the reference tier too.
+    kernels: a prefix ("convolution.float"), or several; None: anything, the reference tier too.
     """
     expected = run(problem, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     interpreter = Interpreter(model_content=problem.model, num_threads=threads)
