@@ -23,12 +23,12 @@ def fully_connected(lowering: Lowering) -> Sequence[Call] | None:
     bias = lowering.given(2)
     if kernel.constant is None or kernel.shuffled or output.size == 0 or input.size == 0:
         return None
-    if bias is not None and bias.value is None:
-        return None
     products, threads = kernel.products, lowering.threads
     features, units = kernel.in_features, output.dims[-1]
     rows = input.size // features
-    biases = None if bias is None else bias.value.ravel()
+    biases = None if bias is None or bias.value is None else bias.value.ravel()
+    if bias is not None and biases is None:
+        return None
     item_bytes = output.dtype.itemsize
     out = Out(output, 0, output.size * item_bytes, units * item_bytes, 0)
     start = np.zeros(1, np.int64)

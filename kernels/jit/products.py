@@ -147,8 +147,8 @@ def product(left: Left, right: Right, out: Out, stage: PackedStage, threads: int
     at_once = 4 if tile == 1 and panels >= 4 and not stage.wide else 1
     groups = min(panels // at_once, -(-many // (bands * geometry.images)))
     group_panels = -(-panels // groups)
-    narrow = tile == 1 and not is_float and not stage.wide and matrix is not None and stage.factor == 1
-    narrow = narrow and matrix.size > 0 and matrix.min() >= -128 and matrix.max() <= 127
+    narrow = tile == 1 and not is_float and not stage.wide and stage.factor == 1
+    narrow = narrow and matrix is not None and bool(matrix.min() >= -128 and matrix.max() <= 127)
     weights: Any = right.source
     panel_bytes = right.panel_bytes
     if matrix is not None:

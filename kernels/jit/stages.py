@@ -6,7 +6,6 @@ zero point. Columns are permuted as in `packing`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +110,7 @@ def scaled_stage(
     infinite: bool,
 ) -> PackedStage | None:
     """Of dynamic-range products; None where the activation or the order of operations is another one."""
-    kinds = {product_of_scales: "scaled", filter_scale_first: "scaled_apart"}
+    kinds: dict[Any, str] = {product_of_scales: "scaled", filter_scale_first: "scaled_apart"}
     kind = kinds.get(products.arithmetic.finish)
     if kind is None or products.arithmetic.scaled_products or activation not in (None, *_CLAMPS):
         return None
@@ -189,7 +188,7 @@ def _fifteen_bits(stage: OutputStage, bias: np.ndarray, bound: np.ndarray) -> Pa
     return PackedStage(kind, _joined(*rows), stage.zero_point, stage.low, stage.high, 2, wide=wide)
 
 
-def wide_segments(matrix: np.ndarray, offsets: Sequence[int], element_bytes: int, largest: int) -> Any:
+def wide_segments(matrix: np.ndarray, offsets: np.ndarray, element_bytes: int, largest: int) -> Any:
     """The matrix in segments short enough for sums of 32 bits, and their offsets."""
     segments, depth, columns = matrix.shape
     parts = 1
@@ -201,6 +200,6 @@ def wide_segments(matrix: np.ndarray, offsets: Sequence[int], element_bytes: int
         whole[:, :depth] = matrix
         split = whole.reshape(segments * count, length, columns)
         if (np.abs(split.astype(np.int64)).sum(1) * largest < 1 << 31).all():
-            starts = np.asarray(offsets)[:, None] + np.arange(count) * length * element_bytes
+            starts = offsets[:, None] + np.arange(count) * length * element_bytes
             return split, starts.ravel()
         parts += 1
