@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from litejit import ModelBuilder
 from litejit.schema import encode_flexbuffer
 from tests.harness import Input, Problem, out, single_op
 
@@ -43,3 +44,47 @@ signal("SignalOverlapAdd", [_SAMPLES.reshape(2, 4)], [out(np.int16, shape=(6,))]
 signal("SignalDelay", [_SAMPLES], [_HALVES], delay_length=3)
 signal("SignalStacker", [_SAMPLES], [_HALVES, _VALID], num_channels=8, stacker_left_context=0,
        stacker_right_context=0, stacker_step=1)  # fmt: skip
+
+
+def stablehlo(name: str, operands: list[Any], outputs: list[Any] | None = None, **options: Any) -> None:
+    name = f"STABLEHLO_{name}"
+    BEYOND[name] = [single_op(name, [Input(v) for v in operands], outputs, **options)]
+
+
+_X = np.linspace(0.5, 3, 6, dtype=np.float32).reshape(2, 3)
+for _name in ("LOGISTIC", "ABS", "COSINE", "EXPONENTIAL", "FLOOR", "LOG", "NEGATE", "RSQRT", "TANH", "CBRT"):
+    stablehlo(_name, [_X])
+for _name in ("SUBTRACT", "DIVIDE", "POWER", "REMAINDER"):
+    stablehlo(_name, [_X, _X[::-1].copy()])
+_START = np.array(1, np.int32)
+stablehlo("OR", [_SAMPLES, _SAMPLES[::-1].copy()])
+stablehlo("COMPARE", [_X, _X], [out(np.bool_)], comparison_direction="STABLEHLO_COMPARISON_DIRECTION_LE")
+stablehlo("SELECT", [_X > 1, _X, -_X], [out(shape=(2, 3))])
+stablehlo("CLAMP", [np.float32(1), _X, np.float32(2)], [out(shape=(2, 3))])
+stablehlo("CONVERT", [_X], [out(np.int32)])
+stablehlo("RESHAPE", [_X], [out(shape=(3, 2))])
+stablehlo("TRANSPOSE", [_X], [out(shape=(3, 2))], permutation=[1, 0])
+stablehlo("CONCATENATE", [_X, _X], [out(shape=(2, 6))], dimension=1)
+stablehlo("BROADCAST_IN_DIM", [_X], [out(shape=(3, 4, 2))], broadcast_dimensions=[2, 0])
+stablehlo("IOTA", [], [out(np.int32, shape=(2, 4))], iota_dimension=1)
+stablehlo("SLICE", [_X], [out()], start_indices=[0, 1], limit_indices=[2, 3], strides=[1, 2])
+stablehlo("DYNAMIC_SLICE", [_X, _START, _START], [out()], slice_sizes=[1, 2])
+stablehlo("DYNAMIC_UPDATE_SLICE", [_X, _X[:1, :1], _START, _START])
+stablehlo("DOT_GENERAL", [_X, _X], [out()], lhs_contracting_dimensions=[1], rhs_contracting_dimensions=[1],
+          lhs_batching_dimensions=[], rhs_batching_dimensions=[])  # fmt: skip
+
+
+def _loop() -> Problem:
+    """x doubles until it is above 100."""
+    b = ModelBuilder()
+    x = b.input("x", (1,), np.float32)
+    cond, body = b.subgraph("cond"), b.subgraph("body")
+    y, limit = cond.input("x", (1,), np.float32), cond.constant(np.array([100], np.float32))
+    cond.output(cond.op("LESS", [y, limit], [{"shape": (1,), "dtype": np.bool_}]))
+    y = body.input("x", (1,), np.float32)
+    body.output(body.op("ADD", [y, y]))
+    b.output(b.op("STABLEHLO_WHILE", [x], cond_subgraph_index=cond.index, body_subgraph_index=body.index))
+    return Problem(b.to_bytes(), [np.ones(1, np.float32)], "STABLEHLO_WHILE")
+
+
+BEYOND["STABLEHLO_WHILE"] = [_loop()]

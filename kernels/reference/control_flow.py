@@ -158,6 +158,11 @@ class While(Caller):
         raise InvalidInputError(f"the loop did not end within {self.context.limits.while_iterations} rounds")
 
 
+@builtin(BuiltinOperator.STABLEHLO_WHILE)
+class StablehloWhile(While):
+    """WHILE under the name and the options of StableHLO."""
+
+
 @builtin(BuiltinOperator.CALL_ONCE)
 class CallOnce(Caller):
     """Runs a subgraph without operands the first time it is reached in the life of an interpreter: initialisation."""
