@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
 
     ops = commands.add_parser("ops", parents=[common], help="list the operators of the schema and what runs them")
     ops.add_argument("--json", action="store_true", help="machine readable")
+    ops.add_argument("--markdown", action="store_true", help="as the page docs/operators.md")
     ops.set_defaults(command=_ops)
     return parser
 

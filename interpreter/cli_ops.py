@@ -7,32 +7,87 @@ import json
 from typing import Any
 
 from litejit.cli_console import console
+from litejit.kernels.float_bounds import FLOAT_BOUNDS
+from litejit.kernels.jit.lowering import lowered_kernels
+from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.registry import builtin_kernels, custom_kernels
 from litejit.schema import BuiltinOperator
 
-__all__ = ["operator_table", "ops"]
+__all__ = ["operator_page", "operator_table", "ops"]
+
+
+_NO_KERNEL = {
+    "CALL": "replaced by the operators that run subgraphs",
+    "CONCAT_EMBEDDINGS": "never had a kernel",
+    "CUSTOM": "stands for the custom operators",
+    "DELEGATE": "made by delegates at run time, not part of files",
+    "PLACEHOLDER_FOR_GREATER_OP_CODES": "stands for the operators from 127 on",
+    "STABLEHLO_CUSTOM_CALL": "its meaning is the caller's",
+}
 
 
 def operator_table() -> list[dict[str, Any]]:
-    """One row for every builtin operator of the schema, then for every custom operator that has a kernel."""
+    """One row for every builtin operator of the schema, then for every custom operator that has a kernel.
+
+    types: of the deciding operand, empty for any. float_bound: how far floats may be off, and why.
+    """
     kernels = builtin_kernels()
     rows = []
     for operator in BuiltinOperator:
-        kernel = kernels.get(operator)
-        row: dict[str, Any] = {"operator": operator.name, "code": int(operator), "tier": "reference" if kernel else ""}
-        if kernel is not None:
-            row["versions"] = list(kernel.versions)
-            row["types"] = [type.name for type in kernel.types]
-            row["flavours"] = sorted(kernel.flavours)
+        row: dict[str, Any] = {"operator": operator.name, "code": int(operator), "tier": ""}
+        if operator in kernels:
+            row |= _described(operator.name, kernels[operator]) | {"versions": list(kernels[operator].versions)}
         rows.append(row)
-    for name, kernel in sorted(custom_kernels().items()):
-        types = [type.name for type in kernel.types]
-        rows.append({"operator": name, "tier": "reference", "types": types, "flavours": sorted(kernel.flavours)})
-    return rows
+    return rows + [_described(name, kernel) for name, kernel in sorted(custom_kernels().items())]
+
+
+def _described(name: str, kernel: type[Kernel]) -> dict[str, Any]:
+    tiers = "reference, jit" if kernel in lowered_kernels() else "reference"
+    row = {"operator": name, "tier": tiers, "types": [type.name for type in kernel.types]}
+    row["flavours"] = sorted(kernel.flavours)
+    if name in FLOAT_BOUNDS:
+        row["float_bound"] = list(FLOAT_BOUNDS[name])
+    return row
+
+
+def operator_page() -> str:
+    """The table as a Markdown page, docs/operators.md."""
+    rows = operator_table()
+    lines = [
+        "# Operators",
+        "",
+        "Made by `litejit ops --markdown > docs/operators.md`; a test fails when it is stale.",
+        "",
+        "Types are those of the deciding operand, mostly the first one. Integers, quantized ones included, bools and",
+        "strings equal the official reference kernels bit for bit. Floats: how far they may be from the official ones,",
+        "and why; the tests hold every operator to it. Flavours: the [numerics](numerics.md) that an operator offers.",
+        "",
+        "| operator | versions | types | tiers | numerics | floats | why |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        if row["tier"]:
+            versions = "-".join(map(str, row["versions"])) if "versions" in row else "custom"
+            types = ", ".join(row["types"]) or "any"
+            flavours = "all" if set(row["flavours"]) == ALL_FLAVOURS else ", ".join(row["flavours"])
+            bound, reason = row.get("float_bound", ("exact", ""))
+            lines.append(
+                f"| {row['operator']} | {versions} | {types} | {row['tier']} | {flavours} | {bound} | {reason} |"
+            )
+    lines += ["", "## Without a kernel", "", "Models that have one of these are refused with `UnsupportedError`.", ""]
+    lines += [
+        f"* {row['operator']}" + (f": {_NO_KERNEL[row['operator']]}" if row["operator"] in _NO_KERNEL else "")
+        for row in rows
+        if not row["tier"]
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def ops(options: argparse.Namespace) -> None:
     """Prints the table of operators."""
+    if options.markdown:
+        print(operator_page(), end="")
+        return
     rows = operator_table()
     if options.json:
         print(json.dumps(rows, indent=1))

@@ -16,7 +16,7 @@ from litejit.kernels.jit.call import Call, View
 from litejit.kernels.kernel import DEFAULT_FLAVOUR, Kernel
 from litejit.kernels.node import TensorSpec
 
-__all__ = ["Lowered", "Lowering", "lower", "lowers"]
+__all__ = ["Lowered", "Lowering", "lower", "lowered_kernels", "lowers"]
 
 Lowered = Sequence[Call] | View
 """Calls in order, or the statement that the output is an operand under another name."""
@@ -90,6 +90,12 @@ def lower(lowering: Lowering) -> Lowered | None:
         return None
     results = (function(lowering) for function in _LOWERINGS.get(type(lowering.kernel), ()))
     return next((result for result in results if result is not None), None)
+
+
+def lowered_kernels() -> frozenset[type[Kernel]]:
+    """The reference kernels of all operators that may have compiled code."""
+    _load_families()
+    return frozenset(_LOWERINGS)
 
 
 @cache
