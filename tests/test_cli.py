@@ -222,7 +222,7 @@ def test_inspect_json_and_text(capsys: pytest.CaptureFixture[str]) -> None:
 def test_ops(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ops", "--json"]) == 0
     rows = {row["operator"]: row for row in json.loads(capsys.readouterr().out)}
-    assert rows["CONV_2D"]["tier"] == "reference"
+    assert rows["CONV_2D"]["tier"].startswith("reference")
     assert len(rows) > 200
     assert main(["ops"]) == 0
 

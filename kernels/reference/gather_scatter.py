@@ -64,7 +64,7 @@ class Gather(Kernel):
             positions.dims,
         )
         self.shape = (*input.dims[:axis], *positions.dims[batch_dims:], *input.dims[axis + 1 :])
-        node.output(self.shape, types=input.type)
+        node.output(self.shape, type=input.type)
 
     def __call__(self, input: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """The output."""

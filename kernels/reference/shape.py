@@ -124,7 +124,7 @@ class ExpandDims(Kernel):
         require_symmetric_int16(node, input)
         (axis,) = index_values(node, "axis", size=1)
         self.axis = normalize_axis(axis, input.rank + 1)
-        node.output((*input.dims[: self.axis], 1, *input.dims[self.axis :]), types=input.type)
+        node.output((*input.dims[: self.axis], 1, *input.dims[self.axis :]), type=input.type)
 
     def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
         """The output."""
@@ -146,7 +146,7 @@ class ShapeOf(Kernel):
         input, out_type = node.input("input"), self.options.out_type
         node.require(out_type in INDEX_TYPES, "out_type is {!r}, expected INT32 or INT64", out_type)
         self.value = np.array(input.dims, np.int32 if out_type == TensorType.INT32 else np.int64)
-        node.output((input.rank,), types=out_type, value=self.value)
+        node.output((input.rank,), type=out_type, value=self.value)
 
     def __call__(self, input: np.ndarray) -> np.ndarray:
         """The output."""
@@ -165,7 +165,7 @@ class Rank(Kernel):
     def prepare(self, node: Node) -> None:
         """value: the output."""
         self.value = np.array(node.input("input").rank, np.int32)
-        node.output((), types=TensorType.INT32, value=self.value)
+        node.output((), type=TensorType.INT32, value=self.value)
 
     def __call__(self, input: np.ndarray) -> np.ndarray:
         """The output."""

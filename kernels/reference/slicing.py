@@ -188,7 +188,7 @@ class _Split(Kernel):
         self.axis = axis
         self.boundaries = np.cumsum(sizes)[:-1]
         for at, size in enumerate(sizes):
-            node.output((*input.dims[:axis], size, *input.dims[axis + 1 :]), at=at, types=input.type)
+            node.output((*input.dims[:axis], size, *input.dims[axis + 1 :]), at=at, type=input.type)
 
     def _split(self, input: np.ndarray) -> tuple[np.ndarray, ...]:
         return tuple(np.asarray(part, order="C") for part in np.split(input, self.boundaries, self.axis))
@@ -265,7 +265,7 @@ class DynamicUpdateSlice(Kernel):
         node.input("start_indices", types=INDEX_TYPES, shape=(operand.rank,))
         self.room = np.array(operand.dims, np.int64) - np.array(update.dims, np.int64)
         node.require((self.room >= 0).all(), "{} of shape {} does not fit into {}", update, update.dims, operand.dims)
-        node.output(operand.dims, types=operand.type)
+        node.output(operand.dims, type=operand.type)
 
     def __call__(self, operand: np.ndarray, update: np.ndarray, start_indices: np.ndarray) -> np.ndarray:
         """The output."""

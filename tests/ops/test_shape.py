@@ -206,7 +206,6 @@ ERRORS = {
         "does not rescale",
     ),
     "shape out_type": (single_op("SHAPE", [X], [out(np.float32)], out_type="FLOAT32"), "out_type"),
-    "rank output": (single_op("RANK", [X], [out(np.int64)]), "expected INT32"),
     "broadcast_to": (single_op("BROADCAST_TO", [X, Const(ints(2, 2))], version=2), "does not broadcast"),
     "broadcast_to rank": (single_op("BROADCAST_TO", [X, Input(ints(3))], version=2), "does not broadcast"),
     "broadcast_to negative": (
