@@ -6,11 +6,12 @@ zero point. Columns are permuted as in `packing`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from litejit.kernels.fixedpoint import Multiplier
 from litejit.kernels.jit.call import padded
 from litejit.kernels.jit.convolution import float_clamp
 from litejit.kernels.jit.layouts import COLUMNS
@@ -20,7 +21,16 @@ from litejit.kernels.reference.output_stage import OutputStage
 from litejit.kernels.reference.products import HybridProducts, QuantizedProducts
 from litejit.schema import ActivationFunctionType
 
-__all__ = ["PackedStage", "float_stage", "integer_stage", "pack_pairs", "scaled_stage", "sums_within", "wide_segments"]
+__all__ = [
+    "PackedStage",
+    "channels_of",
+    "float_stage",
+    "integer_stage",
+    "pack_pairs",
+    "scaled_stage",
+    "sums_within",
+    "wide_segments",
+]
 
 _CLAMPS = (
     ActivationFunctionType.NONE,
@@ -203,3 +213,18 @@ def wide_segments(matrix: np.ndarray, offsets: np.ndarray, element_bytes: int, l
             starts = offsets[:, None] + np.arange(count) * length * element_bytes
             return split, starts.ravel()
         parts += 1
+
+
+def channels_of(products: Any, channels: slice) -> Any:
+    """The arithmetic of some of the output channels."""
+    if isinstance(products, HybridProducts):
+        scales = products.filter_scales
+        return replace(products, filter_scales=scales[channels] if scales.size > 1 else scales)
+    stage = products.stage
+    if not isinstance(stage, OutputStage):
+        return products
+    real, multiplier = stage.rescale.real, stage.rescale.multiplier
+    if real.size > 1:
+        multiplier = Multiplier(multiplier.mantissa[channels], multiplier.exponent[channels])
+        real = real[channels]
+    return replace(products, stage=replace(stage, rescale=replace(stage.rescale, real=real, multiplier=multiplier)))

@@ -41,7 +41,8 @@ FLOAT = 3
 """`element` of rows of floats."""
 
 
-def _offsets(b: ir.IRBuilder, base: ir.Value, table: ir.Value, rows: int) -> Values:
+def row_addresses(b: ir.IRBuilder, base: ir.Value, table: ir.Value, rows: int) -> Values:
+    """base + the first int32 offsets of a table."""
     return [b.add(base, b.sext(emit_load(b, table, I32, 4 * row), I64)) for row in range(rows)]
 
 
@@ -91,8 +92,8 @@ def product_tile(stage: Stage, operands: Operands, rows: int, panels: int) -> An
                 source, pixels, segments, count, steps, weights, panel_bytes, stages, out, targets, scales,
                 scale_pitch, zero_point, low, high, columns,
             ) = a  # fmt: skip
-            addresses = _offsets(b, source, pixels, rows)
-            outputs = _offsets(b, out, targets, rows)
+            addresses = row_addresses(b, source, pixels, rows)
+            outputs = row_addresses(b, out, targets, rows)
             begins = [b.add(weights, b.mul(panel_bytes, I64(panel))) for panel in range(panels)]
             stage_of = [emit_offset(b, stages, stage.bytes * panel) for panel in range(panels)]
             start = [value for at in stage_of for value in stage.start(b, at)]
