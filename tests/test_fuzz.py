@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litejit import Interpreter, LitejitError
+from litejit import Interpreter, LitejitError, OpResolverType
 from litejit.kernels.node import Limits
 from tests.inputs import seeded_inputs
 from tests.paths import EXTRA_MODELS, ROOT
@@ -53,7 +53,10 @@ def mutate(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def run(data: bytes, path: Path) -> None:
-    interpreter = Interpreter(model_content=data, limits=LIMITS)
+    # The reference tier: compiling fast kernels for the first time takes longer than any mutant may.
+    interpreter = Interpreter(
+        model_content=data, limits=LIMITS, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
+    )
     interpreter.allocate_tensors()
     if len(interpreter._get_ops_details()) > 40:
         return
