@@ -1,6 +1,7 @@
 """The command line: `litejit run`, `litejit inspect`, `litejit ops`.
 
-Exit codes: 0 fine, 1 a bad model or input (one line on stderr; a traceback with --debug), 2 bad usage.
+Exit codes: 0 fine, 1 a bad model or input (one line on stderr; a traceback with --debug), 2 bad usage, 3 `compare`
+found a difference.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from litejit.schema.errors import LitejitError
 
@@ -20,8 +22,9 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command, returns its exit code."""
     options = _parser().parse_args(arguments)
+    code: int | None = None
     try:
-        options.command(options)
+        code = options.command(options)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads has had enough; nothing more may be written, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -32,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kind = "" if expected else f"{type(error).__name__} (--debug shows where): "
         print(f"litejit: {kind}{' '.join(str(error).split())}", file=sys.stderr)
         return 1
-    return 0
+    return code or 0
 
 
 def shipped_models() -> dict[str, Path]:
@@ -104,7 +107,65 @@ def _parser() -> argparse.ArgumentParser:
     ops.add_argument("--json", action="store_true", help="machine readable")
     ops.add_argument("--markdown", action="store_true", help="as the page docs/operators.md")
     ops.set_defaults(command=_ops)
+    _add_crosscheck(commands, common)
     return parser
+
+
+def _add_crosscheck(commands: Any, common: argparse.ArgumentParser) -> None:
+    shared = argparse.ArgumentParser(add_help=False, parents=[common])
+    shared.add_argument("model", help="a .tflite file, or the name of a model that ships with litejit")
+    shared.add_argument("--inputs", metavar="FILE", help=".npz of the model's inputs by name; default: seeded numbers")
+    shared.add_argument("--seed", type=int, default=0, help="of the default inputs (default 0)")
+
+    compare = commands.add_parser("compare", parents=[shared], help="find the operator where two runtimes part")
+    compare.add_argument(
+        "--against", default="litert-ref", metavar="RUNTIME",
+        help="litert-ref, litert-builtin, litert (with XNNPACK), litejit, litejit-jit, or a directory or .npz file of "
+        "tensors dumped by any runtime (default litert-ref)",
+    )  # fmt: skip
+    compare.add_argument("--reference", choices=("litejit", "litejit-jit"), default="litejit")
+    compare.add_argument("--mode", choices=("both", "cascaded", "isolated"), default="both", help="default both")
+    compare.add_argument("--tolerance", type=_finite, default=1e-5, help="of floats, relative (default 1e-5)")
+    compare.add_argument("--all", action="store_true", help="show the operators that agree, too")
+    compare.add_argument("--quiet", action="store_true", help="the summary only")
+    compare.add_argument("--html", metavar="OUT.html", help="write the report as one HTML page")
+    compare.add_argument("--json", metavar="OUT.json", help="write node data for Model Explorer")
+    compare.epilog = "Exit code 3: the runtimes part, or something could not be compared."
+    compare.set_defaults(command=_compare)
+
+    explain = commands.add_parser("explain", parents=[shared], help="show the arithmetic of one element of a tensor")
+    explain.add_argument("tensor", help="name or index")
+    explain.add_argument("index", help="coordinates 0,1,2,3 or one number into the flattened tensor")
+    explain.add_argument("--numerics", default="litert-ref", metavar="FLAVOUR", help="default litert-ref")
+    explain.add_argument("--taps", type=_count, default=40, metavar="N", help="how many products to list (default 40)")
+    explain.add_argument("--json", action="store_true", help="machine readable")
+    explain.set_defaults(command=_explain)
+
+    vectors = commands.add_parser("vectors", parents=[shared], help="write golden vectors of one operator")
+    vectors.add_argument(
+        "--op", required=True, metavar="N", help="operator index, subgraph:index, or name of its output"
+    )
+    vectors.add_argument("--format", choices=("c", "npz", "json", "tflite"), default="c", help="default c")
+    vectors.add_argument("--out", "-o", metavar="FILE", help="default: made from the names of model and operator")
+    vectors.set_defaults(command=_vectors)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from litejit.cli_crosscheck import run_compare
+
+    return run_compare(options)
+
+
+def _explain(options: argparse.Namespace) -> None:
+    from litejit.cli_crosscheck import run_explain
+
+    run_explain(options)
+
+
+def _vectors(options: argparse.Namespace) -> None:
+    from litejit.cli_crosscheck import run_vectors
+
+    run_vectors(options)
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -137,7 +137,7 @@ def describe(metrics: Metrics) -> str:
         return "equal"
     parts = [f"{metrics.different} of {metrics.size} elements differ"]
     if metrics.max_steps is not None:
-        parts.append(f"by up to {metrics.max_steps:g} steps")
+        parts.append(f"by up to {metrics.max_steps:g} step{'' if metrics.max_steps == 1 else 's'}")
     elif metrics.max_abs is not None:
         ulp = "" if metrics.max_ulp is None else f" ({metrics.max_ulp} ULP)"
         parts.append(f"by up to {metrics.max_abs:.3g}{ulp}")

@@ -90,8 +90,22 @@ def mean_rescaled(flavour: str, reduced: Reduced) -> Rescaled:
 
 
 def _in_fixed_point(flavour: str, reduced: Reduced, multiplier: Multiplier) -> Rescaled:
-    rescale, offset = rescale_of(flavour), reduced.count * reduced.input.zero_point
-    return lambda total: rescale(wrap32(total - offset), multiplier) + reduced.output.zero_point
+    offset = reduced.count * reduced.input.zero_point
+    return FixedPoint(rescale_of(flavour), offset, multiplier, reduced.output.zero_point)
+
+
+@dataclass(frozen=True, eq=False)
+class FixedPoint:
+    """rescale(total - offset, multiplier) + zero_point. offset: what the input's zero point adds up to."""
+
+    rescale: Callable[[np.ndarray, Multiplier], np.ndarray]
+    offset: int
+    multiplier: Multiplier
+    zero_point: int
+
+    def __call__(self, total: np.ndarray) -> np.ndarray:
+        """Of sums of raw values."""
+        return self.rescale(wrap32(total - self.offset), self.multiplier) + self.zero_point
 
 
 def _in_float(reduced: Reduced, scale: np.float32) -> Rescaled:
