@@ -115,18 +115,24 @@ def check(
     return outputs
 
 
-def assert_same(ours: np.ndarray, theirs: np.ndarray, *, ulp: int = 0, atol: float = 0.0) -> None:
-    """Equal dtype and shape; equal values, or floats within ulp units in the last place (or atol); NaN equals NaN."""
-    assert ours.shape == theirs.shape, f"shape {ours.shape}, the official runtime has {theirs.shape}"
+def assert_same(
+    ours: np.ndarray, theirs: np.ndarray, *, ulp: int = 0, atol: float = 0.0, peer: str = "the official runtime"
+) -> None:
+    """Equal dtype and shape; equal values, or floats within ulp units in the last place (or atol); NaN equals NaN.
+
+    peer: who computed theirs, for the messages.
+    """
+    assert ours.shape == theirs.shape, f"shape {ours.shape}, {peer} has {theirs.shape}"
     if theirs.dtype.kind in "OS":
         assert [bytes(v) for v in ours.ravel()] == [bytes(v) for v in theirs.ravel()]
         return
-    assert ours.dtype == theirs.dtype, f"dtype {ours.dtype}, the official runtime has {theirs.dtype}"
+    assert ours.dtype == theirs.dtype, f"dtype {ours.dtype}, {peer} has {theirs.dtype}"
     if theirs.dtype.kind in "iub":
         different = np.flatnonzero(ours.ravel() != theirs.ravel())
         at = different[:5]
         assert different.size == 0, (
-            f"{different.size} of {theirs.size} differ, first at {at}: {ours.ravel()[at]} != {theirs.ravel()[at]}"
+            f"{different.size} of {theirs.size} differ, first at {at}: "
+            f"{ours.ravel()[at]}, {peer} has {theirs.ravel()[at]}"
         )
         return
     if theirs.dtype.kind == "c":

@@ -1,0 +1,152 @@
+"""Reports: the page in a real browser, node data for Model Explorer, and the command line."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from litejit import Interpreter, ModelBuilder
+from litejit.cli import main
+from litejit.crosscheck import Comparison, compare
+from tests.crosscheck.faults import FAULTS
+from tests.paths import ROOT
+
+DIGITS = ROOT / "interpreter" / "models" / "digits_int8.tflite"
+BROWSER = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="there is no chromium")
+
+
+@pytest.fixture(scope="module")
+def broken() -> Comparison:
+    return compare(DIGITS, against=Interpreter(DIGITS, kernels={1: FAULTS["rounded_once"]}))
+
+
+def rendered(page: Path, profile: Path, script: str = "") -> str:
+    """The page's DOM after its script, and after a script of the test's."""
+    if script:
+        text = page.read_text().replace("</body>", f"<script>{script}</script></body>")
+        page = page.with_name("scripted.html")
+        page.write_text(text)
+    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+    command += ["--proxy-server=127.0.0.1:9", "--virtual-time-budget=4000", "--dump-dom", page.as_uri()]
+    return html.unescape(subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout)
+
+
+@needs_browser
+def test_page_in_a_browser(broken: Comparison, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    broken.save_html(page)
+    dom = rendered(page, tmp_path / "profile")
+    assert 'data-ready="yes"' in dom, "the page's script did not get to its end"
+    assert "First divergence: subgraph 0, operator 1 (DEPTHWISE_CONV_2D)" in dom
+    assert "first divergence: DEPTHWISE_CONV_2D" in dom, "the plot marks it"
+    assert "'single' rounding" in dom
+    body = dom.partition("<tbody>")[2].partition("</tbody>")[0]
+    assert re.findall(r'<tr data-position="(\d+)"', body) == [str(at) for at in range(7)]
+    assert dom.count('class="column"') == 7
+    assert dom.count('class="node"') == 4, "the first divergence with one operator before it and two after it"
+    assert 'class="histogram"' in dom
+
+
+SCRIPTS = {
+    "filter by name": ('$("filter").value = "softmax"; $("filter").dispatchEvent(new Event("input"))', [6]),
+    "filter by operator": ('$("op").value = "CONV_2D"; $("op").dispatchEvent(new Event("input"))', [0, 2]),
+    "diverging only": ('$("only").click()', [1, 2, 3, 4]),
+    "sort": ('document.querySelector("th[data-key=isolated]").click()', [1, 0, 2, 3, 4, 5, 6]),
+}
+
+
+@needs_browser
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_page_is_alive(case: str, broken: Comparison, tmp_path: Path) -> None:
+    script, expected = SCRIPTS[case]
+    broken.save_html(tmp_path / "report.html")
+    body = (
+        rendered(tmp_path / "report.html", tmp_path / "profile", script)
+        .partition("<tbody>")[2]
+        .partition("</tbody>")[0]
+    )
+    shown = [int(at) for at in re.findall(r'<tr data-position="(\d+)"', body)]
+    assert shown[: len(expected)] == expected
+    assert case != "diverging only" or set(shown) >= {1}
+
+
+def test_page_needs_no_network_and_no_name_breaks_it(tmp_path: Path) -> None:
+    b = ModelBuilder()
+    x = b.input("x", (2,))
+    b.output(b.op("ABS", [x], [{"name": "</script><b>", "shape": (2,)}]))
+    compare(b.to_bytes(), against="litejit").save_html(tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text()
+    assert text.count("</script>") == 1
+    assert not re.search(r"(src|href)\s*=|url\(|@import|fetch\(", text)
+    assert [url for url in re.findall(r"https?://[^\s\"']+", text) if "w3.org/2000/svg" not in url] == []
+
+
+@needs_browser
+def test_page_without_operators(tmp_path: Path) -> None:
+    compare(b"no model").save_html(tmp_path / "r.html")
+    dom = rendered(tmp_path / "r.html", tmp_path / "profile")
+    assert 'data-ready="yes"' in dom
+    assert "does not load the model" in dom
+
+
+def test_node_data(broken: Comparison, tmp_path: Path) -> None:
+    broken.save_json(tmp_path / "n.json")
+    data = json.loads((tmp_path / "n.json").read_text())
+    assert list(data) == [broken.graphs[0]]
+    graph = data[broken.graphs[0]]
+    assert set(graph) == {"name", "results"}
+    assert set(graph["results"]) == {str(at) for at in range(7)}
+    for result in graph["results"].values():
+        assert isinstance(result["value"], (int, float))
+        assert re.fullmatch("#[0-9a-f]{6}", result["bgColor"])
+    assert graph["results"]["1"]["value"] == 1
+    assert graph["results"]["0"]["value"] == 0
+
+
+COMMANDS: dict[str, tuple[list[str], int, list[str]]] = {
+    "compare": (["compare", "digits_int8"], 0, ["0 diverge"]),
+    "compare all": (["compare", "digits_int8", "--all"], 0, ["DEPTHWISE_CONV_2D", "equal"]),
+    "compare quiet": (
+        ["compare", "digits_int8", "--against", "litert", "--quiet"],
+        3,
+        ["first at subgraph 0, operator 1"],
+    ),
+    "compare nothing": (["compare", "digits_int8", "--against", "nothing"], 1, []),
+    "explain": (["explain", "digits_int8", "TENSOR", "0,3"], 0, ["SOFTMAX", "share of sum", "result ="]),
+    "explain json": (["explain", "digits_int8", "TENSOR", "3", "--json"], 0, ['"op": "SOFTMAX"']),
+    "explain outside": (["explain", "digits_int8", "TENSOR", "0,10"], 1, []),
+    "vectors": (["vectors", "digits_int8", "--op", "2", "-o", "DIR/v.h"], 0, ["v.h"]),
+    "vectors tflite": (
+        ["vectors", "digits_int8", "--op", "2", "--format", "tflite", "-o", "DIR/v.tflite"],
+        0,
+        ["v.tflite"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", COMMANDS)
+def test_commands(case: str, capsys: Any, tmp_path: Path) -> None:
+    arguments, code, texts = COMMANDS[case]
+    tensor = str(Interpreter(DIGITS).get_output_details()[0]["index"])
+    arguments = [argument.replace("DIR", str(tmp_path)) for argument in arguments]
+    assert main([tensor if argument == "TENSOR" else argument for argument in arguments]) == code
+    printed = capsys.readouterr()
+    assert all(text in printed.out for text in texts), printed.out
+    assert code != 1 or printed.err.startswith("litejit: ")
+
+
+def test_compare_writes_reports(tmp_path: Path) -> None:
+    html_file, json_file = tmp_path / "r.html", tmp_path / "r.json"
+    assert main(["compare", "digits_int8", "--html", str(html_file), "--json", str(json_file)]) == 0
+    assert html_file.read_text().startswith("<!doctype html>")
+    assert json.loads(json_file.read_text())
