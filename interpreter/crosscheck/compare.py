@@ -89,6 +89,7 @@ def record(
 def _interpreter(reference: Any, content: bytes) -> Interpreter | None:
     if isinstance(reference, Interpreter):
         arguments = {**reference._arguments, "model_path": None, "model_content": content}
+        arguments["experimental_preserve_all_tensors"] = True
         return Interpreter(**arguments)
     if reference == "litejit-jit":
         return Interpreter(model_content=content, experimental_preserve_all_tensors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,8 @@ __all__ = ["OFFICIAL", "Finding", "Runtime", "Trace", "runtime_of", "trace_inter
 
 OFFICIAL = {"litert-ref": "ref", "litert-builtin": "opt", "litert": "auto"}
 """Names of the official runtime's kernel sets: reference kernels, optimised ones, XNNPACK where it can."""
+
+_KEEP_ALL = {"experimental_preserve_all_tensors": True}
 
 Alone = Callable[[Place, Sequence[np.ndarray | None], Sequence[np.ndarray]], list[np.ndarray]]
 """Runs one operator on operands, given results for their shapes. Raises RuntimeError with the reason if it cannot."""
@@ -96,13 +97,13 @@ def trace_interpreter(interpreter: Interpreter, inputs: Sequence[np.ndarray]) ->
         trace.findings.append(Finding("error", f"litejit: {error}"))
     for subgraph, plan in enumerate(interpreter._session.plans):
         if plan.allocated:
-            tensors = {(subgraph, index): array for index, array in enumerate(plan.arrays) if array is not None}
-            trace.tensors.update(tensors)
+            known = [index for index in range(len(plan.specs)) if plan.has_data(index)]
+            trace.tensors.update({(subgraph, index): plan.array(index) for index in known})
     return trace
 
 
 def _own_trace(interpreter: Interpreter, inputs: list[np.ndarray]) -> Trace:
-    return trace_interpreter(copy.deepcopy(interpreter), inputs)
+    return trace_interpreter(Interpreter(**{**interpreter._arguments, **_KEEP_ALL}), inputs)
 
 
 def _litejit_trace(subject: Subject, inputs: list[np.ndarray], resolver: OpResolverType) -> Trace:
