@@ -81,7 +81,7 @@ def _with_weights(draw: Draw, x: Input, dtype: str, shape: tuple[int, ...], axis
         weights = Const(_values(draw, shape, np.uint8), scale=scale, zero_point=draw(st.integers(0, 255)))
     else:
         per_channel = draw(st.booleans())
-        scale = np.float32([draw(_SCALES) for _ in range(channels)]) if per_channel else np.float32(draw(_SCALES))
+        scale = np.array([draw(_SCALES) for _ in range(channels if per_channel else 1)], np.float32)
         numbers = np.maximum(_values(draw, shape, np.int8), -127)
         weights = Const(numbers, scale=scale, quantized_dimension=axis if per_channel else 0)
     bias = draw(hnp.arrays(_BIASES[dtype], channels, elements=st.integers(-(1 << 14), 1 << 14)))

@@ -41,7 +41,8 @@ class Explainer:
         if place is None:
             raise InvalidInputError(f"{subject.declared((0, at))} is not the result of an operator")
         plan, operation = subject.plan(0), subject.operation(place)
-        known = {(0, number): array for number, array in enumerate(plan.arrays) if array is not None}
+        wanted = [number for number in (*operation.inputs, at) if number >= 0 and plan.has_data(number)]
+        known = {(0, number): plan.array(number) for number in wanted}
         operands = subject.operands(place, known)
         if operands is None or (0, at) not in known:
             raise InvalidInputError(f"{subject.declared((0, at))} holds no data before invoke()")
