@@ -1,0 +1,110 @@
+"""Two broadcast operands of plain numbers, floats and 32-bit integers, 8 elements at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litejit.kernels.jit.native.elements import broadcast, broadcast_float, over_rows
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.simd import (
+    load_f32,
+    load_f32x8,
+    load_i32,
+    load_i32x8,
+    maximum,
+    minimum,
+    select,
+    splat_f32x8,
+    splat_i32x8,
+    store,
+    store_first,
+)
+
+
+def _of_floats(operation: Any) -> Any:
+    """The operation, then the clamp of an activation, in which NaN stays NaN."""
+
+    @inline
+    def row(args, a, b, out, count, a_step, b_step):
+        low, high = splat_f32x8(broadcast_float(args, "low")), splat_f32x8(broadcast_float(args, "high"))
+        one_a, one_b = splat_f32x8(load_f32(a)), splat_f32x8(load_f32(b))
+        whole = count & -8
+        if a_step == 1 and b_step == 1:
+            for at in range(0, whole, 8):
+                x = operation(load_f32x8(a + 4 * at), load_f32x8(b + 4 * at))
+                store(out + 4 * at, minimum(high, maximum(low, x)))
+        elif a_step == 1:
+            for at in range(0, whole, 8):
+                x = operation(load_f32x8(a + 4 * at), one_b)
+                store(out + 4 * at, minimum(high, maximum(low, x)))
+        else:
+            for at in range(0, whole, 8):
+                x = operation(one_a, load_f32x8(b + 4 * at) if b_step == 1 else one_b)
+                store(out + 4 * at, minimum(high, maximum(low, x)))
+        if whole < count:
+            x = load_f32x8(a + 4 * whole) if a_step == 1 else one_a
+            x = operation(x, load_f32x8(b + 4 * whole) if b_step == 1 else one_b)
+            store_first(out + 4 * whole, minimum(high, maximum(low, x)), count - whole)
+
+    return over_rows(row, 4)
+
+
+def _of_integers(operation: Any) -> Any:
+    @inline
+    def row(args, a, b, out, count, a_step, b_step):
+        one_a, one_b = splat_i32x8(load_i32(a)), splat_i32x8(load_i32(b))
+        for at in range(0, count, 8):
+            x = load_i32x8(a + 4 * at) if a_step == 1 else one_a
+            y = load_i32x8(b + 4 * at) if b_step == 1 else one_b
+            store_first(out + 4 * at, operation(x, y), count - at)
+
+    return over_rows(row, 4)
+
+
+@inline
+def _sum(x, y):
+    return x + y
+
+
+@inline
+def _difference(x, y):
+    return x - y
+
+
+@inline
+def _product(x, y):
+    return x * y
+
+
+@inline
+def _quotient(x, y):
+    return x / y
+
+
+@inline
+def _squared_difference(x, y):
+    return (x - y) * (x - y)
+
+
+@inline
+def _larger(x, y):
+    return maximum(x, y)
+
+
+@inline
+def _smaller(x, y):
+    return minimum(x, y)
+
+
+@inline
+def _prelu(x, y):
+    return select(x >= splat_f32x8(0.0), x, x * y)
+
+
+add_f32, sub_f32, mul_f32, div_f32 = (_of_floats(each) for each in (_sum, _difference, _product, _quotient))
+squared_difference_f32, maximum_f32, minimum_f32, prelu_f32 = (
+    _of_floats(each) for each in (_squared_difference, _larger, _smaller, _prelu)
+)
+add_i32, sub_i32, mul_i32, maximum_i32, minimum_i32 = (
+    _of_integers(each) for each in (_sum, _difference, _product, _larger, _smaller)
+)
