@@ -1,4 +1,4 @@
-"""Operators on two broadcast operands of plain numbers on the fast tier: float32 and int32."""
+"""Operators on two broadcast operands on the fast tier: plain float32 and int32, and quantized numbers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from litejit.kernels.jit.broadcasting import broadcast_call
 from litejit.kernels.jit.call import Call
 from litejit.kernels.jit.convolution import float_clamp
 from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.jit.quantized import quantized
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.reference.activation import Prelu
 from litejit.kernels.reference.arithmetic import Add, Div, Mul, SquaredDifference, Sub
@@ -48,4 +49,4 @@ def plain(lowering: Lowering) -> list[Call] | None:
 @lowers(Add, Sub, Mul, Div, SquaredDifference, Maximum, Minimum, Prelu)
 def arithmetic(lowering: Lowering) -> list[Call] | None:
     """One call."""
-    return plain(lowering) if getattr(lowering.kernel, "quantized", None) is None else None
+    return plain(lowering) if lowering.kernel.quantized is None else quantized(lowering)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litejit.kernels.jit.native.elements import broadcast, broadcast_float, over_rows
+from litejit.kernels.jit.native.elements import broadcast_float, over_rows
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
     load_f32,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from litejit.kernels.jit.layouts import BROADCAST, ELEMENTS
-from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import getters
 
 __all__ = ["broadcast", "broadcast_float", "element", "element_float", "over_pieces", "over_rows"]
@@ -45,6 +44,8 @@ def over_pieces(run, source_bytes, out_bytes):
     def kernel(args, first, last, rank):
         count, piece = element(args, "count"), element(args, "piece")
         start, stop = first * piece, min(count, last * piece)
-        run(args, element(args, "source") + start * source_bytes, element(args, "out") + start * out_bytes, stop - start)
+        run(
+            args, element(args, "source") + start * source_bytes, element(args, "out") + start * out_bytes, stop - start
+        )
 
     return kernel

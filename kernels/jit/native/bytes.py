@@ -1,0 +1,89 @@
+"""Bytes in vectors: packing of wider integers, look-ups in tables, widening of either signedness."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.simd import (
+    I8,
+    I16,
+    I32,
+    emit_call,
+    emit_constant,
+    emit_load,
+    emit_max,
+    emit_min,
+    emit_shuffle,
+    i8x32,
+    i32x8,
+    load_i8x8,
+    load_i16x8,
+    widen_i8x8,
+    widen_i16x8,
+)
+from litejit.kernels.jit.target import has_feature
+
+__all__ = ["look_up_32", "pack_bytes", "wide_bytes", "wide_words"]
+
+_VEC32 = ir.VectorType(I8, 32)
+
+
+@intrinsic
+def pack_bytes(context, x0, x1, x2, x3):
+    """Four i32x8 -> i8x32, saturated."""
+
+    def emit(c, b, s, a):
+        if has_feature("avx2"):
+            words = ir.VectorType(I16, 16)
+            low = emit_call(b, "llvm.x86.avx2.packssdw", words, a[0], a[1])
+            high = emit_call(b, "llvm.x86.avx2.packssdw", words, a[2], a[3])
+            mixed = b.bitcast(emit_call(b, "llvm.x86.avx2.packsswb", _VEC32, low, high), ir.VectorType(I32, 8))
+            return b.bitcast(emit_shuffle(b, mixed, mixed, [0, 4, 1, 5, 2, 6, 3, 7]), _VEC32)
+        kind = a[0].type
+        bounds = emit_constant(kind, -128), emit_constant(kind, 127)
+        parts = [b.trunc(emit_min(b, emit_max(b, x, bounds[0]), bounds[1]), ir.VectorType(I8, 8)) for x in a]
+        halves = [emit_shuffle(b, *parts[at : at + 2], range(16)) for at in (0, 2)]
+        return emit_shuffle(b, *halves, range(32))
+
+    return i8x32(i32x8, i32x8, i32x8, i32x8), emit
+
+
+@intrinsic
+def look_up_32(context, planes, x):
+    """i8x32: entries of a table of 256 bytes for 32 bytes; planes: see `tables.planes_of`.
+
+    A plane serves 16 values. Those below it shuffle to 0, those above it get what their own plane's entries then change
+    to the right ones.
+    """
+
+    def emit(c, b, s, a):
+        planes, x = a
+        result = None
+        for half in range(2):
+            index = b.xor(x, emit_constant(_VEC32, -128)) if half else x
+            for plane in range(8):
+                at = 16 * (8 * half + plane)
+                entries = emit_load(b, planes, ir.VectorType(I8, 16), at)
+                entries = emit_shuffle(b, entries, entries, [*range(16), *range(16)])
+                if plane:
+                    index = emit_call(b, "llvm.ssub.sat.v32i8", _VEC32, index, emit_constant(_VEC32, 16))
+                found = emit_call(b, "llvm.x86.avx2.pshuf.b", _VEC32, entries, index)
+                result = found if result is None else b.xor(result, found)
+        return result
+
+    return i8x32(types.int64, i8x32), emit
+
+
+@inline
+def wide_bytes(address, mask):
+    """8 bytes as i32x8; mask: all ones for int8, 255 for uint8."""
+    return widen_i8x8(load_i8x8(address)) & mask
+
+
+@inline
+def wide_words(address):
+    """8 int16 as i32x8."""
+    return widen_i16x8(load_i16x8(address))

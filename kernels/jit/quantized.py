@@ -1,0 +1,158 @@
+"""Operators on two broadcast quantized operands on the fast tier, and QUANTIZE and DEQUANTIZE.
+
+For 8-bit operands the reference kernel has a table of all 65536 pairs. Cheaper arithmetic takes its place where it
+gives the same for every pair, which is tried here: a linear form for sums, one product in float32 for products.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from litejit.kernels.fixedpoint import Multiplier, multiply_by_quantized_multiplier
+from litejit.kernels.jit.broadcasting import broadcast_call
+from litejit.kernels.jit.call import Call, padded
+from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.jit.tables import elements_call, tabulated
+from litejit.kernels.reference.elementwise import Quantized, values_of
+from litejit.kernels.reference.quantization import Dequantize, Quantize
+from litejit.kernels.reference.quantized_arithmetic import Product, Sum
+from litejit.schema import TensorType
+
+__all__ = ["quantized"]
+
+_8_BIT = (TensorType.INT8, TensorType.UINT8)
+_SHIFTS = (22, 20, 17)
+_ULPS = 24
+
+
+def quantized(lowering: Lowering) -> list[Call] | None:
+    """Operators whose kernel has a `Quantized` function."""
+    function, (a, b) = lowering.kernel.quantized, (lowering.input(0), lowering.input(1))
+    if not isinstance(function, Quantized) or a.type != b.type or a.type != lowering.outputs[0].type:
+        return None
+    formula = function.formula
+    if function.table is None:
+        return _of_words(lowering, formula)
+    values = values_of(a.dtype)
+    if isinstance(formula, Sum):
+        found = _linear(formula, function.table, values)
+    elif isinstance(formula, Product):
+        found = _product(formula, function.table, values)
+    else:
+        found = None
+    if found is None:
+        return broadcast_call(lowering, "tables.pairs", a, b, {"table": padded(function.table)})
+    kernel, slots = found
+    shift = 128 if a.type == TensorType.UINT8 else 0
+    clamp = {"low": formula.low - shift, "high": formula.high - shift, "p3": 255 if shift else -1}
+    return broadcast_call(lowering, kernel, a, b, {**slots, **clamp})
+
+
+def _real(multiplier: Multiplier) -> float:
+    return float(multiplier.mantissa) * 2.0 ** (float(multiplier.exponent) - 31)
+
+
+def _linear(formula: Sum, table: np.ndarray, values: np.ndarray) -> tuple[str, dict[str, Any]] | None:
+    """(p0 * a + p1 * b + p2) >> shift, clamped; None if no offset p2 gives every entry of the table."""
+    total = _real(formula.multiplier) * (1 << formula.left_shift)
+    ratios = _real(formula.multiplier1) * total, formula.sign * _real(formula.multiplier2) * total
+    bias = 128 if values.max() > 127 else 0
+    wanted = table.astype(np.int64).reshape(256, 256)
+    above, below = wanted > formula.low, wanted < formula.high
+    for shift in _SHIFTS:
+        p0, p1 = (int(np.rint(ratio * (1 << shift))) for ratio in ratios)
+        sums = p0 * values[:, None] + p1 * values
+        # Entries at a bound may lie beyond it before the clamp.
+        floor = ((wanted - bias) << shift) - sums
+        least = floor[above].max(initial=-(1 << 62))
+        most = (floor[below] + (1 << shift) - 1).min(initial=1 << 62)
+        if least > most:
+            continue
+        p2 = (
+            int(least + most) // 2
+            if least > -(1 << 62) and most < 1 << 62
+            else int(least if least > -(1 << 62) else most)
+        )
+        reach = np.abs(sums).max() + abs(p2)
+        if reach < 1 << 31 and max(abs(p0), abs(p1)) < 1 << 31:
+            return "quantized.linear", {"p0": p0, "p1": p1, "p2": p2, "table": shift}
+    return None
+
+
+def _product(formula: Product, table: np.ndarray, values: np.ndarray) -> tuple[str, dict[str, Any]] | None:
+    """round((a - z1) * (b - z2) * scale) + zero point in float32, ties to even; None if no scale gives the table."""
+    bias = 128 if values.max() > 127 else 0
+    products = ((values - formula.offsets[0])[:, None] * (values - formula.offsets[1])).astype(np.float32).ravel()
+    distinct, first = np.unique(products, return_index=True)
+    wanted = table.astype(np.int64)[first]
+    scale = np.float32(_real(formula.multiplier))
+    if not 0 < scale < 1 << 8:
+        return None
+    nearby = [scale]
+    for direction in (np.float32(0), np.float32(np.inf)):
+        at = scale
+        for _ in range(_ULPS):
+            at = np.nextafter(at, direction)
+            nearby.append(at)
+    for candidate in nearby:
+        results = np.rint(distinct * candidate).astype(np.int64) + formula.zero_point
+        if np.array_equal(np.clip(results, formula.low, formula.high), wanted):
+            slots = {"p0": formula.offsets[0], "p1": formula.offsets[1], "p2": float(candidate)}
+            return "quantized.product", {**slots, "table": formula.zero_point - bias}
+    return None
+
+
+def _of_words(lowering: Lowering, formula: Any) -> list[Call] | None:
+    a, b = lowering.input(0), lowering.input(1)
+    clamp = {"low": getattr(formula, "low", 0), "high": getattr(formula, "high", 0)}
+    if isinstance(formula, Sum) and formula.rescale is multiply_by_quantized_multiplier:
+        multipliers = formula.multiplier1, formula.multiplier2, formula.multiplier
+        exponents = [int(multiplier.exponent) for multiplier in multipliers]
+        if max(exponents) > 0 or min(exponents) < -30 or formula.zero_point or any(formula.offsets):
+            return None
+        slots = {f"p{at}": int(multiplier.mantissa) for at, multiplier in enumerate(multipliers)}
+        packed = padded(np.array([*exponents, formula.left_shift], np.int8))
+        return broadcast_call(
+            lowering, "quantized.sum_16", a, b, {**clamp, **slots, "p3": formula.sign, "table": packed}, work=8
+        )
+    if isinstance(formula, Product) and formula.rescale is multiply_by_quantized_multiplier:
+        exponent = int(formula.multiplier.exponent)
+        if not -30 <= exponent <= 0 or formula.zero_point or any(formula.offsets):
+            return None
+        slots = {"p0": int(formula.multiplier.mantissa), "p1": exponent}
+        return broadcast_call(lowering, "quantized.product_16", a, b, {**clamp, **slots}, work=4)
+    return None
+
+
+@lowers(Quantize)
+def quantize(lowering: Lowering) -> list[Call] | None:
+    """Float32 by arithmetic, integers by table."""
+    input, output = lowering.input(0), lowering.outputs[0]
+    if input.type != TensorType.FLOAT32:
+        return tabulated(lowering)
+    if output.quantized.per_channel or output.type not in (*_8_BIT, TensorType.INT16):
+        return None
+    slots = {
+        "p0": float(output.scale),
+        "p1": output.zero_point,
+        "p2": 0 if output.type == TensorType.UINT8 else -128,
+    }
+    kernel = "quantized.quantize_bytes" if output.type in _8_BIT else "quantized.quantize_words"
+    return elements_call(lowering, kernel, slots, work=2)
+
+
+@lowers(Dequantize)
+def dequantize(lowering: Lowering) -> list[Call] | None:
+    """8-bit and int16."""
+    input = lowering.input(0)
+    if input.type not in (*_8_BIT, TensorType.INT16) or input.quantized.per_channel:
+        return None
+    slots = {
+        "p0": float(input.scale),
+        "p1": input.zero_point,
+        "p2": 255 if input.type == TensorType.UINT8 else -1,
+    }
+    kernel = "quantized.dequantize_bytes" if input.type in _8_BIT else "quantized.dequantize_words"
+    return elements_call(lowering, kernel, slots)

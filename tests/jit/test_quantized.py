@@ -1,0 +1,78 @@
+"""Compiled operators on quantized tensors against the reference tier: every result is equal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.harness import Input, out, single_op
+from tests.jit.equal import check_compiled
+from tests.jit.test_arithmetic import BROADCASTS, numbers
+
+_TYPES = [np.int8, np.uint8, np.int16]
+
+
+def zero(dtype: Any, rng: np.random.Generator) -> int:
+    return 0 if dtype == np.int16 else int(rng.integers(-40, 40)) + (128 if dtype == np.uint8 else 0)
+
+
+@pytest.mark.parametrize("dtype", _TYPES)
+@pytest.mark.parametrize("op", ["ADD", "SUB", "MUL", "SQUARED_DIFFERENCE", "MAXIMUM"])
+def test_two_operands(op: str, dtype: Any) -> None:
+    rng = np.random.default_rng(1)
+    if op in ("SQUARED_DIFFERENCE", "MAXIMUM") and dtype != np.int8:
+        return
+    for at, shapes in enumerate(BROADCASTS):
+        scales = rng.uniform(0.02, 0.09, 3).astype(np.float32)
+        if op in ("MUL", "SQUARED_DIFFERENCE"):
+            scales[2] = scales[0] * scales[1] * rng.uniform(1, 300)
+        if dtype == np.int16 and op == "MUL":
+            scales[2] *= 200
+        same = op == "MAXIMUM"
+        operands = [
+            Input(numbers(rng, dtype, shape), dtype, scale=scales[0 if same else which], zero_point=zero(dtype, rng))
+            for which, shape in enumerate(shapes)
+        ]
+        activation = {} if op in ("SQUARED_DIFFERENCE", "MAXIMUM") else {
+            "fused_activation_function": ["NONE", "RELU", "RELU6"][at % 3]
+        }  # fmt: skip
+        outputs = [out(dtype, scale=scales[2], zero_point=zero(dtype, rng))]
+        kernels = None if op == "MAXIMUM" else ("quantized.", "tables.pairs")
+        check_compiled(single_op(op, operands, outputs=outputs, **activation), kernels, threads=1 + at % 2)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+@pytest.mark.parametrize("op", ["ADD", "SUB", "MUL"])
+def test_all_pairs(op: str, dtype: Any) -> None:
+    rng = np.random.default_rng(2)
+    info = np.iinfo(dtype)
+    values = np.arange(info.min, info.max + 1).astype(dtype)
+    for at in range(12):
+        scales = np.float32(10) ** rng.uniform(-3, 0, 3).astype(np.float32) if at > 2 else np.float32([0.5, 0.25, 0.5])
+        if op == "ADD":
+            scales[2] = max(scales[2], scales[0] * 1e-3)
+        operands = [
+            Input(values[:, None], dtype, scale=scales[0], zero_point=zero(dtype, rng)),
+            Input(values, dtype, scale=scales[1], zero_point=zero(dtype, rng)),
+        ]
+        check_compiled(single_op(op, operands, outputs=[out(dtype, scale=scales[2], zero_point=zero(dtype, rng))]))
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 16, 24, 25, 31, 32, 33, 100, 40000])
+@pytest.mark.parametrize("dtype", _TYPES)
+def test_quantize(dtype: Any, count: int) -> None:
+    rng = np.random.default_rng(count)
+    x = rng.normal(0, 3, count).astype(np.float32)
+    special = np.array([np.nan, np.inf, -np.inf, 0.5, -0.5, 1.5, -1.5, 1e30, -1e30, 2147483520.0, 2.5], np.float32)
+    x[: min(count, 11)] = special[: min(count, 11)]
+    for scale, zero_point in ((1.0, 0), (0.05, zero(dtype, rng)), (1.0, -3 if dtype != np.uint8 else 255)):
+        if dtype == np.int16:
+            zero_point = 0
+        check_compiled(
+            single_op("QUANTIZE", [Input(x)], outputs=[out(dtype, scale=np.float32(scale), zero_point=zero_point)]),
+            "quantized.quantize",
+        )
+        q = Input(numbers(rng, dtype, (count,)), dtype, scale=np.float32(scale), zero_point=zero_point)
+        check_compiled(single_op("DEQUANTIZE", [q]), "quantized.dequantize")
