@@ -1,0 +1,101 @@
+"""Elementary functions of 8 floats, within a few units in the last place."""
+
+from __future__ import annotations
+
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.simd import (
+    absolute,
+    bits_of_f32x8,
+    f32x8_of_bits,
+    fma,
+    maximum,
+    minimum,
+    round_even,
+    select,
+    splat_f32x8,
+    splat_i32x8,
+    to_i32x8,
+)
+
+__all__ = ["erfc", "exp", "expm1", "logistic", "tanh"]
+
+
+@inline
+def exp(x):
+    """e ** x = 2 ** n * e ** r with |r| <= ln(2) / 2; subnormal results and NaN included. 1 unit."""
+    clamped = minimum(splat_f32x8(89.0), maximum(splat_f32x8(-104.0), x))
+    n = round_even(clamped * splat_f32x8(1.44269504))
+    r = fma(n, splat_f32x8(-0.693359375), clamped)
+    r = fma(n, splat_f32x8(2.12194440e-4), r)
+    p = splat_f32x8(1.9875691500e-4)
+    p = fma(p, r, splat_f32x8(1.3981999507e-3))
+    p = fma(p, r, splat_f32x8(8.3334519073e-3))
+    p = fma(p, r, splat_f32x8(4.1665795894e-2))
+    p = fma(p, r, splat_f32x8(1.6666665459e-1))
+    p = fma(p, r, splat_f32x8(5.0000001201e-1))
+    p = fma(p, r * r, r) + splat_f32x8(1.0)
+    # 2 ** n in two factors, so that neither leaves the range of normal numbers.
+    known = select(n == n, n, splat_f32x8(0.0))
+    whole = to_i32x8(known)
+    half = whole >> splat_i32x8(1)
+    bias, place = splat_i32x8(127), splat_i32x8(23)
+    first = f32x8_of_bits((half + bias) << place)
+    second = f32x8_of_bits((whole - half + bias) << place)
+    return p * first * second
+
+
+@inline
+def _with_sign(magnitude, x):
+    """magnitude with the sign of x."""
+    return f32x8_of_bits(bits_of_f32x8(magnitude) | (bits_of_f32x8(x) & splat_i32x8(-2147483648)))
+
+
+@inline
+def tanh(x):
+    """An odd polynomial below 0.625, 1 - 2 / (e ** 2|x| + 1) above."""
+    magnitude = absolute(x)
+    z = x * x
+    p = splat_f32x8(-5.70498872745e-3)
+    p = fma(p, z, splat_f32x8(2.06390887954e-2))
+    p = fma(p, z, splat_f32x8(-5.37397155531e-2))
+    p = fma(p, z, splat_f32x8(1.33314422036e-1))
+    p = fma(p, z, splat_f32x8(-3.33332819422e-1))
+    near = fma(p * z, x, x)
+    far = splat_f32x8(1.0) - splat_f32x8(2.0) / (exp(magnitude + magnitude) + splat_f32x8(1.0))
+    return select(magnitude < splat_f32x8(0.625), near, _with_sign(far, x))
+
+
+@inline
+def logistic(x):
+    """1 / (1 + e ** -x); below -9 the power alone, as the official kernel has it."""
+    one = splat_f32x8(1.0)
+    e = exp(splat_f32x8(0.0) - absolute(x))
+    negative = select(x < splat_f32x8(-9.0), e, e / (one + e))
+    return select(x < splat_f32x8(0.0), negative, one / (one + e))
+
+
+@inline
+def expm1(x):
+    """e ** x - 1 = t * (e ** x + 1) with t = tanh(x / 2)."""
+    e = exp(x)
+    small = tanh(x * splat_f32x8(0.5)) * (e + splat_f32x8(1.0))
+    return select(absolute(x) < splat_f32x8(1.0), small, e - splat_f32x8(1.0))
+
+
+@inline
+def erfc(x):
+    """t * e ** (-x * x + polynomial in t), t = 1 / (1 + |x| / 2); 2 - that of the magnitude for x < 0."""
+    magnitude = absolute(x)
+    t = splat_f32x8(1.0) / fma(magnitude, splat_f32x8(0.5), splat_f32x8(1.0))
+    p = splat_f32x8(0.17087277)
+    p = fma(p, t, splat_f32x8(-0.82215223))
+    p = fma(p, t, splat_f32x8(1.48851587))
+    p = fma(p, t, splat_f32x8(-1.13520398))
+    p = fma(p, t, splat_f32x8(0.27886807))
+    p = fma(p, t, splat_f32x8(-0.18628806))
+    p = fma(p, t, splat_f32x8(0.09678418))
+    p = fma(p, t, splat_f32x8(0.37409196))
+    p = fma(p, t, splat_f32x8(1.00002368))
+    p = fma(p, t, splat_f32x8(-1.26551223))
+    result = t * exp(p - magnitude * magnitude)
+    return select(x < splat_f32x8(0.0), splat_f32x8(2.0) - result, result)

@@ -1,0 +1,63 @@
+"""Operators on one tensor, each element by itself, on the fast tier: floats by arithmetic, quantized ones by table."""
+
+from __future__ import annotations
+
+import math
+
+from litejit.kernels.jit.call import Call
+from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.jit.tables import elements_call, tabulated
+from litejit.kernels.kernel import Kernel
+from litejit.kernels.reference.activation import HardSwish, LeakyRelu, Relu, Relu0To1, Relu6, ReluN1To1
+from litejit.kernels.reference.curves import Elu, Gelu, Logistic, Tanh
+from litejit.kernels.reference.roots import Rsqrt, Sqrt
+from litejit.kernels.reference.unary import Abs, Exp, Floor, Log, Neg, Round, Square
+from litejit.schema import TensorType
+
+__all__: list[str] = []
+
+_QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
+_KERNELS: dict[type[Kernel], tuple[str, int]] = {
+    Relu: ("clamp", 1),
+    Relu6: ("clamp", 1),
+    ReluN1To1: ("clamp", 1),
+    Relu0To1: ("clamp", 1),
+    LeakyRelu: ("leaky", 1),
+    Logistic: ("logistic_f32", 8),
+    Tanh: ("tanh_f32", 10),
+    Exp: ("exp_f32", 6),
+    Elu: ("elu", 16),
+    HardSwish: ("hard_swish", 2),
+    Gelu: ("gelu", 10),
+    Sqrt: ("sqrt_f32", 2),
+    Rsqrt: ("rsqrt", 3),
+    Abs: ("abs_f32", 1),
+    Neg: ("neg", 1),
+    Square: ("square", 1),
+    Floor: ("floor_f32", 1),
+    Round: ("round_f32", 1),
+}
+"""Kernel for floats, and its rough cost for an element."""
+
+_CHECKED = (Sqrt, Rsqrt)
+"""Their quantized forms refuse values, which compiled code does not."""
+
+
+@lowers(*_KERNELS, Log)
+def pointwise(lowering: Lowering) -> list[Call] | None:
+    """One call."""
+    kernel, type = lowering.kernel, lowering.input(0).type
+    if type in _QUANTIZED and not isinstance(kernel, _CHECKED):
+        return tabulated(lowering)
+    found = _KERNELS.get(kernel.__class__)
+    if type != TensorType.FLOAT32 or found is None:
+        return None
+    name, work = found
+    slots = {"p0": 0.0, "p1": 0.0}
+    if name == "clamp":
+        slots = {"p0": float(kernel.lower), "p1": math.inf if kernel.upper is None else float(kernel.upper)}
+    elif name == "leaky":
+        slots["p0"] = float(kernel.alpha)
+    elif name == "gelu" and kernel.options.approximate:
+        name = "gelu_tanh"
+    return elements_call(lowering, f"pointwise.{name}", slots, work)

@@ -1,0 +1,89 @@
+"""Compiled functions of one tensor against the reference tier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.harness import Input, out, single_op
+from tests.jit.equal import check_compiled
+
+EXACT = ["RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1", "LEAKY_RELU", "SQRT", "ABS", "NEG", "SQUARE", "FLOOR", "ROUND"]
+CURVES = {
+    # op: units in the last place, and an absolute error where the formula itself cancels
+    "LOGISTIC": (4, 1e-37),
+    "TANH": (4, 0.0),
+    "EXP": (2, 0.0),
+    "ELU": (4, 0.0),
+    "HARD_SWISH": (1, 0.0),
+    "RSQRT": (1, 0.0),
+    "GELU": (8, 1e-6),
+}
+SPECIAL = np.array(
+    [0, -0.0, 1, -1, 0.5, -0.5, 1.5, 2.5, np.inf, -np.inf, np.nan, 1e-45, -1e-40, 3e38, 88.6, 88.8, -87.5, -103.9],
+    np.float32,
+)  # fmt: skip
+
+
+def samples(count: int, positive: bool) -> np.ndarray:
+    rng = np.random.default_rng(count)
+    x = rng.normal(0, 4, count).astype(np.float32)
+    x[: SPECIAL.size] = SPECIAL[:count]
+    return np.abs(x) if positive else x
+
+
+@pytest.mark.parametrize("op", [*EXACT, *CURVES])
+def test_floats(op: str) -> None:
+    ulp, atol = CURVES.get(op, (0, 0.0))
+    variants: list[dict[str, Any]] = [{"approximate": True}, {"approximate": False}] if op == "GELU" else [{}]
+    if op == "LEAKY_RELU":
+        variants = [{"alpha": 0.2}, {"alpha": -1.5}]
+    for options in variants:
+        for at, count in enumerate((*range(1, 18), 33, 20001)):
+            x = samples(count, op in ("SQRT", "RSQRT"))
+            check_compiled(single_op(op, [Input(x)], **options), "pointwise.", ulp=ulp, atol=atol, threads=1 + at % 2)
+
+
+@pytest.mark.parametrize("op", ["LOGISTIC", "TANH", "EXP", "ELU"])
+def test_whole_range(op: str) -> None:
+    ulp, atol = CURVES[op]
+    x = np.concatenate([np.linspace(-110, 100, 40000), np.linspace(-2, 2, 40000), np.geomspace(1e-40, 1, 4000)])
+    check_compiled(single_op(op, [Input(x.astype(np.float32))]), "pointwise.", ulp=ulp, atol=atol)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16])
+@pytest.mark.parametrize(
+    "op", ["LOGISTIC", "TANH", "HARD_SWISH", "RELU", "RELU6", "LEAKY_RELU", "GELU", "ELU", "EXP", "ABS", "QUANTIZE"]
+)
+def test_quantized(op: str, dtype: Any) -> None:
+    if (op in ("ELU", "EXP", "ABS") and dtype == np.uint8) or (op in ("ELU", "HARD_SWISH") and dtype == np.int16):
+        return
+    info = np.iinfo(dtype)
+    is_word = dtype == np.int16
+    zero_point = 0 if is_word else 3 + (128 if dtype == np.uint8 else 0)
+    curve = op in ("LOGISTIC", "TANH")
+    output = {
+        "scale": np.float32(1 / 32768 if is_word else 1 / 256 if op == "LOGISTIC" else 1 / 128) if curve else 0.04,
+        "zero_point": zero_point if not curve or is_word else info.min if op == "LOGISTIC" else info.min + 128,
+    }
+    rng = np.random.default_rng(0)
+    for count in (1, 5, 31, 32, 33, 256, 1000, 40000):
+        x = rng.integers(info.min, info.max + 1, count).astype(dtype)
+        if count >= 256:
+            x[:256] = np.linspace(info.min, info.max, 256).astype(dtype)
+        scale = np.float32(0.001 if is_word else 0.05)
+        problem = single_op(op, [Input(x, dtype, scale=scale, zero_point=zero_point)], outputs=[out(dtype, **output)])
+        check_compiled(problem, None if is_word and count < 256 else "tables.", threads=1 + count % 2)
+
+
+def test_requantization_to_another_type() -> None:
+    rng = np.random.default_rng(0)
+    for source, target in ((np.int8, np.uint8), (np.uint8, np.int8), (np.int16, np.int8), (np.int16, np.int16)):
+        info = np.iinfo(source)
+        for scale in (0.01, 0.5, 3.0):
+            x = rng.integers(info.min, info.max + 1, 5000).astype(source)
+            outputs = [out(target, scale=np.float32(0.7), zero_point=0 if target == np.int16 else 9)]
+            operand = Input(x, source, scale=np.float32(scale), zero_point=0 if source == np.int16 else 5)
+            check_compiled(single_op("QUANTIZE", [operand], outputs=outputs), "tables.")
