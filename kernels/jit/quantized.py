@@ -32,7 +32,7 @@ def quantized(lowering: Lowering) -> list[Call] | None:
     function, (a, b) = lowering.kernel.quantized, (lowering.input(0), lowering.input(1))
     if not isinstance(function, Quantized) or a.type != b.type or a.type != lowering.outputs[0].type:
         return None
-    formula = function.formula
+    formula: Any = function.formula
     if function.table is None:
         return _of_words(lowering, formula)
     values = values_of(a.dtype)
