@@ -122,7 +122,8 @@ class FloatProducts:
 
     def finish(self, sums: np.ndarray, bias: np.ndarray | None, scale: None = None) -> np.ndarray:
         """Adds the bias and applies the activation."""
-        result = sums if bias is None else sums + bias.ravel()
+        with np.errstate(all="ignore"):
+            result = sums if bias is None else sums + bias.ravel()
         return result if self.activation is None else float_activation(self.activation, result)
 
 
