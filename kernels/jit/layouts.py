@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litejit.kernels.jit.call import Layout
 
-__all__ = ["BROADCAST", "COLUMNS", "CONVOLUTION", "ELEMENTS", "PRODUCT", "QUANTIZE", "STAGE_BYTES"]
+__all__ = ["BROADCAST", "COLUMNS", "CONVOLUTION", "ELEMENTS", "PACK", "PRODUCT", "QUANTIZE", "STAGE_BYTES"]
 
 COLUMNS = 16
 """Output channels of a panel of weights."""
@@ -61,3 +61,6 @@ BROADCAST = Layout(
 
 ELEMENTS = Layout("source out count piece p0 p1 p2 p3 table planes")
 """Operators on each of `count` elements, `piece` of them an item. p0 .. p3: float64, or int64 for integers."""
+
+PACK = Layout("source target depth columns panels transposed zero_point factor")
+"""Matrices of run time to panels, or to rows of int16."""

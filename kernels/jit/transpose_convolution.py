@@ -1,0 +1,102 @@
+"""TRANSPOSE_CONV on the fast tier: floats and integers.
+
+Output pixels of the same remainders by the strides see the same taps of the filter: each such set of pixels is an
+ordinary convolution of the input with stride 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product as pairs
+
+import numpy as np
+
+from litejit.kernels.geometry import Window
+from litejit.kernels.jit.call import Call
+from litejit.kernels.jit.convolution import Geometry
+from litejit.kernels.jit.convolution_products import left_images, stage_of
+from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.jit.products import Left, Out, Right, product
+from litejit.kernels.reference.products import HybridProducts
+from litejit.kernels.reference.transpose_convolution import Convolution2DTransposeBias, TransposeConv
+
+__all__: list[str] = []
+
+MOST_CALLS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Phase:
+    """The outputs first, first + stride, … along one axis, count of them.
+
+    taps: of the filter that meet them, in the order of the input, -1 where none does. before: padding.
+    """
+
+    first: int
+    count: int
+    taps: np.ndarray
+    before: int
+
+    @classmethod
+    def of(cls, window: Window, first: int) -> Phase:
+        """The phase that begins with this output; the window slides over the output."""
+        start, remainder = divmod(first + window.before, window.stride)
+        meeting = -(-(window.filter_size - remainder) // window.stride)
+        length = max(meeting, start + 1)
+        taps = remainder + np.arange(length - 1, -1, -1) * window.stride
+        count = -(-(window.in_size - first) // window.stride)
+        return cls(first, count, np.where(taps < window.filter_size, taps, -1), length - 1 - start)
+
+    def reach(self) -> int:
+        """Elements of the padded input that are seen."""
+        return self.count - 1 + len(self.taps)
+
+
+@lowers(TransposeConv)
+def transpose_conv(lowering: Lowering) -> Sequence[Call] | None:
+    """A call for each phase."""
+    return _transposed(lowering, input_at=2, bias_at=3)
+
+
+@lowers(Convolution2DTransposeBias)
+def transpose_conv_bias(lowering: Lowering) -> Sequence[Call] | None:
+    """A call for each phase."""
+    return _transposed(lowering, input_at=0, bias_at=2)
+
+
+def _transposed(lowering: Lowering, input_at: int, bias_at: int) -> Sequence[Call] | None:
+    kernel, filter, input, output = lowering.kernel, lowering.input(1), lowering.input(input_at), lowering.outputs[0]
+    bias, products = lowering.given(bias_at), kernel.products
+    biases = None if bias is None or bias.value is None else bias.value.ravel()
+    if filter.value is None or output.size == 0 or isinstance(products, HybridProducts) or (bias and biases is None):
+        return None
+    height, width = kernel.windows
+    if height.stride * width.stride > MOST_CALLS:
+        return None
+    activation = None if bias_at == 2 else kernel.options.fused_activation_function
+    calls, fields, element_bytes = left_images(lowering, input_at, products)
+    calls = list(calls)
+    weights = np.pad(products.weights(filter.value), [(0, 0), (0, 1), (0, 1), (0, 0)])  # tap -1 is zeros
+    columns, channels, item_bytes = len(weights), input.dims[3], output.dtype.itemsize
+    pixel_bytes = columns * item_bytes
+    row_bytes = output.dims[2] * pixel_bytes
+    for top, left in pairs(*(range(min(window.stride, window.in_size)) for window in (height, width))):
+        y, x = Phase.of(height, top), Phase.of(width, left)
+        geometry = Geometry(
+            input.dims[0], (input.dims[1], input.dims[2]), (y.count, x.count), (y.before, x.before),
+            max(x.reach(), x.before + input.dims[2]), (len(y.taps), len(x.taps)), (1, 1), (1, 1), channels,
+            element_bytes, bool(y.before or x.before or y.reach() > input.dims[1] or x.reach() > input.dims[2]),
+        )  # fmt: skip
+        taps = weights[:, y.taps][:, :, x.taps]
+        matrix = taps.reshape(columns, len(y.taps), -1).transpose(1, 2, 0)
+        stage = stage_of(products, activation, matrix, biases, slice(None))
+        if stage is None:
+            return None
+        out = Out(
+            output, y.first * row_bytes + x.first * pixel_bytes, output.dims[1] * row_bytes,
+            height.stride * row_bytes, width.stride * pixel_bytes,
+        )  # fmt: skip
+        right = Right(columns, matrix.shape[1], matrix)
+        calls.append(product(Left(geometry=geometry, **fields), right, out, stage, lowering.threads))
+    return calls
