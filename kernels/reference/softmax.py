@@ -97,7 +97,7 @@ class Softmax(OverRows):
     options: SoftmaxOptions
 
     def prepare(self, node: Node) -> None:
-        """Derives `rows`."""
+        """Derives `rows`; of int16, multiplier (of differences), exps and inverses (tables with interpolation), too."""
         wider = {type: (type, TensorType.INT16) for type in _8_BIT}
         x, y = self.declare(node, wider)
         self.beta = float(self.options.beta)
@@ -160,6 +160,7 @@ class Softmax(OverRows):
         exps = table16(in_double(np.exp), real(10) / real(full), 32767, real(2) / real(full), 0, real)
         inverses = table16(lambda x: 1 / (1 + x), real(1) / real(full), -32768, real(2) / real(full), 0, real)
         rescale = rescale_of(self.flavour)
+        self.multiplier, self.exps, self.inverses = multiplier, exps, inverses
 
         def rows(x: np.ndarray) -> np.ndarray:
             x = x.astype(np.int64)

@@ -146,6 +146,7 @@ for k, (scale, zero) in {"float32": (1, 0), "int8": (1 / 256, -128), "uint8": (1
     PROBLEMS[f"LOGISTIC {k}"] = unary("LOGISTIC", k, scale, zero)
 for k, (scale, zero) in {"float32": (1, 0), "int8": (1 / 128, 0), "uint8": (1 / 128, 128)}.items():
     PROBLEMS[f"TANH {k}"] = unary("TANH", k, scale, zero)
+PROBLEMS["SOFTMAX int16"] = unary("SOFTMAX", "int16", 1 / 32768, 0, beta=1.0)
 for name in ("LOGISTIC", "TANH"):
     PROBLEMS[f"{name} int16"] = unary(name, "int16", 1 / 32768, 0)
 for k in INTEGERS:

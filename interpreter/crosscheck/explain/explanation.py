@@ -191,6 +191,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "multiply": lambda x, factor: x * factor,
     "look_up": lambda x, entry: entry,
     "share_of_sum": _share,
+    "share_by_inverse": lambda total, exp, inverse, bits: (exp * inverse + ((1 << bits) >> 1)) >> bits,
     "float_share_of_sum": lambda total, exp: exp / total,
     "function": lambda x, name, result: result,
     "quantize": _quantize,

@@ -10,11 +10,11 @@ import numpy as np
 
 from litejit.crosscheck.explain.explanation import Explanation, Step, Tap, Term, run_steps
 from litejit.crosscheck.explain.registry import EVERYTHING, Case, explains
-from litejit.kernels.fixedpoint import float_activation, integer_range
+from litejit.kernels.fixedpoint import float_activation, integer_range, multiply_by_quantized_multiplier
+from litejit.kernels.reference.lut import look_up
 from litejit.kernels.reference.pooling import AveragePool2D, MaxPool2D
 from litejit.kernels.reference.reduction import Mean
 from litejit.kernels.reference.softmax import Softmax
-from litejit.schema.errors import UnsupportedError
 
 Plan = list[tuple[str, dict[str, Any]]]
 
@@ -85,7 +85,7 @@ def explain_mean(case: Case, index: tuple[int, ...]) -> Explanation:
 
 @explains(Softmax)
 def explain_softmax(case: Case, index: tuple[int, ...]) -> Explanation:
-    """SOFTMAX of floats, and of 8 bits in fixed point: exponentials of distances from the largest of the row."""
+    """SOFTMAX: exponentials of distances from the largest of the row; 8 bits in fixed point, 16 through tables."""
     x, kernel = case.operand(0), case.kernel
     row = x[index[:-1]]
     places = [(*index[:-1], at) for at in range(row.size)]
@@ -95,7 +95,7 @@ def explain_softmax(case: Case, index: tuple[int, ...]) -> Explanation:
         steps = run_steps(float(exps.sum()), [("float_share_of_sum", {"exp": float(exps[index[-1]])})])
         return case.explanation(index, [Term(taps)], steps, exact=float(steps[-1].value))
     if x.dtype.itemsize != 1:
-        raise UnsupportedError(f"{case.where}: int16 rows of SOFTMAX cannot be explained")
+        return _explain_softmax16(case, index, row, places)
     distances = int(row.max()) - row.astype(np.int64)
     terms = kernel.exp.terms[distances]
     taps = [Tap(place, raw.item(), int(term)) for place, raw, term in zip(places, row, terms, strict=True)]
@@ -113,3 +113,26 @@ def explain_softmax(case: Case, index: tuple[int, ...]) -> Explanation:
     ]
     note = "a tap's value is its exponential, with 12 integer bits; the share is taken of the one with none"
     return case.explanation(index, [Term(taps)], run_steps(total, plan), notes=[note])
+
+
+def _explain_softmax16(
+    case: Case, index: tuple[int, ...], row: np.ndarray, places: list[tuple[int, ...]]
+) -> Explanation:
+    """int16: the exponentials and the reciprocal of their sum come from tables of 512 segments."""
+    kernel = case.kernel
+    distances = row.astype(np.int64) - int(row.max())
+    scaled = multiply_by_quantized_multiplier(distances, kernel.multiplier)
+    exps = look_up(kernel.exps, np.clip(scaled + 32767, -32768, 32767).astype(np.int16)).astype(np.int64)
+    taps = [Tap(place, raw.item(), exp.item()) for place, raw, exp in zip(places, row, exps, strict=True)]
+    total = int(exps.sum())
+    length = total.bit_length()
+    # The sum as 1 + fraction, 16 bits after the point, times a power of two.
+    fraction = (((total << (32 - length)) + (1 << 14)) >> 15) - (1 << 16) - (1 << 15)
+    inverse = int(look_up(kernel.inverses, np.clip([fraction], -32768, 32767).astype(np.int16))[0])
+    parameters = {"exp": int(exps[index[-1]]), "inverse": inverse, "bits": length - 1}
+    notes = [
+        "a tap's value is its exponential, from a table",
+        f"the sum is 2**{length - 1} * (1 + fraction); the inverse of 1 + fraction comes from a table",
+    ]
+    steps = run_steps(total, [("share_by_inverse", parameters), ("clamp", {"low": 0, "high": 32767})])
+    return case.explanation(index, [Term(taps)], steps, notes=notes)
