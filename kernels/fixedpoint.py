@@ -57,8 +57,12 @@ class Multiplier:
 
     @classmethod
     def from_real(cls, real: ArrayLike) -> Multiplier:
-        """QuantizeMultiplier: the 31-bit mantissa nearest to a positive real (half away), flushed to 0 below 2**-32."""
-        fraction, exponent = np.frexp(require_finite(real))
+        """QuantizeMultiplier: the 31-bit mantissa nearest to a positive real (half away), flushed to 0 below 2**-32.
+
+        Infinity, the quotient of scales too far apart for float32, is 0, which x86 makes of it; NaN is refused.
+        """
+        real = np.asarray(real, np.float64)
+        fraction, exponent = np.frexp(require_finite(np.where(np.isinf(real), 0, real)))
         mantissa = round_half_away(fraction * (1 << 31)).astype(np.int64)
         overflow = mantissa == 1 << 31
         mantissa = np.where(overflow, mantissa >> 1, mantissa)

@@ -45,7 +45,8 @@ class Tile(Kernel):
 class Fill(Kernel):
     """An array of shape `dims`, every element `value`.
 
-    dims: [rank] int32 or int64, none negative; value: scalar, any sized type or string, quantized as the output is.
+    dims: [rank] int32 or int64, none negative; value: scalar, any sized type or string, quantized as the output is,
+    whose type is the value's whatever the file declares.
     Semantics: LiteRT tflite/kernels/fill.cc.
     """
 
@@ -60,7 +61,7 @@ class Fill(Kernel):
         require_symmetric_int16(node, value)
         self.shape = tuple(index_values(node, "dims", rank=1))
         node.require(min(self.shape, default=0) >= 0, "dims {} has a negative dimension", self.shape)
-        node.output(self.shape, types=value.type)
+        node.output(self.shape, type=value.type)
 
     def __call__(self, dims: np.ndarray, value: np.ndarray) -> np.ndarray:
         """The output."""

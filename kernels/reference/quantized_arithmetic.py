@@ -17,6 +17,7 @@ from litejit.kernels.fixedpoint import (
     activation_range,
     multiply_by_quantized_multiplier,
     multiply_by_quantized_multiplier_smaller_than_one,
+    require_finite,
     round_half_away,
     rounding_divide_by_pot,
     saturating_rounding_doubling_high_mul,
@@ -75,7 +76,7 @@ class Sum(Rescaled):
         precision: of the divisions of scales.
         """
         left_shift = 15 if output.type == TensorType.INT16 else 20
-        common = precision(2 * max(input1.scale, input2.scale))
+        common = precision(require_finite(2 * max(input1.scale, input2.scale)))
         return cls(
             output.zero_point,
             *activation_range(activation, output),
@@ -84,7 +85,7 @@ class Sum(Rescaled):
             (input1.zero_point, input2.zero_point),
             Multiplier.from_real(precision(input1.scale) / common),
             Multiplier.from_real(precision(input2.scale) / common),
-            Multiplier.from_real(common / precision(np.float32(1 << left_shift) * output.scale)),
+            Multiplier.from_real(require_finite(common / precision(np.float32(1 << left_shift) * output.scale))),
         )
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:

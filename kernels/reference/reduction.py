@@ -7,6 +7,7 @@ How each numerics flavour rescales is in reduction_flavours.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -69,7 +70,8 @@ class Reduction(Kernel):
         shape = [
             1 if at in self.axes else dim for at, dim in enumerate(x.shape) if self.keep_dims or at not in self.axes
         ]
-        rows = np.moveaxis(x, self.axes, range(len(self.axes))).reshape(self.count, -1).astype(np.float32, copy=False)
+        rows = np.moveaxis(x, self.axes, range(len(self.axes))).reshape(self.count, prod(shape))
+        rows = rows.astype(np.float32, copy=False)
         with np.errstate(all="ignore"):
             if rows.shape[1] == 1 and self.count:  # NumPy adds neighbours pairwise
                 return np.add.accumulate(rows[:, 0])[-1:].reshape(shape)

@@ -16,6 +16,7 @@ import numpy as np
 
 from litejit.kernels.fixedpoint import (
     Multiplier,
+    float_to_int32,
     integer_range,
     multiply_by_quantized_multiplier,
     multiply_by_quantized_multiplier_q15,
@@ -70,8 +71,15 @@ def sum_rescaled(flavour: str, reduced: Reduced) -> Rescaled:
         return _in_float(reduced, np.float32(x.scale / y.scale))
     if flavour in _OPTIMIZED or (flavour == "litert-ref" and x.type != TensorType.UINT8):
         scale = np.float32(x.scale / y.scale)
-        bias = np.float32(np.float32(np.float32(-x.zero_point) * scale) * np.float32(reduced.count))
-        return lambda total: round_half_away(total.astype(np.float32) * scale + bias) + y.zero_point
+        with np.errstate(invalid="ignore"):
+            bias = np.float32(np.float32(np.float32(-x.zero_point) * scale) * np.float32(reduced.count))
+
+        def rescaled(total: np.ndarray) -> np.ndarray:
+            with np.errstate(all="ignore"):
+                real = total.astype(np.float32) * scale + bias
+                return wrap32(float_to_int32(round_half_away(real)) + y.zero_point)
+
+        return rescaled
     return _in_fixed_point(flavour, reduced, Multiplier.from_real(float(x.scale) / float(y.scale)))
 
 

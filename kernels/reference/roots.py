@@ -82,7 +82,7 @@ class Rsqrt(Activation):
             refuse_flavours(self, node, x, "tflm")
             largest = np.float32(np.iinfo(np.int16).max) * y.scale
             return partial(look_up, table(lambda r: np.where(r <= 0, largest, np.float32(1) / np.sqrt(r)), x, y))
-        multiplier = Multiplier.from_real(1.0 / float(np.sqrt(x.scale) * y.scale))
+        multiplier = Multiplier.from_real(np.divide(1.0, np.float64(np.sqrt(x.scale) * y.scale)))
         multiplier = Multiplier(multiplier.mantissa, multiplier.exponent - 20)
         rescale = rescale_of(self.flavour)
 

@@ -92,6 +92,11 @@ def test_curves_16_bits(op: str, scale: float, resolver: str, numerics: str) -> 
     check(problem, resolver=resolver, numerics=numerics)
 
 
+@pytest.mark.parametrize("op", ["RELU", "RELU6", "LEAKY_RELU"])
+def test_quotient_of_scales_beyond_float32(op: str) -> None:
+    check(quantized(op, np.int16, 2e-4, 3.6e-43, 0))
+
+
 def test_relu_bound_beyond_int32() -> None:
     check(quantized("RELU6", np.int16, 1e-3, 1e-40, 0))
 

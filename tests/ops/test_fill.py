@@ -46,6 +46,12 @@ def test_fill(dims: tuple[int, ...], dtype: Any, operand: Any) -> None:
     check(single_op("FILL", [operand(np.array(dims, dtype)), Input(np.float32(2.5))], [out(np.float32)]))
 
 
+def test_fill_sets_the_type() -> None:
+    """Whatever type the file declares for the output."""
+    check(single_op("FILL", [Const(np.array([2, 3], np.int32)), Input(np.float32(2.5))], [out(np.int32)]))
+    check(single_op("FILL", [Input(np.array([2, 3], np.int32)), Input(np.int8(2))], [out(np.int64)]))
+
+
 RANGES = [
     (0, 5, 1),
     (5, 0, -2),

@@ -24,6 +24,9 @@ CASES: list[tuple[tuple[int, ...], Any]] = [
     ((2, 3, 4, 2), [1, 2]),
     ((2, 1, 2, 3, 1, 2), [-1, 0, 3]),
     ((1, 1), [0]),
+    ((0, 3), [0]),
+    ((2, 0, 3), [0]),
+    ((2, 0, 3), [0, 1]),
 ]
 SCALES = [(0.05, 0.05), (0.1, 0.02), (0.01, 0.7), (1.0, 1.0), (0.003, 2.5)]
 
@@ -94,6 +97,17 @@ def test_quantized(op: str, dtype: Any, scales: Any, axes: Any) -> None:
     output = out(dtype, scale=scales[1], zero_point=zero_out)
     problem = reduction(op, x, axes, keep=False, output=output, scale=scales[0], zero_point=zero)
     check(problem, resolver="opt" if op == "SUM" and dtype != np.uint8 else None)
+
+
+@pytest.mark.parametrize(
+    ("scales", "zero_points"), [((0.5, 1e-45), (0, 0)), ((3e38, 1e-45), (3, 5)), ((0.5, 1e-45), (3, -7))], ids=str
+)
+@pytest.mark.parametrize("op", ["SUM", "MEAN"])
+def test_quotients_of_scales_beyond_float32(op: str, scales: Any, zero_points: Any) -> None:
+    output = out(np.int8, scale=scales[1], zero_point=zero_points[1])
+    x = np.arange(-6, 6, dtype=np.int8).reshape(3, 4)
+    problem = reduction(op, x, [1], keep=False, output=output, scale=scales[0], zero_point=zero_points[0])
+    check(problem, resolver="opt" if op == "SUM" else None)
 
 
 @pytest.mark.parametrize("dtype", QUANTIZED)

@@ -63,6 +63,7 @@ def test_shapes(op: str, shape: tuple[int, ...]) -> None:
 
 SCALES = [(0.1, 0.1), (0.05, 0.2), (0.5, 0.03), (2.0, 1.0), (1e-4, 3e-3), (0.007, 1.7)]
 EXTREMES = [("EXP", 1.0, 1.0), ("EXP", 1.0, 1e-30), ("LOG", 1e-7, 1e-9), ("RSQRT", 1e-9, 1e-9), ("SQRT", 3e37, 1e-9)]
+EXTREMES += [("RSQRT", 0.5, 1e-45), ("ABS", 3e38, 1e-45)]
 QUANTIZED = [(op, dtype) for op in ("ABS", "EXP", "LOG", "SQRT", "RSQRT") for dtype in (np.int8, np.int16)]
 
 
