@@ -7,7 +7,7 @@ again by the reference tier.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from litejit.workers import Workers
 if TYPE_CHECKING:
     from litejit.plan import Plan, Step
 
-__all__ = ["NativePlan"]
+__all__ = ["NativePlan", "Part", "PythonPart", "Stretch"]
 
 FEW_STEPS = 300_000
 """Work of a program below which waking other threads costs more than they save."""
@@ -38,12 +38,58 @@ _FOREVER = 1 << 60
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """Consecutive calls as one program: its entries (see the executor), and everything their addresses point to."""
+    """The calls of consecutive tasks as one program: its entries (see the executor), and what they point to."""
 
-    entries: np.ndarray
+    tasks: tuple[Task, ...]
     calls: tuple[Call, ...]
+    entries: np.ndarray
     blocks: tuple[np.ndarray, ...]
+    workers: Workers
     threads: int
+
+    def __call__(self) -> None:
+        """Runs the program."""
+        self.workers.run(self.entries.ctypes.data, len(self.calls), self.threads)
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedStretch(Stretch):
+    """The program one call at a time, each with its memory watched. extents: of each call."""
+
+    extents: tuple[list[Extent], ...]
+    scratch: np.ndarray
+
+    def __call__(self) -> None:
+        """Runs the calls; MemoryAccessError for one that touches other memory than its own."""
+        for entry, call, allowed in zip(self.entries, self.calls, self.extents, strict=True):
+            self.scratch[:] = 0xA5
+            watch([*allowed, Extent(entry.ctypes.data, entry.nbytes, True)])
+            self.workers.run(entry.ctypes.data, 1, 1)
+            try:
+                watch([])
+            except MemoryAccessError as error:
+                raise MemoryAccessError(f"{call.kernel}: {error}") from None
+
+
+@dataclass(frozen=True, eq=False)
+class PythonPart:
+    """A step that the reference tier runs. stored: memory of its outputs, by tensor."""
+
+    task: Task
+    arrays: list[np.ndarray | None]
+    stored: tuple[tuple[int, np.ndarray], ...]
+
+    def __call__(self) -> None:
+        """Runs the step, and puts its outputs where native code looks for them."""
+        self.task.step.run()
+        for index, memory in self.stored:
+            value = self.arrays[index]
+            if value is not memory:
+                memory[...] = value
+                self.arrays[index] = memory
+
+
+Part = Stretch | PythonPart
 
 
 class NativePlan:
@@ -67,7 +113,7 @@ class NativePlan:
         self._give_memory()
         scratch_bytes = max((call.scratch_bytes for task in self.tasks for call in task.calls), default=0)
         self.scratch = aligned_buffer(scratch_bytes * workers.count + SLACK)
-        self.parts: list[Callable[[], None]] = self._parts()
+        self.parts: list[Part] = self._parts()
 
     def _lowered(self) -> list[Task]:
         """The plan's steps as tasks, rewritten and with the calls that do them."""
@@ -164,62 +210,35 @@ class NativePlan:
 
     # ------------------------------------------------------------------ steps
 
-    def _parts(self) -> list[Callable[[], None]]:
-        parts: list[Callable[[], None]] = []
-        pending: list[Call] = []
+    def _parts(self) -> list[Part]:
+        parts: list[Part] = []
+        pending: list[Task] = []
 
         def flush() -> None:
-            if pending:
-                parts.append(self._program(tuple(pending)))
-                pending.clear()
+            if any(task.calls for task in pending):
+                parts.append(self._stretch(tuple(pending)))
+            pending.clear()
 
         for task in self.tasks:
             if task.result is None:
                 flush()
-                parts.append(self._python_step(task.step))
+                parts.append(self._python_part(task))
             else:
-                pending += task.calls
+                pending.append(task)
         flush()
         return parts
 
-    def _program(self, calls: tuple[Call, ...]) -> Callable[[], None]:
-        scratch = self.scratch.ctypes.data
-        blocks = tuple(call.bind(self._address, scratch) for call in calls)
+    def _stretch(self, tasks: tuple[Task, ...]) -> Stretch:
+        calls = tuple(call for task in tasks for call in task.calls)
+        blocks = tuple(call.bind(self._address, self.scratch.ctypes.data) for call in calls)
         entries = np.zeros((len(calls), _ENTRY), np.int64)
         for entry, call, block in zip(entries, calls, blocks, strict=True):
             entry[:4] = library.address(call.kernel), block.ctypes.data, call.items, call.grain
         if is_checked():
-            return self._checked(calls, blocks, entries)
+            extents = tuple(self._extents(call, block) for call, block in zip(calls, blocks, strict=True))
+            return CheckedStretch(tasks, calls, entries, blocks, self.workers, 1, extents, self.scratch)
         threads = self.workers.count if sum(call.work for call in calls) > FEW_STEPS else 1
-        stretch = Stretch(entries, calls, blocks, threads)
-        address, count, workers = entries.ctypes.data, len(calls), self.workers
-
-        def run() -> None:
-            workers.run(address, count, stretch.threads)
-
-        run.stretch = stretch  # type: ignore[attr-defined]
-        return run
-
-    def _checked(
-        self, calls: tuple[Call, ...], blocks: tuple[np.ndarray, ...], entries: np.ndarray
-    ) -> Callable[[], None]:
-        """The program one call at a time, each with its memory watched."""
-        extents = [self._extents(call, block) for call, block in zip(calls, blocks, strict=True)]
-        scratch = self.scratch.nbytes
-        stretch = Stretch(entries, calls, blocks, 1)
-
-        def run() -> None:
-            for at, (call, allowed) in enumerate(zip(calls, extents, strict=True)):
-                self.scratch[:scratch] = 0xA5
-                watch([*allowed, Extent(entries[at].ctypes.data, 8 * _ENTRY, True)])
-                self.workers.run(entries[at].ctypes.data, 1, 1)
-                try:
-                    watch([])
-                except MemoryAccessError as error:
-                    raise MemoryAccessError(f"{call.kernel}: {error}") from None
-
-        run.stretch = stretch  # type: ignore[attr-defined]
-        return run
+        return Stretch(tasks, calls, entries, blocks, self.workers, threads)
 
     def _extents(self, call: Call, block: np.ndarray) -> list[Extent]:
         """The memory that a call may touch. What it reads may go on for the slack, what it writes may not."""
@@ -237,17 +256,10 @@ class NativePlan:
                 extents.append(Extent(self.scratch.ctypes.data, call.scratch_bytes, True))
         return extents
 
-    def _python_step(self, step: Step) -> Callable[[], None]:
-        plan = self.plan
-        stored = [(index, plan.arrays[index]) for index in step.operation.outputs if index in self._stored()]
-
-        def run() -> None:
-            step.run()
-            for index, view in stored:
-                view[...] = plan.arrays[index]  # type: ignore[index]
-                plan.arrays[index] = view
-
-        return run
+    def _python_part(self, task: Task) -> PythonPart:
+        arrays, kept = self.plan.arrays, set(self._stored())
+        stored = ((index, arrays[index]) for index in task.step.operation.outputs if index in kept)
+        return PythonPart(task, arrays, tuple((index, memory) for index, memory in stored if memory is not None))
 
     def run(self) -> None:
         """Computes the graph's outputs."""

@@ -14,7 +14,7 @@ from litejit.kernels.jit import library
 
 __all__ = ["Workers"]
 
-_Run = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 5)
+_Run = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 6)
 
 
 class Workers:
@@ -27,20 +27,20 @@ class Workers:
         self.count = count
         self._run = _Run(library.address("executor.run"))
         self._meeting = np.zeros(16, np.int64)
-        self._unused = (ctypes.c_void_p * 2)()
         self._calls: list[queue.SimpleQueue[Any]] = []
 
-    def run(self, program: int, steps: int, threads: int) -> None:
-        """Runs a program (its address and number of entries) on this many of the threads."""
+    def run(self, program: int, steps: int, threads: int, trace: int = 0) -> None:
+        """Runs a program (its address and number of entries) on this many of the threads.
+
+        trace: address of memory for times, see the executor; 0: none are taken.
+        """
+        meeting = self._meeting.ctypes.data
         if threads > 1:
             if not self._calls:
                 self._start()
             for rank in range(1, threads):
-                self._calls[rank - 1].put((program, steps, rank, threads, self._meeting.ctypes.data))
-        self._call(program, steps, 0, threads, self._meeting.ctypes.data)
-
-    def _call(self, *arguments: int) -> None:
-        _invoke(self._run, arguments)
+                self._calls[rank - 1].put((program, steps, rank, threads, meeting, trace))
+        _invoke(self._run, (program, steps, 0, threads, meeting, trace))
 
     def _start(self) -> None:
         for rank in range(1, self.count):

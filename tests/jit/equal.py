@@ -6,6 +6,8 @@ import numpy as np
 
 from litejit import Interpreter
 from litejit.interpreter import OpResolverType
+from litejit.kernels.jit.call import Call
+from litejit.native import Part, Stretch
 from tests.harness import Problem, assert_same, run
 
 
@@ -15,9 +17,8 @@ def native_calls(interpreter: Interpreter) -> list[str]:
     return [] if native is None else [call.kernel for part in native.parts for call in calls_of(part)]
 
 
-def calls_of(part: object) -> tuple:
-    stretch = getattr(part, "stretch", None)
-    return () if stretch is None else stretch.calls
+def calls_of(part: Part) -> tuple[Call, ...]:
+    return part.calls if isinstance(part, Stretch) else ()
 
 
 def check_compiled(

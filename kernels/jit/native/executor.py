@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.native.simd import I64, emit_call, load_i64
+from litejit.kernels.jit.native.simd import I64, emit_call, load_i64, store
 
 ENTRY_BYTES = 5 * 8
 SPINS = 20_000
@@ -69,19 +69,36 @@ def _give_way(context):
     return types.void(), emit
 
 
-def run(program, count, rank, ranks, meeting):
-    """meeting: address of two int64s, how many threads have arrived, and how often all have."""
+@intrinsic
+def _cycles(context):
+    def emit(c, b, s, a):
+        return emit_call(b, "llvm.readcyclecounter", I64)
+
+    return types.int64(), emit
+
+
+def run(program, count, rank, ranks, meeting, trace):
+    """meeting: address of two int64s, how many threads have arrived, and how often all have.
+
+    trace: 0, or address of [count, ranks, 2] int64s for the processor's clock before and after each entry.
+    """
     for at in range(count):
         entry = program + at * ENTRY_BYTES
         function, args, items, grain = load_i64(entry), load_i64(entry + 8), load_i64(entry + 16), load_i64(entry + 24)
+        if trace != 0:
+            store(trace + (at * ranks + rank) * 16, _cycles())
         if ranks == 1:
             _invoke(function, args, 0, items, 0)
+            if trace != 0:
+                store(trace + at * 16 + 8, _cycles())
             continue
         counter = entry + 32
         first = _fetch_add(counter, grain)
         while first < items:
             _invoke(function, args, first, min(first + grain, items), rank)
             first = _fetch_add(counter, grain)
+        if trace != 0:
+            store(trace + (at * ranks + rank) * 16 + 8, _cycles())
         round = _read_shared(meeting + 8)
         if _fetch_add(meeting, 1) == ranks - 1:
             _write_shared(meeting, 0)

@@ -281,13 +281,8 @@ def _bytes_of(type: ir.VectorType) -> int:
 def _store_one_by_one(b: ir.IRBuilder, value: ir.Value, address: ir.Value, count: ir.Value) -> None:
     element = value.type.element
     assert element in (I8, I16)
-    with b.goto_entry_block():
-        spill = b.alloca(value.type)
-    b.store(value, spill)
-    base, size = b.ptrtoint(spill, I64), I64(element.width // 8)
 
     def one(index: ir.Value) -> None:
-        at = b.mul(index, size)
-        emit_store(b, emit_load(b, b.add(base, at), element), b.add(address, at))
+        emit_store(b, b.extract_element(value, index), b.add(address, b.mul(index, I64(element.width // 8))))
 
     emit_loop(b, count, one)
