@@ -116,21 +116,21 @@ CASES = {
     "builtin code of a newer schema": (code(builtin_code=5000), "builtin operator 5000 is newer"),
     "custom operator without a name": (code(builtin_code=32), "operator code 0: a CUSTOM operator has an empty custom"),
     "opcode index": (operator(0, opcode_index=2), "operator 0: opcode_index is 2, the model has 2 operator codes"),
-    "tflite-micro#3076 metadata buffer": (
+    "metadata buffer": (
         lambda m: m.metadata.append(Metadata(name="n", buffer=9)),
         r"metadata 1 \('n'\): buffer is 9, the model has 3 buffers",
     ),
     # Indices of tensors
-    "tflite-micro#3073 operator input": (
+    "operator input": (
         operator(0, inputs=ints(X, 17, -1)),
         CONV + r"inputs\[1\] is 17, .* 5 tensors",
     ),
     "CVE-2020-15211 operator input below -1": (operator(0, inputs=ints(X, -2, -1)), CONV + r"inputs\[1\] is -2"),
-    "tflite-micro#3074 operator output": (operator(0, outputs=ints(5)), CONV + r"outputs\[0\] is 5, .* 5 tensors"),
+    "operator output": (operator(0, outputs=ints(5)), CONV + r"outputs\[0\] is 5, .* 5 tensors"),
     "CVE-2020-15211 operator output -1": (operator(0, outputs=ints(-1)), CONV + r"outputs\[0\] is -1"),
-    "tflite-micro#3075 graph input": (graph(inputs=ints(5)), r"subgraph 0: inputs\[0\] is 5, .* has 5 tensors"),
+    "graph input": (graph(inputs=ints(5)), r"subgraph 0: inputs\[0\] is 5, .* has 5 tensors"),
     "graph input -1": (graph(inputs=ints(-1)), r"subgraph 0: inputs\[0\] is -1"),
-    "tflite-micro#3077 graph output": (graph(outputs=ints(Z, 99)), r"subgraph 0: outputs\[1\] is 99"),
+    "graph output": (graph(outputs=ints(Z, 99)), r"subgraph 0: outputs\[1\] is 99"),
     "intermediate": (operator(1, intermediates=ints(0, 5)), ADD + r"intermediates\[1\] is 5"),
     "CVE-2022-23561 negative intermediate": (operator(1, intermediates=ints(-1)), ADD + r"intermediates\[0\] is -1"),
     "mutating inputs": (
