@@ -18,6 +18,7 @@ from litejit.kernels.jit import library
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, View, padded
 from litejit.kernels.jit.guard import Extent, MemoryAccessError, watch
 from litejit.kernels.jit.lowering import Lowered, Lowering, lower
+from litejit.kernels.jit.moving import whole_copy
 from litejit.kernels.jit.target import is_checked
 from litejit.kernels.kernel import DEFAULT_FLAVOUR
 from litejit.rewrites import REWRITES, Task
@@ -322,7 +323,8 @@ def _without_views(plan: Plan, tasks: Sequence[Task]) -> tuple[list[Task], dict[
         if isinstance(task.result, View):
             source, (target,) = task.inputs[task.result.operand], task.outputs
             if target in plan.graph.outputs or plan.specs[source].value is not None:
-                task = replace(task, result=None)
+                copies = whole_copy(plan.specs[source], plan.specs[target])
+                task = replace(task, result=None if copies is None else tuple(copies))
             else:
                 aliases[target] = source
                 task = replace(task, result=())

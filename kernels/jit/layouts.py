@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from litejit.kernels.jit.call import Layout
 
-__all__ = ["BROADCAST", "COLUMNS", "CONVOLUTION", "ELEMENTS", "PACK", "PRODUCT", "QUANTIZE", "STAGE_BYTES"]
+__all__ = [
+    "BROADCAST",
+    "COLUMNS",
+    "CONVOLUTION",
+    "COPY",
+    "ELEMENTS",
+    "PACK",
+    "POOL",
+    "PRODUCT",
+    "QUANTIZE",
+    "REDUCE",
+    "ROWS",
+    "STAGE_BYTES",
+]
 
 COLUMNS = 16
 """Output channels of a panel of weights."""
@@ -64,3 +77,23 @@ ELEMENTS = Layout("source out count piece p0 p1 p2 p3 table planes")
 
 PACK = Layout("source target depth columns panels transposed zero_point factor")
 """Matrices of run time to panels, or to rows of int16."""
+
+COPY = Layout(
+    # elements (bytes, where they lie side by side) of a row, bytes from one to the next; rows of a block
+    "source out inner source_step out_step rows source_row out_row groups group_rows "
+    # up to six outer dimensions (all but the first given), bytes from one index to the next
+    "dim1 dim2 dim3 dim4 dim5 source0 source1 source2 source3 source4 source5 out0 out1 out2 out3 out4 out5"
+)
+"""Copies between arrays of any strides; fills read the same 32 bytes again and again."""
+
+POOL = Layout(
+    "source out height width channels out_height out_width filter_height filter_width stride_height stride_width "
+    "top left mask low high"
+)
+"""Pooling, an output row an item. mask: of a byte, all ones for int8. low, high: float64 for floats, else int64."""
+
+REDUCE = Layout("source out count inner blocks block mask divisor mantissa exponent offset zero_point low high")
+"""Reductions of [outer, count, inner], an item a block of so many of the inner elements."""
+
+ROWS = Layout("source out depth beta scale zero_point low high mask bits limit exps terms reals")
+"""Operators on rows of `depth` elements, a row an item. Tables by distance from the largest element of a row."""

@@ -11,12 +11,15 @@ from litejit.kernels.jit.native.simd import (
     I8,
     I16,
     I32,
+    I64,
     emit_call,
     emit_constant,
     emit_load,
     emit_max,
     emit_min,
     emit_shuffle,
+    emit_store,
+    emit_variable,
     i8x32,
     i32x8,
     load_i8x8,
@@ -26,7 +29,7 @@ from litejit.kernels.jit.native.simd import (
 )
 from litejit.kernels.jit.target import has_feature
 
-__all__ = ["look_up_32", "pack_bytes", "wide_bytes", "wide_words"]
+__all__ = ["look_up_32", "pack_bytes", "store_first_bytes", "wide_bytes", "wide_words"]
 
 _VEC32 = ir.VectorType(I8, 32)
 
@@ -87,3 +90,25 @@ def wide_bytes(address, mask):
 def wide_words(address):
     """8 int16 as i32x8."""
     return widen_i16x8(load_i16x8(address))
+
+
+@intrinsic
+def store_first_bytes(context, address, value, count):
+    """Stores the first `count` bytes of a vector of 32, all of them if there are that many."""
+
+    def emit(c, b, s, a):
+        address, value, count = a
+        with b.if_else(b.icmp_signed(">=", count, I64(32)), likely=True) as (all_lanes, some):
+            with all_lanes:
+                emit_store(b, value, address)
+            with some:
+                rest, at = emit_variable(b, value), emit_variable(b, address)
+                for size in (16, 8, 4, 2, 1):
+                    with b.if_then(b.icmp_signed("!=", b.and_(count, I64(size)), I64(0))):
+                        vector, place = b.load(rest), b.load(at)
+                        emit_store(b, emit_shuffle(b, vector, vector, range(size)), place)
+                        b.store(emit_shuffle(b, vector, vector, [*range(size, 32), *range(size)]), rest)
+                        b.store(b.add(place, I64(size)), at)
+        return c.get_dummy_value()
+
+    return types.void(types.int64, i8x32, types.int64), emit

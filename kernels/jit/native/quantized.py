@@ -9,7 +9,7 @@ from typing import Any
 
 from numba import int16
 
-from litejit.kernels.jit.native.bytes import pack_bytes, wide_bytes, wide_words
+from litejit.kernels.jit.native.bytes import pack_bytes, store_first_bytes, wide_bytes, wide_words
 from litejit.kernels.jit.native.elements import (
     broadcast,
     broadcast_float,
@@ -78,7 +78,7 @@ def _of_bytes(term_of: Any, combine: Any) -> Any:
                 term_of(args, wide_bytes(b + at + 24, mask) if b_step == 1 else one_b, 1),
             )
             packed = minimum(maximum(pack_bytes(x0, x1, x2, x3), low), high) ^ flip
-            store_first(out + at, packed, count - at)
+            store_first_bytes(out + at, packed, count - at)
 
     return over_rows(row, 1)
 
@@ -176,7 +176,7 @@ def _quantize_bytes(args, source, out, count):
         x1 = _quantized(load_f32x8(x + 32 * min(1, more)), scale, zero_point, low, high) - bias
         x2 = _quantized(load_f32x8(x + 32 * min(2, more)), scale, zero_point, low, high) - bias
         x3 = _quantized(load_f32x8(x + 32 * min(3, more)), scale, zero_point, low, high) - bias
-        store_first(out + at, pack_bytes(x0, x1, x2, x3) ^ flip, count - at)
+        store_first_bytes(out + at, pack_bytes(x0, x1, x2, x3) ^ flip, count - at)
 
 
 @inline

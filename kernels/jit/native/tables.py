@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from litejit.kernels.jit.native.bytes import look_up_32
+from litejit.kernels.jit.native.bytes import look_up_32, store_first_bytes
 from litejit.kernels.jit.native.elements import broadcast, element, over_pieces, over_rows
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.simd import load_i8, load_i8x32, load_i16, load_u8, load_u16, store, store_first
+from litejit.kernels.jit.native.simd import load_i8, load_i8x32, load_i16, load_u8, load_u16, store
 from litejit.kernels.jit.target import has_feature
 
 SHUFFLES = has_feature("avx2")
@@ -25,7 +25,7 @@ def _shuffled_bytes(args, source, out, count):
     for at in range(0, whole, 32):
         store(out + at, look_up_32(planes, load_i8x32(source + at)))
     if whole < count:
-        store_first(out + whole, look_up_32(planes, load_i8x32(source + whole)), count - whole)
+        store_first_bytes(out + whole, look_up_32(planes, load_i8x32(source + whole)), count - whole)
 
 
 @inline

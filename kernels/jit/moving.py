@@ -1,0 +1,262 @@
+"""Operators that only move elements, on the fast tier: each is a few copies between arrays of known strides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from litejit.kernels.jit.broadcasting import collapse, strides_in
+from litejit.kernels.jit.call import Call, Tensor, padded
+from litejit.kernels.jit.layouts import COPY
+from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.node import Shape, TensorSpec
+from litejit.kernels.reference.joining import Concatenation, Pack, Unpack
+from litejit.kernels.reference.padding import Pad, PadV2
+from litejit.kernels.reference.shape import BroadcastTo, Transpose
+from litejit.kernels.reference.slicing import Slice, Split, SplitV, StridedSlice
+from litejit.kernels.reference.space import BatchToSpaceNd, DepthToSpace, SpaceToBatchNd, SpaceToDepth
+
+__all__ = ["copy", "whole_copy"]
+
+_BYTES = 32768
+_OUTER = 6
+_SIZES = (1, 2, 4, 8)
+
+
+def contiguous(dims: Sequence[int]) -> list[int]:
+    """Elements from one index to the next of a whole array."""
+    return [prod(dims[at + 1 :]) for at in range(len(dims))]
+
+
+def copy(
+    source: Tensor | np.ndarray,
+    out: Tensor,
+    shape: Sequence[int],
+    source_strides: Sequence[int],
+    out_strides: Sequence[int],
+    size: int,
+    fills: bool = False,
+) -> Call | None:
+    """A call that moves elements of `size` bytes; strides are in elements. None if it takes too many dimensions.
+
+    fills: the source is a pattern of 32 bytes, the strides are those of the output.
+    """
+    dims, (source_steps, out_steps) = collapse(shape, source_strides, out_strides)
+    if dims[-1] == 1 or source_steps[-1] != 1 or out_steps[-1] != 1:
+        # The longest dimension is the innermost one, where elements are not side by side anyway.
+        inner = max(range(len(dims)), key=lambda at: (dims[at] > 8 and at >= len(dims) - 2, at))
+        for parts in (dims, source_steps, out_steps):
+            parts.append(parts.pop(inner))
+    if len(dims) > _OUTER + 2 or size not in _SIZES:
+        return None
+    inner, source_step, out_step = dims.pop(), source_steps.pop(), out_steps.pop()
+    kernel = "moving.fill" if fills else "moving.copy"
+    if source_step == out_step == 1 or inner == 1:
+        inner *= size
+    else:
+        kernel = f"moving.copy_{size}"
+    rows, source_row, out_row = (dims.pop(), source_steps.pop(), out_steps.pop()) if dims else (1, 0, 0)
+    in_bytes = inner if kernel in ("moving.copy", "moving.fill") else inner * size
+    if rows == 1 and in_bytes > 2 * _BYTES and in_bytes % _BYTES == 0 and kernel == "moving.copy":
+        rows, inner, source_row, out_row = in_bytes // _BYTES, _BYTES, _BYTES // size, _BYTES // size
+        in_bytes = inner
+    group_rows = min(rows, max(1, _BYTES // in_bytes))
+    groups = -(-rows // group_rows)
+    missing = _OUTER - len(dims)
+    outer_dims = [1] * missing + dims
+    step = 0 if fills else size
+    values = {
+        "source": source,
+        "out": out,
+        "inner": inner,
+        "source_step": source_step * step,
+        "out_step": out_step * size,
+        "rows": rows,
+        "source_row": source_row * step,
+        "out_row": out_row * size,
+        "groups": groups,
+        "group_rows": group_rows,
+        **{f"dim{at}": outer_dims[at] for at in range(1, _OUTER)},
+        **{f"source{at}": step * by for at, by in enumerate([0] * missing + source_steps)},
+        **{f"out{at}": size * by for at, by in enumerate([0] * missing + out_steps)},
+    }
+    return Call(kernel, COPY, values, items=prod(dims) * groups, work=prod(shape) * size // 8)
+
+
+def whole_copy(source: TensorSpec, target: TensorSpec) -> list[Call] | None:
+    """One tensor to another of the same number of bytes."""
+    if source.dtype.kind == "O":
+        return None
+    if source.size == 0:
+        return []
+    call = copy(Tensor(source.index), Tensor(target.index), (source.size,), (1,), (1,), source.dtype.itemsize)
+    return None if call is None else [call]
+
+
+def _calls(*calls: Call | None) -> list[Call] | None:
+    return None if any(call is None for call in calls) else [call for call in calls if call is not None]
+
+
+def _moved(
+    lowering: Lowering, shape: Sequence[int], source_strides: Sequence[int], out_strides: Sequence[int], offset: int = 0
+) -> list[Call] | None:
+    """From the first operand, `offset` elements on, to the whole output."""
+    input, output = lowering.input(0), lowering.outputs[0]
+    if input.dtype.kind == "O":
+        return None
+    if output.size == 0:
+        return []
+    size = input.dtype.itemsize
+    source = Tensor(input.index, offset * size)
+    return _calls(copy(source, Tensor(output.index), shape, source_strides, out_strides, size))
+
+
+@lowers(Transpose)
+def transpose(lowering: Lowering) -> list[Call] | None:
+    """Strides of the input in another order."""
+    input, output = lowering.input(0), lowering.outputs[0]
+    strides = contiguous(input.dims)
+    return _moved(lowering, output.dims, [strides[axis] for axis in lowering.kernel.perm], contiguous(output.dims))
+
+
+@lowers(BroadcastTo)
+def broadcast_to(lowering: Lowering) -> list[Call] | None:
+    """Strides of 0 where the input is repeated."""
+    dims = lowering.outputs[0].dims
+    return _moved(lowering, dims, strides_in(dims, lowering.input(0).dims), contiguous(dims))
+
+
+@lowers(Slice, StridedSlice)
+def sliced(lowering: Lowering) -> list[Call] | None:
+    """NumPy says where the first element of a part lies, and how far apart the others are."""
+    kernel, input = lowering.kernel, lowering.input(0)
+    if input.dtype.kind == "O":
+        return None
+    whole = np.lib.stride_tricks.as_strided(np.zeros(1, np.int8), input.dims, contiguous(input.dims))
+    part = whole[kernel.parts if isinstance(kernel, Slice) else kernel.key]
+    offset = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    return _moved(lowering, part.shape, part.strides, contiguous(part.shape), offset)
+
+
+@lowers(SpaceToDepth, DepthToSpace)
+def depth(lowering: Lowering) -> list[Call] | None:
+    """Both arrays seen as [batch, height, width, block, block, channels]."""
+    block = lowering.kernel.block_size
+    is_split = isinstance(lowering.kernel, SpaceToDepth)
+    whole, deep = (spec.dims for spec in (lowering.input(0), lowering.outputs[0])[:: 1 if is_split else -1])
+    batch, height, width, _ = deep
+    shape = (batch, height, width, block, block, whole[3])
+    row, pixel = whole[2] * whole[3], whole[3]
+    in_whole = [whole[1] * row, block * row, block * pixel, row, pixel, 1]
+    pair = (in_whole, contiguous(shape))
+    return _moved(lowering, shape, *(pair if is_split else pair[::-1]))
+
+
+def _joined(lowering: Lowering, axis: int, parts: Sequence[Shape], joins: bool) -> list[Call] | None:
+    """Parts one after another along an axis, put together or taken apart."""
+    specs = [spec for spec in (lowering.inputs if joins else lowering.outputs) if spec is not None]
+    whole = lowering.outputs[0] if joins else lowering.input(1 if isinstance(lowering.kernel, Split) else 0)
+    size, calls, offset = whole.dtype.itemsize, [], 0
+    if whole.dtype.kind == "O":
+        return None
+    dims = list(parts[0])
+    dims[axis] = sum(part[axis] for part in parts)
+    strides = contiguous(dims)
+    for spec, part in zip(specs, parts, strict=True):
+        if spec.size:
+            inside = Tensor(whole.index, offset * strides[axis] * size)
+            ends = (Tensor(spec.index), inside) if joins else (inside, Tensor(spec.index))
+            steps = (contiguous(part), strides) if joins else (strides, contiguous(part))
+            calls.append(copy(*ends, part, *steps, size))
+        offset += part[axis]
+    return _calls(*calls)
+
+
+@lowers(Concatenation)
+def concatenation(lowering: Lowering) -> list[Call] | None:
+    """One copy for each operand that is not empty."""
+    parts = [spec.dims for spec in lowering.inputs if spec is not None]
+    if any(table is not None for table in lowering.kernel.tables) or not parts[0]:
+        return None
+    return _joined(lowering, lowering.kernel.axis, parts, True)
+
+
+@lowers(Pack, Unpack)
+def stacked(lowering: Lowering) -> list[Call] | None:
+    """As parts of size 1."""
+    axis, joins = lowering.kernel.axis, isinstance(lowering.kernel, Pack)
+    specs = lowering.inputs if joins else lowering.outputs
+    parts = [(*spec.dims[:axis], 1, *spec.dims[axis:]) for spec in specs if spec is not None]
+    return _joined(lowering, axis, parts, joins)
+
+
+@lowers(Split, SplitV)
+def split(lowering: Lowering) -> list[Call] | None:
+    """One copy for each output that is not empty."""
+    return _joined(lowering, lowering.kernel.axis, [spec.dims for spec in lowering.outputs], False)
+
+
+@lowers(Pad, PadV2)
+def pad(lowering: Lowering) -> list[Call] | None:
+    """The inside, and the border in parts: of each dimension what lies before and after it, all of those behind it."""
+    kernel, input, output, value = lowering.kernel, lowering.input(0), lowering.outputs[0], lowering.given(2)
+    if output.size == 0:
+        return []
+    if value is not None and value.value is None:
+        return None
+    filling = np.array(kernel.pad_value if value is None else value.value.ravel()[0]).astype(input.dtype)
+    size, strides = input.dtype.itemsize, contiguous(output.dims)
+    if size not in _SIZES:
+        return None
+    pattern = padded(np.full(32 // size, filling, input.dtype))
+    origin = sum(before * step for (before, _), step in zip(kernel.paddings, strides, strict=True))
+    calls: list[Call | None] = []
+    start = 0
+    for axis, (before, after) in enumerate(kernel.paddings):
+        for begin, count in ((0, before), (before + input.dims[axis], after)):
+            shape = (*input.dims[:axis], count, *output.dims[axis + 1 :])
+            if prod(shape):
+                out = Tensor(output.index, (start + begin * strides[axis]) * size)
+                calls.append(copy(pattern, out, shape, strides, strides, size, fills=True))
+        start += before * strides[axis]
+    if input.size:
+        inside = Tensor(output.index, origin * size)
+        calls.append(copy(Tensor(input.index), inside, input.dims, contiguous(input.dims), strides, size))
+    return _calls(*calls)
+
+
+@lowers(BatchToSpaceNd)
+def batch_to_space(lowering: Lowering) -> list[Call] | None:
+    """Where nothing is cropped."""
+    kernel, input = lowering.kernel, lowering.input(0)
+    blocks, spatial = list(kernel.block_shape), input.dims[1:-1]
+    if list(kernel.shape[1:-1]) != [dim * block for dim, block in zip(spatial, blocks, strict=True)]:
+        return None
+    return _blocks(lowering, kernel.shape, input.dims, blocks, False)
+
+
+@lowers(SpaceToBatchNd)
+def space_to_batch(lowering: Lowering) -> list[Call] | None:
+    """Where nothing is padded."""
+    kernel = lowering.kernel
+    if any(max(pair) for pair in kernel.paddings):
+        return None
+    return _blocks(lowering, lowering.input(0).dims, kernel.shape, list(kernel.block_shape), True)
+
+
+def _blocks(lowering: Lowering, whole: Shape, split: Shape, blocks: list[int], splits: bool) -> list[Call] | None:
+    """Between [batch, (dimension * block) …, channels] and [block …, batch, dimension …, channels]."""
+    of_whole, of_split = contiguous(whole), contiguous((*blocks, whole[0], *split[1:]))
+    spatial = len(blocks)
+    shape = (*blocks, whole[0], *split[1:])
+    in_whole = [
+        *of_whole[1:-1],
+        of_whole[0],
+        *(step * block for step, block in zip(of_whole[1:-1], blocks, strict=True)),
+        1,
+    ]
+    assert len(in_whole) == 2 * spatial + 2
+    pair = (in_whole, of_split)
+    return _moved(lowering, shape, *(pair if splits else pair[::-1]))

@@ -1,0 +1,71 @@
+"""Elements moved between arrays of any strides: copies, transpositions, fills."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litejit.kernels.jit.layouts import COPY
+from litejit.kernels.jit.native.bytes import store_first_bytes
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.simd import getters, load_i8, load_i8x32, load_i16, load_i32, load_i64, store
+
+get, _ = getters(COPY)
+
+
+def _over_rows(row: Any) -> Any:
+    """A kernel of row(source, out, inner, source_step, out_step)."""
+
+    def kernel(args, first, last, rank):
+        inner, source_step, out_step = get(args, "inner"), get(args, "source_step"), get(args, "out_step")
+        rows, source_row, out_row = get(args, "rows"), get(args, "source_row"), get(args, "out_row")
+        groups, group_rows = get(args, "groups"), get(args, "group_rows")
+        for item in range(first, last):
+            rest, start = item // groups, item % groups * group_rows
+            rest, i5 = rest // get(args, "dim5"), rest % get(args, "dim5")
+            rest, i4 = rest // get(args, "dim4"), rest % get(args, "dim4")
+            rest, i3 = rest // get(args, "dim3"), rest % get(args, "dim3")
+            rest, i2 = rest // get(args, "dim2"), rest % get(args, "dim2")
+            i0, i1 = rest // get(args, "dim1"), rest % get(args, "dim1")
+            source = get(args, "source") + start * source_row + i0 * get(args, "source0") + i1 * get(args, "source1")
+            source += i2 * get(args, "source2") + i3 * get(args, "source3")
+            source += i4 * get(args, "source4") + i5 * get(args, "source5")
+            out = get(args, "out") + start * out_row + i0 * get(args, "out0") + i1 * get(args, "out1")
+            out += i2 * get(args, "out2") + i3 * get(args, "out3") + i4 * get(args, "out4") + i5 * get(args, "out5")
+            for _ in range(start, min(rows, start + group_rows)):
+                row(source, out, inner, source_step, out_step)
+                source, out = source + source_row, out + out_row
+
+    return kernel
+
+
+@inline
+def _run(source, out, inner, source_step, out_step):
+    whole = inner & -32
+    for at in range(0, whole, 32):
+        store(out + at, load_i8x32(source + at))
+    if whole < inner:
+        store_first_bytes(out + whole, load_i8x32(source + whole), inner - whole)
+
+
+@inline
+def _filling(source, out, inner, source_step, out_step):
+    pattern = load_i8x32(source)
+    whole = inner & -32
+    for at in range(0, whole, 32):
+        store(out + at, pattern)
+    if whole < inner:
+        store_first_bytes(out + whole, pattern, inner - whole)
+
+
+def _elements(load: Any) -> Any:
+    @inline
+    def row(source, out, inner, source_step, out_step):
+        for _ in range(inner):
+            store(out, load(source))
+            source, out = source + source_step, out + out_step
+
+    return _over_rows(row)
+
+
+copy, fill = _over_rows(_run), _over_rows(_filling)
+copy_1, copy_2, copy_4, copy_8 = (_elements(load) for load in (load_i8, load_i16, load_i32, load_i64))
