@@ -206,7 +206,8 @@ def pad(lowering: Lowering) -> list[Call] | None:
         return []
     if value is not None and value.value is None:
         return None
-    filling = np.array(kernel.pad_value if value is None else value.value.ravel()[0]).astype(input.dtype)
+    given = None if value is None else value.value
+    filling = np.array(kernel.pad_value if given is None else given.ravel()[0]).astype(input.dtype)
     size, strides = input.dtype.itemsize, contiguous(output.dims)
     if size not in _SIZES:
         return None
