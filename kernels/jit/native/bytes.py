@@ -29,7 +29,7 @@ from litejit.kernels.jit.native.simd import (
 )
 from litejit.kernels.jit.target import has_feature
 
-__all__ = ["look_up_32", "pack_bytes", "store_first_bytes", "wide_bytes", "wide_words"]
+__all__ = ["lane", "look_up_32", "pack_bytes", "store_first_bytes", "wide_bytes", "wide_words"]
 
 _VEC32 = ir.VectorType(I8, 32)
 
@@ -112,3 +112,9 @@ def store_first_bytes(context, address, value, count):
         return c.get_dummy_value()
 
     return types.void(types.int64, i8x32, types.int64), emit
+
+
+@intrinsic
+def lane(context, x, number):
+    """One element of an i32x8, as int64."""
+    return types.int64(i32x8, types.int64), lambda c, b, s, a: b.sext(b.extract_element(a[0], a[1]), I64)

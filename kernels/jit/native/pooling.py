@@ -1,0 +1,136 @@
+"""Pooling: an output row at a time, each pixel over blocks of channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litejit.kernels.jit.layouts import POOL
+from litejit.kernels.jit.native.bytes import pack_bytes, store_first_bytes, wide_bytes
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.simd import (
+    absolute,
+    getters,
+    load_f32x8,
+    load_i8x32,
+    maximum,
+    minimum,
+    select,
+    splat_f32x8,
+    splat_i8x32,
+    splat_i32x8,
+    store_first,
+    to_f32x8,
+    to_i32x8,
+    trunc,
+)
+
+get, get_float = getters(POOL)
+
+
+def _over_windows(pool: Any, size: int) -> Any:
+    """A kernel of pool(args, source, out, rows, columns, row pitch, channels): a window's first pixel, and its extent.
+
+    size: bytes of an element.
+    """
+
+    def kernel(args, first, last, rank):
+        height, width, channels = get(args, "height"), get(args, "width"), get(args, "channels")
+        out_height, out_width = get(args, "out_height"), get(args, "out_width")
+        filter_height, filter_width = get(args, "filter_height"), get(args, "filter_width")
+        stride_height, stride_width = get(args, "stride_height"), get(args, "stride_width")
+        pixel = channels * size
+        for item in range(first, last):
+            image, out_y = item // out_height, item % out_height
+            top = out_y * stride_height - get(args, "top")
+            begin_y, end_y = max(top, 0), min(top + filter_height, height)
+            source = get(args, "source") + (image * height + begin_y) * width * pixel
+            out = get(args, "out") + item * out_width * pixel
+            for out_x in range(out_width):
+                left = out_x * stride_width - get(args, "left")
+                begin_x, end_x = max(left, 0), min(left + filter_width, width)
+                window = source + begin_x * pixel
+                pool(args, window, out, end_y - begin_y, end_x - begin_x, width * pixel, channels)
+                out += pixel
+
+    return kernel
+
+
+@inline
+def _largest_floats(args, source, out, rows, columns, pitch, channels):
+    low, high = splat_f32x8(get_float(args, "low")), splat_f32x8(get_float(args, "high"))
+    for channel in range(0, channels, 8):
+        best = splat_f32x8(-3.4028234663852886e38)
+        for y in range(rows):
+            at = source + y * pitch + 4 * channel
+            for _ in range(columns):
+                best = maximum(load_f32x8(at), best)
+                at += 4 * channels
+        store_first(out + 4 * channel, minimum(high, maximum(low, best)), channels - channel)
+
+
+@inline
+def _mean_floats(args, source, out, rows, columns, pitch, channels):
+    low, high = splat_f32x8(get_float(args, "low")), splat_f32x8(get_float(args, "high"))
+    count = splat_f32x8(rows * columns)
+    for channel in range(0, channels, 8):
+        total = splat_f32x8(0.0)
+        for y in range(rows):
+            at = source + y * pitch + 4 * channel
+            line = splat_f32x8(0.0)
+            for _ in range(columns):
+                line = line + load_f32x8(at)
+                at += 4 * channels
+            total = total + line
+        store_first(out + 4 * channel, minimum(high, maximum(low, total / count)), channels - channel)
+
+
+@inline
+def _largest_bytes(args, source, out, rows, columns, pitch, channels):
+    flip = splat_i8x32(-128 if get(args, "mask") == 255 else 0)
+    low, high = splat_i8x32(get(args, "low")), splat_i8x32(get(args, "high"))
+    for channel in range(0, channels, 32):
+        best = splat_i8x32(-128)
+        for y in range(rows):
+            at = source + y * pitch + channel
+            for _ in range(columns):
+                best = maximum(load_i8x32(at) ^ flip, best)
+                at += channels
+        store_first_bytes(out + channel, minimum(maximum(best, low), high) ^ flip, channels - channel)
+
+
+@inline
+def _divided(total, half, count, bias):
+    """Sums below 2**24, divided and rounded half away from zero, less the bias: exact in floats."""
+    x = to_f32x8(total)
+    size = trunc((absolute(x) + half) / count)
+    return to_i32x8(select(x < splat_f32x8(0.0), splat_f32x8(0.0) - size, size)) - bias
+
+
+@inline
+def _mean_bytes(args, source, out, rows, columns, pitch, channels):
+    signs = get(args, "mask")
+    mask, bias = splat_i32x8(signs), splat_i32x8(128 if signs == 255 else 0)
+    flip = splat_i8x32(-128 if signs == 255 else 0)
+    low, high = splat_i8x32(get(args, "low")), splat_i8x32(get(args, "high"))
+    count, half = splat_f32x8(rows * columns), splat_f32x8(rows * columns // 2)
+    for channel in range(0, channels, 32):
+        t0, t1, t2, t3 = splat_i32x8(0), splat_i32x8(0), splat_i32x8(0), splat_i32x8(0)
+        for y in range(rows):
+            at = source + y * pitch + channel
+            for _ in range(columns):
+                t0 = t0 + wide_bytes(at, mask)
+                t1 = t1 + wide_bytes(at + 8, mask)
+                t2 = t2 + wide_bytes(at + 16, mask)
+                t3 = t3 + wide_bytes(at + 24, mask)
+                at += channels
+        packed = pack_bytes(
+            _divided(t0, half, count, bias),
+            _divided(t1, half, count, bias),
+            _divided(t2, half, count, bias),
+            _divided(t3, half, count, bias),
+        )
+        store_first_bytes(out + channel, minimum(maximum(packed, low), high) ^ flip, channels - channel)
+
+
+max_f32, mean_f32 = _over_windows(_largest_floats, 4), _over_windows(_mean_floats, 4)
+max_bytes, mean_bytes = _over_windows(_largest_bytes, 1), _over_windows(_mean_bytes, 1)
