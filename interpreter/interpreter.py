@@ -82,7 +82,7 @@ class Interpreter:
         kernels: beyond the official interface, kernels of one's own for builtin operators. See `litejit.overrides`.
         numerics: beyond the official interface, whose rounding to follow (see docs/numerics.md): a flavour, or a
             mapping from operators to flavours, see `litejit.numerics`.
-        limits: beyond the official interface, how much a model may ask for.
+        limits: beyond the official interface, how much a model may ask for, see `litejit.kernels.node.Limits`.
 
     Raises:
         InvalidModelError: the model is malformed (a ValueError).
@@ -125,13 +125,18 @@ class Interpreter:
         if not model_path and not model_content:
             raise InvalidInputError("`model_path` or `model_content` must be specified.")
         self._experimental_compress_quantization_zero_points = experimental_compress_quantization_zero_points
-        self._model = read_model(_existing(model_path) if model_path else model_content)  # type: ignore[arg-type]
+        limits = limits or Limits()
+        self._model = read_model(
+            _existing(model_path) if model_path else model_content,  # type: ignore[arg-type]
+            max_tables=limits.tables,
+            max_call_depth=limits.subgraph_depth,
+        )
         factories = {name: as_factory(name, op) for name, op in (custom_ops or {}).items()}
         self._session = Session(
             self._model,
             factories,
             numerics,
-            limits or Limits(),
+            limits,
             Overrides(kernels),
             compiled=experimental_op_resolver_type != OpResolverType.BUILTIN_REF,
             threads=num_threads or 1,
@@ -144,7 +149,8 @@ class Interpreter:
     def allocate_tensors(self) -> None:
         """Infers shapes, prepares kernels and zeroes inputs and variables. Needed before `invoke`, and after a resize.
 
-        Raises InvalidModelError or UnsupportedError (RuntimeErrors) naming the operator that cannot be prepared.
+        Raises InvalidModelError or UnsupportedError (RuntimeErrors) naming the operator that cannot be prepared. The
+        interpreter may then be resized to other shapes and allocated again, as if nothing had happened.
         """
         self._ensure_safe()
         self._session.plans[0].allocate()

@@ -15,7 +15,9 @@ import numpy as np
 
 from litejit.schema import TensorType
 from litejit.schema.errors import InvalidModelError, UnsupportedError
+from litejit.schema.flat import MAX_TABLES
 from litejit.schema.types import numpy_dtype
+from litejit.schema.validate import MAX_CALL_DEPTH
 
 __all__ = ["Context", "Limits", "NeedsData", "Node", "Quantization", "Shape", "SubgraphSignature", "TensorSpec"]
 
@@ -26,11 +28,15 @@ Shape = tuple[int, ...]
 class Limits:
     """How much a model may ask for before it is refused, so that a small bad file cannot exhaust the machine.
 
-    tensor_bytes: size of any one tensor. while_iterations: rounds of one WHILE operator.
+    tensor_bytes: size of any one tensor. while_iterations: rounds of one WHILE operator. subgraph_depth: how deep
+    subgraphs may call each other. tables: FlatBuffers tables that the file decodes to, counted each time that one is
+    referred to; together they bound the size of the decoded model.
     """
 
     tensor_bytes: int = 1 << 32
     while_iterations: int = 1 << 24
+    subgraph_depth: int = MAX_CALL_DEPTH
+    tables: int = MAX_TABLES
 
 
 class NeedsData(Exception):

@@ -12,7 +12,7 @@ from .declare import Array
 from .errors import InvalidModelError
 from .flat import MAX_RANK, MAX_TABLES, decode
 from .model import Model
-from .validate import check_model
+from .validate import MAX_CALL_DEPTH, check_model
 
 __all__ = ["FILE_IDENTIFIER", "Source", "read_model"]
 
@@ -21,12 +21,20 @@ Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | mm
 
 
 def read_model(
-    source: Source, *, validate: bool = True, max_tables: int = MAX_TABLES, max_rank: int = MAX_RANK
+    source: Source,
+    *,
+    validate: bool = True,
+    max_tables: int = MAX_TABLES,
+    max_rank: int = MAX_RANK,
+    max_call_depth: int = MAX_CALL_DEPTH,
 ) -> Model:
     """Read a model from a path, which is mapped into memory, or from the bytes of a file.
 
     Vectors of the model are read-only views of the file. With `validate` false only the structure of the file is
     checked, not what the model says; such a model is for inspection, not for running.
+
+    max_tables: most tables that the file may decode to. max_rank: most dimensions of a tensor. max_call_depth: how deep
+    subgraphs may call each other.
 
     Raises InvalidModelError when the file is malformed, or when the model does not make sense.
     """
@@ -34,7 +42,7 @@ def read_model(
     model = decode(Model, data, FILE_IDENTIFIER, max_tables=max_tables, max_rank=max_rank)
     _resolve_outside_data(model, data)
     if validate:
-        check_model(model)
+        check_model(model, max_call_depth)
     return model
 
 

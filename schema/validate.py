@@ -54,7 +54,7 @@ _CALLS: dict[type, tuple[str, ...]] = {
 """The option fields that refer to subgraphs."""
 
 
-def check_model(model: Model) -> None:
+def check_model(model: Model, max_call_depth: int = MAX_CALL_DEPTH) -> None:
     """Raise InvalidModelError, naming subgraph, operator, tensor and field, unless the model makes sense.
 
     Raises UnsupportedError for what only a newer schema or another runtime can make sense of.
@@ -70,7 +70,7 @@ def check_model(model: Model) -> None:
         for i, tensor in enumerate(subgraph.tensors):
             check_tensor(model, tensor, f"subgraph {index}, tensor {i}", len(subgraph.tensors))
         _check_subgraph(model, subgraph, f"subgraph {index}")
-    _check_calls(model)
+    _check_calls(model, max_call_depth)
     keys = [signature.signature_key for signature in model.signature_defs]
     _check_unique(keys, "signature keys")
     for signature in model.signature_defs:
@@ -178,30 +178,30 @@ def _check_operator(
         _check_index(target, len(model.subgraphs), f"{where}: {field}", "model", "subgraphs")
 
 
-def _check_calls(model: Model) -> None:
+def _check_calls(model: Model, max_depth: int) -> None:
     """Subgraphs must not call themselves, directly or through others, nor nest without bound."""
     graph = [
         [target for op in subgraph.operators for _, target in called_subgraphs(op)] for subgraph in model.subgraphs
     ]
     calls: dict[int, tuple[int, int]] = {}
     for start in range(len(graph)):
-        _follow_calls(graph, [start], calls)
+        _follow_calls(graph, [start], calls, max_depth)
 
 
 def _follow_calls(
-    graph: Sequence[Sequence[int]], path: list[int], calls: dict[int, tuple[int, int]]
+    graph: Sequence[Sequence[int]], path: list[int], calls: dict[int, tuple[int, int]], max_depth: int
 ) -> tuple[int, int]:
     """How many subgraphs are entered when the last one of `path`, a chain of calls, is run, and how deep they nest."""
     subgraph = path[-1]
     if subgraph in path[:-1]:
         raise InvalidModelError(f"subgraph {subgraph} calls itself: {' -> '.join(map(str, path))}")
-    if len(path) > MAX_CALL_DEPTH:
-        raise InvalidModelError(f"subgraph {path[0]}: calls of subgraphs nest deeper than {MAX_CALL_DEPTH}")
+    if len(path) > max_depth:
+        raise InvalidModelError(f"subgraph {path[0]}: calls of subgraphs nest deeper than {max_depth}")
     if subgraph not in calls:
-        below = [_follow_calls(graph, [*path, target], calls) for target in set(graph[subgraph])]
+        below = [_follow_calls(graph, [*path, target], calls, max_depth) for target in set(graph[subgraph])]
         depth = 1 + max((depth for _, depth in below), default=0)
-        if depth > MAX_CALL_DEPTH:
-            raise InvalidModelError(f"subgraph {subgraph}: calls of subgraphs nest deeper than {MAX_CALL_DEPTH}")
+        if depth > max_depth:
+            raise InvalidModelError(f"subgraph {subgraph}: calls of subgraphs nest deeper than {max_depth}")
         count = 1 + sum(calls[target][0] for target in graph[subgraph])
         if count > MAX_CALLS:
             raise InvalidModelError(f"subgraph {subgraph} calls more than {MAX_CALLS} subgraphs, counting each call")
