@@ -15,7 +15,7 @@ import numpy as np
 
 from litejit.schema import TensorType
 from litejit.schema.errors import InvalidModelError, UnsupportedError
-from litejit.schema.flat import MAX_TABLES
+from litejit.schema.flat import MAX_RANK, MAX_TABLES
 from litejit.schema.types import numpy_dtype
 from litejit.schema.validate import MAX_CALL_DEPTH
 
@@ -303,6 +303,10 @@ class Node:
         known = None if shape is None else tuple(int(dim) for dim in shape)
         if known is not None and any(dim < 0 for dim in known):
             raise InvalidModelError(f"output {at} ({declared}) would have the negative shape {known}")
+        if known is not None and len(known) > MAX_RANK:
+            raise InvalidModelError(
+                f"output {at} ({declared}) would have {len(known)} dimensions, at most {MAX_RANK} are possible"
+            )
         if known is not None and max(known, default=0) > 2**31 - 1:
             raise InvalidModelError(
                 f"output {at} ({declared}) would have shape {known}, a dimension has at most 31 bits"

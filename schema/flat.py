@@ -22,8 +22,8 @@ __all__ = ["MAX_RANK", "MAX_TABLES", "Decoder", "decode"]
 
 MAX_TABLES = 500_000
 """Most tables that are decoded from one buffer, by default."""
-MAX_RANK = 255
-"""Most dimensions that a shape may have, by default."""
+MAX_RANK = 64 if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else 32
+"""Most dimensions that a shape may have, by default: as many as NumPy's arrays."""
 
 _T = TypeVar("_T", bound=Table)
 _Conversion: TypeAlias = Callable[[int, Any], Any]
