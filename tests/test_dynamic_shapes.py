@@ -22,14 +22,14 @@ from tests.inputs import seeded_inputs
 from tests.known_differences import FREE_RUNNING, KNOWN_DIFFERENCES, Difference
 from tests.model_comparison import Comparison, model_id
 from tests.oracle import oracle
-from tests.paths import EXTRA_MODELS, ROOT
+from tests.paths import ROOT
 
 TIERS = {"reference": OpResolverType.BUILTIN_REF, "fast": OpResolverType.AUTO}
 LARGEST = 1 << 20
 """Bytes of a file; larger models take long in the official reference kernels."""
 MODELS = [
     path
-    for path in [*sorted((ROOT / "interpreter" / "models").glob("*.tflite")), *EXTRA_MODELS]
+    for path in [*sorted((ROOT / "interpreter" / "models").glob("*.tflite"))]
     if path.parent.name != "refused" and path.stat().st_size <= LARGEST
 ]
 
