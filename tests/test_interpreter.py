@@ -287,7 +287,8 @@ def test_two_interpreters_in_two_threads() -> None:
 
 def test_import_is_light() -> None:
     script = (
-        "import sys, litejit; print([m for m in ('numba', 'llvmlite', 'PIL', 'rich', 'ml_dtypes') if m in sys.modules])"
+        "import sys, litejit; print([m for m in ('numba', 'llvmlite', 'PIL', 'rich', 'ml_dtypes', 'ai_edge_litert') "
+        "if m in sys.modules])"
     )
     assert (
         subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
