@@ -33,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         expected = isinstance(error, (LitejitError, ValueError, RuntimeError, OSError))
         kind = "" if expected else f"{type(error).__name__} (--debug shows where): "
-        print(f"litejit: {kind}{' '.join(str(error).split())}", file=sys.stderr)
+        text = str(error)
+        if isinstance(error, OSError) and error.strerror and error.filename:
+            text = f"{error.strerror}: '{error.filename}'"
+        print(f"litejit: {kind}{' '.join(text.split())}", file=sys.stderr)
         return 1
     return code or 0
 
@@ -49,7 +52,8 @@ def model_path(name: str) -> Path:
     if name in shipped and not Path(name).exists():
         return shipped[name]
     if not Path(name).is_file():
-        raise ValueError(f"no such file: '{name}' (models that ship with litejit: {', '.join(shipped)})")
+        wrong = "not a file" if Path(name).exists() and name else "no such file"
+        raise ValueError(f"{wrong}: '{name}' (models that ship with litejit: {', '.join(shipped)})")
     return Path(name)
 
 

@@ -26,7 +26,7 @@ def load_input(
     Raises InvalidInputError when the file does not fit the input, UnsupportedError for an unknown kind of file.
     """
     if not path.is_file():
-        raise InvalidInputError(f"no such file: '{path}'")
+        raise InvalidInputError(f"{'not a file' if path.exists() else 'no such file'}: '{path}'")
     suffix = path.suffix.lower()
     if suffix in (".npy", ".npz"):
         return _array(path, detail)
@@ -38,10 +38,15 @@ def load_input(
 
 
 def quantize(real: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
-    """Real values in the dtype of an input: the nearest quantized ones where it is quantized, rounded integers else."""
+    """Real values in the dtype of an input: the nearest quantized ones where it is quantized, rounded integers else.
+
+    InvalidInputError for a NaN where the input has integers.
+    """
     dtype = np.dtype(detail["dtype"])
     if dtype.kind not in "iu":
         return real.astype(dtype)
+    if np.isnan(real).any():
+        raise InvalidInputError(f"NaN has no place in input '{detail['name']}', whose values are {dtype}")
     scale, zero_point = detail["quantization"]
     info = np.iinfo(dtype)
     steps = np.round(real / scale) + zero_point if scale else np.round(real)
@@ -56,6 +61,8 @@ def _array(path: Path, detail: dict[str, Any]) -> np.ndarray:
         raise InvalidInputError(f"'{path}' is not a NumPy file: {error}") from None
     if not isinstance(loaded, np.ndarray):
         names = loaded.files
+        if not names:
+            raise InvalidInputError(f"'{path}' holds no arrays")
         if detail["name"] not in names and len(names) != 1:
             raise InvalidInputError(f"'{path}' holds {', '.join(names)}, expected an array named '{detail['name']}'")
         loaded = loaded[detail["name"] if detail["name"] in names else names[0]]
@@ -64,6 +71,8 @@ def _array(path: Path, detail: dict[str, Any]) -> np.ndarray:
         return loaded
     if loaded.dtype.kind == "f" and dtype.kind in "iu":
         return quantize(loaded, detail)
+    if loaded.dtype != dtype and loaded.dtype.kind not in ("biufc" if dtype.kind == "c" else "biuf"):
+        raise InvalidInputError(f"'{path}' holds {loaded.dtype} values, input '{detail['name']}' has {dtype}")
     with np.errstate(all="ignore"):
         value = loaded.astype(dtype)
     if dtype.kind in "iub" and not np.array_equal(value, loaded):
@@ -78,9 +87,11 @@ def _sound(path: Path, detail: dict[str, Any]) -> np.ndarray:
             width, channels = file.getsampwidth(), file.getnchannels()
             data = file.readframes(file.getnframes())
     except (wave.Error, EOFError) as error:
-        raise InvalidInputError(f"'{path}' is not a PCM .wav file: {error}") from None
+        raise InvalidInputError(f"'{path}' is not a PCM .wav file: {str(error) or 'it ends too early'}") from None
     if width != 2:
         raise UnsupportedError(f"'{path}' has {8 * width} bits a sample, expected 16")
+    if len(data) % (2 * channels):
+        raise InvalidInputError(f"'{path}' ends in the middle of a sample")
     samples = np.frombuffer(data, "<i2").reshape(-1, channels).mean(axis=1)
     shape = tuple(int(dim) for dim in detail["shape_signature"])
     if shape.count(-1) == 1:
@@ -119,7 +130,7 @@ def _picture(
             size = width if width > 0 else upright.width, height if height > 0 else upright.height
             resized = upright if upright.size == size else upright.resize(size, Image.Resampling.BILINEAR)
             pixels = np.asarray(resized, np.float32).reshape(1, size[1], size[0], channels)
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise InvalidInputError(f"'{path}' is not a picture: {error}") from None
     value = _normalize(pixels, detail, metadata, mean, std)
     return value.transpose(0, 3, 1, 2) if channels_first else value
@@ -141,4 +152,9 @@ def _normalize(
             return quantize((pixels - metadata.mean) / metadata.std, detail)
         if dtype == np.int8:
             return (pixels - 128).astype(np.int8)
-    return quantize((pixels - (127.5 if mean is None else mean)) / (127.5 if std is None else std), detail)
+    mean, std = 127.5 if mean is None else mean, 127.5 if std is None else std
+    with np.errstate(all="ignore"):
+        real = (pixels - np.float32(mean)) / np.float32(std)
+    if not np.isfinite(real).all():
+        raise InvalidInputError(f"(pixel - {mean}) / {std} is beyond float32")
+    return quantize(real, detail)
