@@ -112,7 +112,49 @@ def _parser() -> argparse.ArgumentParser:
     ops.add_argument("--markdown", action="store_true", help="as the page docs/operators.md")
     ops.set_defaults(command=_ops)
     _add_crosscheck(commands, common)
+    _add_speed(commands, common)
     return parser
+
+
+def _add_speed(commands: Any, common: argparse.ArgumentParser) -> None:
+    bench = commands.add_parser("bench", parents=[common], help="measure latency beside another runtime")
+    bench.add_argument("models", nargs="+", metavar="MODEL", help=".tflite files, or names of models of litejit's own")
+    bench.add_argument("--threads", type=_count, default=1, metavar="N", help="of both runtimes (default 1)")
+    bench.add_argument("--against", choices=("official", "openvino", "none"), default="official")
+    bench.add_argument("--seconds", type=_finite, default=2.0, help="for each model (default 2)")
+    bench.epilog = "Both run in turn in one process. Ratios are litejit / peer: below 1 litejit is faster."
+    bench.set_defaults(command=_bench)
+
+    profile = commands.add_parser("profile", parents=[common], help="show where the time of an inference goes")
+    profile.add_argument("model", help="a .tflite file, or the name of a model that ships with litejit")
+    profile.add_argument("--threads", type=_count, default=1, metavar="N", help="default 1")
+    profile.add_argument("--repeat", type=_count, default=20, metavar="N", help="runs of each operator (default 20)")
+    profile.add_argument("--memory", action="store_true", help="show which tensor has which bytes when, instead")
+    profile.add_argument("--trace", metavar="OUT.json", help="write one inference as a Chrome trace")
+    profile.add_argument("--json", action="store_true", help="machine readable")
+    profile.set_defaults(command=_profile)
+
+    precompile = commands.add_parser("precompile", parents=[common], help="compile all kernels now")
+    precompile.add_argument("--jobs", type=_count, metavar="N", help="processes (default: one for each core)")
+    precompile.set_defaults(command=_precompile)
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from litejit.cli_speed import run_bench
+
+    run_bench(options)
+
+
+def _profile(options: argparse.Namespace) -> None:
+    from litejit.cli_speed import run_profile
+
+    run_profile(options)
+
+
+def _precompile(options: argparse.Namespace) -> None:
+    from litejit.cli_speed import run_precompile
+
+    run_precompile(options)
 
 
 def _add_crosscheck(commands: Any, common: argparse.ArgumentParser) -> None:

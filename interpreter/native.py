@@ -188,6 +188,10 @@ class NativePlan:
             index = self._aliases[index]
         return index
 
+    def sharing(self, root: int) -> list[int]:
+        """The tensors that are views of one block of memory."""
+        return [at for at in self._stored() if self._root(at) == root]
+
     def _block(self, index: int) -> Block:
         root = self._root(index)
         return next(block for block in self.blocks if block.key == root)

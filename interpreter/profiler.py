@@ -1,0 +1,211 @@
+"""Where the time of an inference goes, operator by operator, and what memory it needs.
+
+Times are the least of several runs of each operator by itself; `trace` takes one run as it is, with all its threads.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from litejit.arena import lower_bound
+from litejit.interpreter import Interpreter
+from litejit.kernels.node import TensorSpec
+from litejit.native import NativePlan, Part, PythonPart, Stretch
+from litejit.plan import Plan, Step
+from litejit.rewrites import Task
+from litejit.schema.errors import InvalidInputError
+
+__all__ = ["MemoryUse", "OperatorTime", "TensorMemory", "memory", "profile", "trace"]
+
+REFERENCE = "reference tier"
+
+
+@dataclass(frozen=True)
+class OperatorTime:
+    """One operator of the main subgraph.
+
+    kernels: the compiled kernels that it calls, or "reference tier"; empty where another operator does its work.
+    seconds: of one run. macs: multiply-adds, 0 for operators that are not products. bytes: of operands and results.
+    """
+
+    index: int
+    operator: str
+    kernels: str
+    seconds: float
+    macs: int
+    bytes: int
+
+
+def profile(interpreter: Interpreter, repeat: int = 20) -> list[OperatorTime]:
+    """Times every operator of an allocated interpreter, in order, on the inputs that it holds."""
+    plan = _plan(interpreter)
+    interpreter.invoke()
+    if plan.native is None:
+        timed = [(at, step, REFERENCE, step.run) for at, step in enumerate(plan.steps)]
+    else:
+        timed = _timed(plan, plan.native)
+    best = [float("inf")] * len(timed)
+    for _ in range(repeat):
+        for at, (_, _, _, run) in enumerate(timed):
+            start = time.perf_counter()
+            run()
+            best[at] = min(best[at], time.perf_counter() - start)
+    return [
+        OperatorTime(at, step.operation.name, kernels, seconds, _macs(plan, step), _bytes(plan, step))
+        for (at, step, kernels, _), seconds in zip(timed, best, strict=True)
+    ]
+
+
+def _timed(plan: Plan, native: NativePlan) -> list[tuple[int, Step, str, Callable[[], None]]]:
+    numbers = {id(step): at for at, step in enumerate(plan.steps)}
+    timed: list[tuple[int, Step, str, Callable[[], None]]] = []
+    for part in native.parts:
+        if isinstance(part, PythonPart):
+            timed.append((numbers[id(part.task.step)], part.task.step, REFERENCE, part))
+            continue
+        first = 0
+        for task in part.tasks:
+            names = ", ".join(dict.fromkeys(call.kernel for call in task.calls))
+            run = _nothing if not task.calls else _program(part, first, len(task.calls))
+            timed.append((numbers[id(task.step)], task.step, names, run))
+            first += len(task.calls)
+    return sorted(timed, key=lambda row: row[0])
+
+
+def _nothing() -> None:
+    """What a view costs."""
+
+
+def _program(part: Stretch, first: int, count: int) -> Callable[[], None]:
+    address = part.entries[first].ctypes.data
+    return lambda: part.workers.run(address, count, part.threads)
+
+
+def _macs(plan: Plan, step: Step) -> int:
+    """Multiply-adds of a product."""
+    inputs = [plan.specs[at] if at >= 0 else None for at in step.operation.inputs]
+    count = _MACS.get(step.operation.name)
+    if count is None or any(spec is not None and spec.shape is None for spec in inputs[:3]):
+        return 0
+    return count(inputs, plan.specs[step.operation.outputs[0]])
+
+
+_MACS: dict[str, Callable[[list[Any], TensorSpec], int]] = {
+    "CONV_2D": lambda inputs, output: output.size * prod(inputs[1].dims[1:]),
+    "DEPTHWISE_CONV_2D": lambda inputs, output: output.size * prod(inputs[1].dims[1:3]),
+    "TRANSPOSE_CONV": lambda inputs, output: inputs[2].size * prod(inputs[1].dims[:3]),
+    "FULLY_CONNECTED": lambda inputs, output: output.size * inputs[1].dims[1],
+    "BATCH_MATMUL": lambda inputs, output: output.size * inputs[0].dims[-1],
+}
+
+
+def _bytes(plan: Plan, step: Step) -> int:
+    indices = [at for at in (*step.operation.inputs, *step.operation.outputs) if at >= 0]
+    specs = [plan.specs[at] for at in indices]
+    return sum(spec.size * spec.dtype.itemsize for spec in specs if spec.shape is not None and spec.dtype.kind != "O")
+
+
+@dataclass(frozen=True)
+class TensorMemory:
+    """Bytes of the arena that tensors (views of one another) hold, from one operator to another; last -1: for good."""
+
+    tensors: tuple[str, ...]
+    size: int
+    offset: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """arena: bytes. bound: the most that live at once, below which no arrangement can get. scratch: of all threads."""
+
+    arena: int
+    bound: int
+    scratch: int
+    tensors: tuple[TensorMemory, ...]
+
+
+def memory(interpreter: Interpreter) -> MemoryUse:
+    """The memory plan of an allocated interpreter on the fast tier."""
+    plan = _plan(interpreter)
+    native = plan.native
+    if native is None:
+        raise InvalidInputError("the reference tier has no memory plan; use another resolver than BUILTIN_REF")
+    steps = len(plan.steps)
+    rows = [
+        TensorMemory(
+            tuple(plan.specs[at].name for at in native.sharing(block.key)),
+            block.size,
+            native.arena.offsets[block.key],
+            block.first,
+            block.last if block.last < steps else -1,
+        )
+        for block in native.blocks
+    ]
+    rows.sort(key=lambda row: (row.first, -row.size))
+    return MemoryUse(native.arena.size, lower_bound(native.blocks), native.scratch.nbytes, tuple(rows))
+
+
+def trace(interpreter: Interpreter) -> dict[str, Any]:
+    """One inference as a Chrome trace (chrome://tracing, Perfetto): a row for each thread, times in microseconds."""
+    plan = _plan(interpreter)
+    interpreter.invoke()
+    events: list[dict[str, Any]] = []
+    begin = time.perf_counter()
+    parts: list[Part | Step] = list(plan.steps) if plan.native is None else list(plan.native.parts)
+    for part in parts:
+        if isinstance(part, Stretch):
+            events += _stretch_events(part, begin)
+            continue
+        start = time.perf_counter()
+        part() if isinstance(part, PythonPart) else part.run()
+        step = part.task.step if isinstance(part, PythonPart) else part
+        events.append(_event(step.operation.name, 0, start - begin, time.perf_counter() - start, REFERENCE))
+    return {"traceEvents": events, "displayTimeUnit": "ms"}
+
+
+def _stretch_events(part: Stretch, begin: float) -> list[dict[str, Any]]:
+    times = np.zeros((len(part.calls), part.threads, 2), np.int64)
+    start = time.perf_counter()
+    part.workers.run(part.entries.ctypes.data, len(part.calls), part.threads, times.ctypes.data)
+    elapsed = time.perf_counter() - start
+    # The processor's clock has a unit of its own: the whole run tells how long it is.
+    unit = elapsed / max(1, int(times.max() - times.min()))
+    owners: list[Task] = [task for task in part.tasks for _ in task.calls]
+    return [
+        _event(
+            owners[at].step.operation.name,
+            rank,
+            start - begin + int(first - times.min()) * unit,
+            int(last - first) * unit,
+            part.calls[at].kernel,
+        )
+        for at in range(len(part.calls))
+        for rank, (first, last) in enumerate(times[at])
+    ]
+
+
+def _event(name: str, thread: int, start: float, duration: float, kernel: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "ph": "X",
+        "pid": 0,
+        "tid": thread,
+        "ts": start * 1e6,
+        "dur": duration * 1e6,
+        "args": {"kernel": kernel},
+    }
+
+
+def _plan(interpreter: Interpreter) -> Plan:
+    plan = interpreter._session.plans[0]
+    if not plan.allocated:
+        raise InvalidInputError("the interpreter is not ready: allocate_tensors() must be called before")
+    return plan
