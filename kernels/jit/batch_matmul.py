@@ -53,7 +53,7 @@ def _geometry(lhs: TensorSpec, rhs: TensorSpec, output: TensorSpec, pitch: int, 
 
 def _target(output: TensorSpec, geometry: Geometry) -> Out:
     row_bytes = output.dims[-1] * output.dtype.itemsize
-    return Out(output, 0, geometry.out_size[0] * row_bytes, row_bytes, 0)
+    return Out(Tensor(output.index), geometry.out_size[0] * row_bytes, row_bytes, 0)
 
 
 def _floats(lowering: Lowering, lhs: TensorSpec, rhs: TensorSpec, output: TensorSpec) -> Sequence[Call]:

@@ -94,6 +94,6 @@ def conv2d(lowering: Lowering) -> Sequence[Call] | None:
             return None
         left = Left(geometry=geometry, by_tap=by_tap, first_channel=group * group_channels, **fields)
         offset = own.start * output.dtype.itemsize
-        out = Out(output, offset, geometry.out_size[0] * row_bytes, row_bytes, pixel_bytes)
+        out = Out(Tensor(output.index, offset), geometry.out_size[0] * row_bytes, row_bytes, pixel_bytes)
         calls.append(product(left, Right(columns, depth, matrix), out, stage, lowering.threads))
     return calls

@@ -30,7 +30,7 @@ def fully_connected(lowering: Lowering) -> Sequence[Call] | None:
     if bias is not None and biases is None:
         return None
     item_bytes = output.dtype.itemsize
-    out = Out(output, 0, output.size * item_bytes, units * item_bytes, 0)
+    out = Out(Tensor(output.index), output.size * item_bytes, units * item_bytes, 0)
     start = np.zeros(1, np.int64)
     matrix = products.weights(kernel.constant).T[None]
     right = Right(units, features, matrix)

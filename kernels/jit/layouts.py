@@ -10,6 +10,7 @@ __all__ = [
     "CONVOLUTION",
     "COPY",
     "ELEMENTS",
+    "LSTM",
     "PACK",
     "POOL",
     "PRODUCT",
@@ -17,6 +18,7 @@ __all__ = [
     "REDUCE",
     "ROWS",
     "STAGE_BYTES",
+    "SVDF",
 ]
 
 COLUMNS = 16
@@ -97,3 +99,16 @@ REDUCE = Layout("source out count inner blocks block mask divisor mantissa expon
 
 ROWS = Layout("source out depth beta scale zero_point low high mask bits limit exps terms reals")
 """Operators on rows of `depth` elements, a row an item. Tables by distance from the largest element of a row."""
+
+LSTM = Layout(
+    # steps; gates of a cell; elements of the state; packed recurrent weights; zeros for tables of offsets
+    "time gates cells panels panel_bytes weights stage zeros "
+    # tables of 2^16 int16: logistic, tanh of a gate, tanh of the state; how the hidden state is rescaled
+    "sigmoid squash state_squash mantissa exponent zero_point cell_shift clip float_clip low high "
+    # states; products of the inputs, and outputs: bytes from step to step, from batch to batch
+    "h c sums sums_time sums_batch out out_time out_batch row_bytes scratch scratch_bytes"
+)
+"""LSTM cells over sequences."""
+
+SVDF = Layout("newest units ranks memory weights bias zero_point mantissa exponent state out")
+"""Weighing of remembered activations."""

@@ -15,7 +15,6 @@ from litejit.kernels.jit.convolution import BLOCK_BYTES, Geometry, last_rows, ti
 from litejit.kernels.jit.layouts import PRODUCT, QUANTIZE
 from litejit.kernels.jit.packing import pack_float_panels, panels_of
 from litejit.kernels.jit.stages import PackedStage, pack_pairs, wide_segments
-from litejit.kernels.node import TensorSpec
 from litejit.schema import TensorType
 
 __all__ = ["Left", "Right", "matrix_rows", "pitch_of", "product", "quantize_rows"]
@@ -72,10 +71,9 @@ class Right:
 
 @dataclass(frozen=True, eq=False)
 class Out:
-    """Where results go: offset in bytes of the first, bytes between images, rows and pixels."""
+    """Where results go; bytes between images, rows and pixels."""
 
-    tensor: TensorSpec
-    offset: int
+    target: Tensor | Scratch
     image_bytes: int
     row_bytes: int
     pixel_bytes: int
@@ -197,7 +195,7 @@ def product(left: Left, right: Right, out: Out, stage: PackedStage, threads: int
         "weight_images": padded(offsets.astype(np.int64)),
         "panel_bytes": panel_bytes,
         "stage": stage.data,
-        "out": Tensor(out.tensor.index, out.offset),
+        "out": out.target,
         "out_channels": right.columns,
         "zero_point": stage.zero_point,
         "low": stage.low,

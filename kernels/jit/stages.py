@@ -62,7 +62,7 @@ def pack_pairs(matrix: np.ndarray, factor: int, narrow: bool) -> np.ndarray:
     segments, depth, columns = matrix.shape
     pairs = -(-depth // 2)
     whole = np.zeros((segments, 2 * pairs, panels_of(columns) * COLUMNS), np.int8 if narrow else np.int16)
-    whole[:, :depth, :columns] = matrix if factor == 1 else factor * matrix
+    whole[:, :depth, :columns] = matrix if factor == 1 else factor * matrix.astype(np.int16)
     split = whole.reshape(segments, pairs, 2, -1, COLUMNS)[..., _PERMUTED]
     return padded(split.transpose(3, 0, 1, 4, 2))
 

@@ -13,7 +13,7 @@ from itertools import product as pairs
 import numpy as np
 
 from litejit.kernels.geometry import Window
-from litejit.kernels.jit.call import Call
+from litejit.kernels.jit.call import Call, Tensor
 from litejit.kernels.jit.convolution import Geometry
 from litejit.kernels.jit.convolution_products import left_images, stage_of
 from litejit.kernels.jit.lowering import Lowering, lowers
@@ -94,7 +94,7 @@ def _transposed(lowering: Lowering, input_at: int, bias_at: int) -> Sequence[Cal
         if stage is None:
             return None
         out = Out(
-            output, y.first * row_bytes + x.first * pixel_bytes, output.dims[1] * row_bytes,
+            Tensor(output.index, y.first * row_bytes + x.first * pixel_bytes), output.dims[1] * row_bytes,
             height.stride * row_bytes, width.stride * pixel_bytes,
         )  # fmt: skip
         right = Right(columns, matrix.shape[1], matrix)

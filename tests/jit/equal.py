@@ -22,20 +22,30 @@ def calls_of(part: Part) -> tuple[Call, ...]:
 
 
 def check_compiled(
-    problem: Problem, kernels: str | tuple[str, ...] | None = None, *, ulp: int = 0, atol: float = 0.0, threads: int = 1
+    problem: Problem,
+    kernels: str | tuple[str, ...] | None = None,
+    *,
+    ulp: int = 0,
+    atol: float = 0.0,
+    threads: int = 1,
+    stateful: bool = False,
 ) -> None:
     """Asserts equal outputs of both tiers (integers and dtypes exactly), and that `kernels` is called first.
 
-    kernels: a prefix ("convolution.float"), or several; None: anything, the reference tier too.
+    kernels: a prefix ("convolution.float"), or several; None: anything, the reference tier too. stateful: the second
+    invoke gives something else than the first.
     """
-    expected = run(problem, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    reference = {"experimental_op_resolver_type": OpResolverType.BUILTIN_REF}
+    expected = run(problem, **reference)
     interpreter = Interpreter(model_content=problem.model, num_threads=threads)
     interpreter.allocate_tensors()
     if kernels is not None:
         called = native_calls(interpreter)
         assert called, f"no compiled kernel serves this case, expected {kernels}"
         assert called[0].startswith(kernels), f"{called[0]} serves this case, expected {kernels}"
-    for _ in range(2):  # the second time in memory that has been used
+    for time in range(2):  # the second time in memory that has been used
+        if time and stateful:
+            expected = run(problem, invokes=2, **reference)
         for detail, value in zip(interpreter.get_input_details(), problem.inputs, strict=True):
             interpreter.set_tensor(detail["index"], value)
         interpreter.invoke()

@@ -217,6 +217,16 @@ def _fixed(item_bytes: int) -> Stage:
     return Stage(prepare, _biases, STAGE_BYTES, item_bytes)
 
 
+def _fixed_sums() -> Stage:
+    """rescale(2 * (sum + bias)), INT32."""
+
+    def prepare(b: ir.IRBuilder, stage: ir.Value, zero: ir.Value, low: ir.Value, high: ir.Value) -> Finish:
+        factors = [_Factors(b, stage, half) for half in range(2)]
+        return lambda pair, row: _in_order(b, [f.apply(b, x, True) for f, x in zip(factors, pair, strict=True)])
+
+    return Stage(prepare, _biases, STAGE_BYTES, 4)
+
+
 def _float() -> Stage:
     """clamp(sum) of floats, columns in order."""
 
@@ -250,6 +260,7 @@ STAGES = {
     "q15_wide": _fifteen_bits_wide(),
     "fixed8": _fixed(1),
     "fixed16": _fixed(2),
+    "fixed32": _fixed_sums(),
     "plain": _plain(),
 }
 """By name, as `litejit.kernels.jit.stages` calls them."""
