@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from litejit.kernels.fixedpoint import Multiplier
+from litejit.kernels.fixedpoint import Multiplier, wrap32
 from litejit.kernels.jit.call import padded
 from litejit.kernels.jit.convolution import float_clamp
 from litejit.kernels.jit.layouts import COLUMNS
@@ -151,16 +151,28 @@ def integer_stage(
     if stage.dtype == np.int32:
         fits = bool((bound < 1 << 31).all())
         return PackedStage("plain", _joined(_by_panel(total, columns, np.int32)), 0, 0, 0, 4) if fits else None
-    make = {"double": _fixed, "float64": _double, "q15": _fifteen_bits}.get(stage.rescale.rounding)
+    if stage.rescale.rounding == "double":
+        return _fixed(stage, total, bound, sums_within(matrix, 0, 1) == 0)
+    make = {"float64": _double, "q15": _fifteen_bits}.get(stage.rescale.rounding)
     return None if make is None else make(stage, total, bound)
 
 
-def _fixed(stage: OutputStage, bias: np.ndarray, bound: np.ndarray) -> PackedStage | None:
-    multiplier, item_bytes = stage.rescale.multiplier, stage.dtype.itemsize
-    left = int(max(multiplier.exponent.max(initial=0), 0))
-    if left > 8 or item_bytes > 2 or not (bound < 1 << (30 - left)).all():
+def _fixed(stage: OutputStage, bias: np.ndarray, bound: np.ndarray, empty: np.ndarray) -> PackedStage | None:
+    """empty: columns whose weights are all 0, which converters give biases and factors out of all proportion."""
+    item_bytes, columns = stage.dtype.itemsize, bias.size
+    mantissa = np.broadcast_to(stage.rescale.multiplier.mantissa, columns)
+    exponent = np.broadcast_to(stage.rescale.multiplier.exponent, columns)
+    # What does not depend on the inputs is computed here: the bias becomes the result, or does not matter.
+    results = stage.rescale(wrap32(bias)[None])[0] if stage.wraps or (np.abs(bias) < 1 << 31).all() else None
+    if results is not None:
+        nothing = (mantissa == 0) & ~empty
+        bound = np.where(empty, 0, np.where(nothing, bound - np.abs(bias), bound))
+        bias = np.where(empty, np.clip(results, -(1 << 16), 1 << 16), np.where(nothing, 0, bias))
+        mantissa, exponent = np.where(empty, 1 << 30, mantissa), np.where(empty, 1, exponent)
+    left = np.maximum(exponent, 0)
+    if left.max() > 8 or item_bytes > 2 or not (bound < np.int64(1) << (30 - left)).all():
         return None
-    data, _ = pack_stage(bias, multiplier, bias.size)
+    data, _ = pack_stage(bias, Multiplier(mantissa, exponent), columns)
     return PackedStage(f"fixed{8 * item_bytes}", data, stage.zero_point, stage.low, stage.high, item_bytes, 2)
 
 

@@ -97,3 +97,25 @@ def test_images_of_many_chunks() -> None:
     for kind in ("hybrid", "hybrid-channels"):
         check_compiled(convolution(3, kind, False, **fixed), "quantizing", threads=2)
         check_compiled(convolution(3, kind, True, **fixed), "quantizing", threads=2)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_channels_without_weights(dtype: Any) -> None:
+    zero_point = 0 if dtype is np.int8 else 130
+    rng = np.random.default_rng(0)
+    weights = rng.integers(zero_point - 100, zero_point + 100, (20, 3, 3, 9)).astype(dtype)
+    weights[3:9] = zero_point
+    scales = np.full(20 if dtype is np.int8 else 1, 0.01, np.float32)
+    bias = rng.integers(-9000, 9000, 20)
+    if dtype is np.int8:
+        scales[3:7], bias[3:7] = 1e-9, [2**31 - 1, -(2**31), 2**30, -(2**30)]
+        scales[10:12], bias[10:12] = 1e-14, [2**31 - 1, -(2**31) + 7]
+    for output_scale in (0.1, 1.5, 1e-4):
+        given = [
+            Input(rng.integers(0, 100, (2, 7, 6, 9)), dtype, scale=0.05, zero_point=3),
+            Const(weights, scale=scales, zero_point=[zero_point] * scales.size),
+            Const(bias, np.int32, scale=np.float32(0.05) * scales),
+        ]
+        outputs = [out(dtype, scale=output_scale, zero_point=40)]
+        problem = single_op("CONV_2D", given, outputs=outputs, stride_h=1, stride_w=1, padding="SAME")
+        check_compiled(problem, ("convolution", "products"))
