@@ -27,6 +27,7 @@ __all__ = ["address", "cache_directory", "is_compiled"]
 _MAGIC = b"litejit object 1\n"
 _lock = threading.RLock()
 _addresses: dict[str, int] = {}
+_engines: list[Any] = []
 
 
 def address(name: str) -> int:
@@ -109,7 +110,7 @@ def _read(name: str) -> tuple[bytes, str] | None:
 def _compile(name: str) -> tuple[bytes, str]:
     from litejit.kernels.jit.compiler import compile_kernel
 
-    _engine()  # numba, too, resolves the symbols that it defines
+    _target()  # numba, too, resolves the symbols that it defines
     code, symbol = compile_kernel(name)
     path = _file(name)
     if path is not None:
@@ -123,7 +124,8 @@ def _compile(name: str) -> tuple[bytes, str]:
 
 
 @cache
-def _engine() -> Any:
+def _target() -> Any:
+    """LLVM made ready for this processor, with the symbols that kernels take from outside."""
     import llvmlite.binding as llvm
 
     with suppress(RuntimeError):  # needed before LLVM 20, refused after it
@@ -135,14 +137,15 @@ def _engine() -> Any:
     llvm.add_symbol("litejit_give_way", ctypes.cast(give_way, ctypes.c_void_p).value)
     if is_checked():
         define()
-    machine = llvm.Target.from_default_triple().create_target_machine()
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    return llvm.Target.from_default_triple()
 
 
 def _load(code: bytes, symbol: str) -> int:
+    """The address of a symbol of an object. Objects are kept apart: numba numbers its symbols in each process anew."""
     import llvmlite.binding as llvm
 
-    engine = _engine()
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target().create_target_machine())
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
     engine.finalize_object()
+    _engines.append(engine)
     return int(engine.get_function_address(symbol))

@@ -79,6 +79,29 @@ def test_generic_processor_gives_the_same(tmp_path: Path) -> None:
     assert in_a_process(str(tmp_path))[2] == in_a_process(str(tmp_path), LITEJIT_CPU="generic")[2]
 
 
+LOAD = """
+import sys
+from litejit.kernels.jit import library
+print(*(library.address(name) for name in sys.argv[1:]), *(library._read(name)[1] for name in sys.argv[1:]))
+"""
+
+
+def test_objects_of_several_processes_stay_apart(tmp_path: Path) -> None:
+    names = ["convolution.float_4", "convolution.float_6"]
+    environment = {**os.environ, "LITEJIT_CACHE_DIR": str(tmp_path)}
+
+    def loaded(*arguments: str) -> list[str]:
+        command = [sys.executable, "-c", LOAD, *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.split()
+
+    for name in names:
+        loaded(name)
+    first, second, *symbols = loaded(*names)
+    assert symbols[0] == symbols[1]  # otherwise this test shows nothing
+    assert first != second
+
+
 CHECKED = """
 import numpy as np
 import litejit.native
