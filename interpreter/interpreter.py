@@ -72,9 +72,10 @@ class Interpreter:
         model_path: path of a .tflite file, mapped into memory. Exactly one of model_path and model_content is given.
         model_content: the bytes of such a file.
         experimental_delegates: must be empty, litejit takes no native delegates.
-        num_threads: at least 1; the reference tier uses what NumPy uses.
+        num_threads: of the compiled kernels, at least 1; None: 1. The reference tier uses what NumPy uses.
         experimental_op_resolver_type: see `OpResolverType`.
-        experimental_preserve_all_tensors: intermediate tensors are always right in litejit, with or without it.
+        experimental_preserve_all_tensors: changes no result. Without it the fast tier shares memory among tensors, and
+            get_tensor computes an intermediate again; once inputs have been set anew it raises InvalidInputError.
         experimental_disable_delegate_clustering, experimental_default_delegate_latest_features,
         experimental_compress_quantization_zero_points, experimental_disable_delegate_node_fusion,
         experimental_force_delegate_node_profiling: accepted for compatibility, they concern native delegates.
