@@ -120,9 +120,9 @@ def test_the_padded_image_can_still_be_read() -> None:
 
 def test_strings_keep_their_shape_operators() -> None:
     b = ModelBuilder()
-    words = np.array([b"one", b"two", b"three"], object)
-    x = b.input("words", (3,), words.dtype)
-    y = b.op("RESHAPE", [x, b.constant(np.array([3, 1], np.int32))])
+    words = np.array([[b"one", b"two", b"three"]], object)
+    x = b.input("words", (1, 3), words.dtype)
+    y = b.op("RESHAPE", [x, b.constant(np.array([3], np.int32))])
     z = b.op("GATHER", [y, b.constant(np.array([2, 0], np.int32))])
     b.output(z)
     check_compiled(Problem(b.to_bytes(), [words]))
