@@ -84,7 +84,7 @@ class PythonPart:
     stored: tuple[tuple[int, np.ndarray], ...]
 
     def __call__(self) -> None:
-        """Runs the step, and puts its outputs where native code looks for them."""
+        """Runs the step, and puts its outputs where they are looked for by native code."""
         self.task.step.run()
         for index, memory in self.stored:
             value = self.arrays[index]
@@ -106,9 +106,9 @@ class NativePlan:
         self.plan = plan
         self.workers = workers
         self._shadow: Plan | None = None
-        stateful = any(spec.is_variable for spec in plan.specs) or any(_is_stateful(step) for step in plan.steps)
-        self._keeps_all = keep_all or stateful
+        self._keeps_all = keep_all or _must_keep_all(plan)
         self.tasks, self._aliases = _without_views(plan, self._lowered())
+        self._stored = self._in_arena()
         self.blocks = self._lifetimes()
         self.arena: Arena = place(self.blocks)
         self.transient = self._not_kept()
@@ -130,34 +130,33 @@ class NativePlan:
 
     # ------------------------------------------------------------------ memory
 
-    def _stored(self) -> list[int]:
+    def _in_arena(self) -> dict[int, None]:
         """Tensors that lie in the arena: those with data that are not constant."""
         plan = self.plan
         used = {index for task in self.tasks for index in (*task.inputs, *task.outputs)}
         used |= {*plan.graph.inputs, *plan.graph.outputs, *plan._variables, *self._aliases}
-        return [
-            at
+        return {
+            at: None
             for at in sorted(used)
             if at >= 0
             and plan.specs[at].value is None
             and plan.specs[at].shape is not None
             and plan.specs[at].dtype.kind != "O"
-        ]
+        }
 
     def _not_kept(self) -> set[int]:
         """Tensors that cannot be read after a run: others have used their memory, or they have not been computed."""
         if self._keeps_all:
             return set()
-        shared = {at for at in self._stored() if self._block(at).last != _FOREVER}
-        skipped = {at for step in self.plan.steps for at in step.operation.outputs} - set(self._stored())
-        return shared | {at for at in skipped if self.plan.specs[at].value is None and self._is_skipped(at)}
-
-    def _is_skipped(self, index: int) -> bool:
-        return not any(index in task.outputs for task in self.tasks)
+        last = {block.key: block.last for block in self.blocks}
+        shared = {at for at in self._stored if last[self._root(at)] != _FOREVER}
+        computed = {index for task in self.tasks for index in task.outputs}
+        skipped = {at for step in self.plan.steps for at in step.operation.outputs} - computed - set(self._stored)
+        return shared | {at for at in skipped if self.plan.specs[at].value is None}
 
     def _lifetimes(self) -> list[Block]:
         plan = self.plan
-        first, last = dict.fromkeys(self._stored(), 0), dict.fromkeys(self._stored(), 0)
+        first, last = dict.fromkeys(self._stored, 0), dict.fromkeys(self._stored, 0)
         for at, task in enumerate(self.tasks):
             for index in task.outputs:
                 if index in first:
@@ -190,16 +189,12 @@ class NativePlan:
 
     def sharing(self, root: int) -> list[int]:
         """The tensors that are views of one block of memory."""
-        return [at for at in self._stored() if self._root(at) == root]
-
-    def _block(self, index: int) -> Block:
-        root = self._root(index)
-        return next(block for block in self.blocks if block.key == root)
+        return [at for at in self._stored if self._root(at) == root]
 
     def _give_memory(self) -> None:
         """Moves the plan's arrays into the arena, what they hold included."""
         plan = self.plan
-        for index in self._stored():
+        for index in self._stored:
             spec = plan.specs[index]
             size, offset = spec.size * spec.dtype.itemsize, self.arena.offsets[self._root(index)]
             view = self.memory[offset : offset + size].view(spec.dtype).reshape(spec.dims)
@@ -265,12 +260,13 @@ class NativePlan:
         return extents
 
     def _python_part(self, task: Task) -> PythonPart:
-        arrays, kept = self.plan.arrays, set(self._stored())
-        stored = ((index, arrays[index]) for index in task.step.operation.outputs if index in kept)
-        return PythonPart(task, arrays, tuple((index, memory) for index, memory in stored if memory is not None))
+        arrays, outputs = self.plan.arrays, task.step.operation.outputs
+        stored = {index: memory for index in outputs if index in self._stored and (memory := arrays[index]) is not None}
+        return PythonPart(task, arrays, tuple(stored.items()))
 
     def run(self) -> None:
         """Computes the graph's outputs."""
+        self._shadow = None
         for part in self.parts:
             part()
 
@@ -295,10 +291,6 @@ class NativePlan:
             self._shadow = shadow
         return self._shadow.array(index)
 
-    def forget(self) -> None:
-        """Drops what was computed again: a new run has begun."""
-        self._shadow = None
-
 
 def _task(step: Step, plan: Plan, threads: int) -> Task:
     """A step as it stands, with what lowering it needs if it can be lowered."""
@@ -315,8 +307,15 @@ def _calls(lowered: Lowered | None) -> tuple[Call, ...] | View | None:
     return lowered if lowered is None or isinstance(lowered, View) else tuple(lowered)
 
 
-def _is_stateful(step: Step) -> bool:
-    return step.kernel is None or step.kernel.stateful
+def _must_keep_all(plan: Plan) -> bool:
+    """Whether tensors may not share memory.
+
+    What an operator with state gave cannot be computed again. What one gives whose shape depends on data may be a view
+    of its operand, whose life would have to last as long.
+    """
+    if any(spec.is_variable for spec in plan.specs):
+        return True
+    return any(step.kernel is None or step.kernel.stateful for step in plan.steps)
 
 
 def _without_views(plan: Plan, tasks: Sequence[Task]) -> tuple[list[Task], dict[int, int]]:

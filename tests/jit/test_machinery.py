@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from litejit import Interpreter, InvalidInputError
+from litejit import Interpreter, InvalidInputError, ModelBuilder
 from litejit.arena import Block, lower_bound, place
 from litejit.interpreter import OpResolverType
 from litejit.kernels.jit import library
@@ -152,8 +152,6 @@ def test_arena(seed: int) -> None:
 
 def chain(layers: int = 6, size: int = 48, channels: int = 32) -> Problem:
     """Convolutions one after the other, large enough for several threads."""
-    from litejit import ModelBuilder
-
     rng = np.random.default_rng(0)
     b = ModelBuilder()
     x = b.input("x", (1, size, size, channels), np.float32)
@@ -254,6 +252,34 @@ def test_intermediates_of_inputs_that_are_gone_are_refused() -> None:
         interpreter.get_tensor(index)
     interpreter.invoke()
     assert interpreter.get_tensor(index).shape == (1, 48, 48, 32)
+
+
+def test_intermediates_are_those_of_the_last_run() -> None:
+    problem = chain()
+    sharing, reference = prepared(problem), prepared(problem, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    index = int(reference._get_ops_details()[0]["outputs"][0])
+    for factor in (1.0, -1.0, 0.5):
+        for interpreter in (sharing, reference):
+            interpreter.set_tensor(interpreter.get_input_details()[0]["index"], problem.inputs[0] * np.float32(factor))
+            interpreter.invoke()
+        np.testing.assert_allclose(sharing.get_tensor(index), reference.get_tensor(index), rtol=1e-4, atol=1e-5)
+
+
+def test_views_whose_shape_depends_on_data_outlive_their_operand() -> None:
+    b = ModelBuilder()
+    image = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 4)).astype(np.float32)
+    x, shape = b.input("x", image.shape, np.float32), b.input("shape", (2,), np.int32)
+    view = b.op("RESHAPE", [b.op("ABS", [x]), shape])
+    later = x
+    for _ in range(4):  # they take the memory of what nobody needs any more
+        later = b.op("NEG", [later])
+    b.output(b.op("REDUCE_MAX", [view, b.constant(np.array([1], np.int32))], keep_dims=False), later)
+    problem = Problem(b.to_bytes(), [image, np.array([32, 32], np.int32)])
+    compiled, reference = (
+        output(prepared(problem, experimental_op_resolver_type=resolver))
+        for resolver in (OpResolverType.AUTO, OpResolverType.BUILTIN_REF)
+    )
+    np.testing.assert_array_equal(compiled, reference)
 
 
 def test_resizing_plans_anew() -> None:
