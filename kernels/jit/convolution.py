@@ -107,7 +107,7 @@ class Geometry:
         return padded((offsets * self.channels * self.element_bytes).ravel().astype(np.int32))
 
 
-def tile_rows(pixels: int, choices: Sequence[int] = (6, 5, 4)) -> int:
+def tile_rows(pixels: int, choices: Sequence[int]) -> int:
     """Rows of the tiles that compute this many pixels with the least waste, the first of equals; 1 if there are few."""
     fitting = [rows for rows in choices if rows <= pixels]
     # A tile of fewer rows reads the weights more often: it has to save at least a twelfth of the rows.
@@ -164,13 +164,10 @@ def convolution(lowering: Lowering, group: int, weights: np.ndarray, bias: np.nd
     bands = -(-geometry.out_size[0] // rows)
     groups = min(panels, -(-many // (bands * geometry.images)))
     group_panels = -(-panels // groups)
-    tile = (
-        1 if packed.pop("wide", False) and rows * geometry.out_size[1] < 6 else tile_rows(rows * geometry.out_size[1])
-    )
-    tile = min(tile, tile_rows(last_rows(geometry.out_size[0], rows) * geometry.out_size[1]))
     kind = packed.pop("kind")
-    if kind == "int8_wide":
-        tile = 6 if tile >= 4 and last_rows(geometry.out_size[0], rows) * geometry.out_size[1] >= 6 else 1
+    choices = (6,) if kind == "int8_wide" else (6, 5, 4)
+    bands_pixels = (count * geometry.out_size[1] for count in (rows, last_rows(geometry.out_size[0], rows)))
+    tile = min(tile_rows(pixels, choices) for pixels in bands_pixels)
     direct = is_float and not geometry.needs_padding
     scratch = geometry.rows_below(rows) * geometry.padded_width * geometry.channels * geometry.element_bytes
     item_bytes = output.dtype.itemsize

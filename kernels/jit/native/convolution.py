@@ -45,8 +45,10 @@ def band_source(args, item, rank, element_bytes, pad):
     return scratch, first, rows, image
 
 
-def _int8(rows: int, wide: bool) -> Any:
-    tile = int8_tile(rows, wide)
+def _convolution(rows: int, tile: Any, bound: Any, pad: Any, is_float: bool) -> Any:
+    """A kernel of tiles of so many rows. bound: reads a clamp's bound; pad: copies the rows of a band."""
+    element_bytes, stage_bytes = (4, 4 * COLUMNS) if is_float else (1, STAGE_BYTES)
+    column_bytes = COLUMNS * element_bytes
 
     def convolve(args, first, last, rank):
         groups, group_panels, panels = get(args, "panel_groups"), get(args, "group_panels"), get(args, "panels")
@@ -54,10 +56,10 @@ def _int8(rows: int, wide: bool) -> Any:
         segment_count, steps = get(args, "segment_count"), get(args, "segment_steps")
         weights, panel_bytes, stage = get(args, "weights"), get(args, "panel_bytes"), get(args, "stage")
         channels, pitch, width = get(args, "out_channels"), get(args, "out_pitch"), get(args, "out_width")
-        zero_point, low, high = get(args, "zero_point"), get(args, "low"), get(args, "high")
+        zero_point, low, high = get(args, "zero_point"), bound(args, "low"), bound(args, "high")
         block = get(args, "block")
         for item in range(first, last):
-            source, row, band_rows, image = band_source(args, item // groups, rank, 1, pad_rows_widened)
+            source, row, band_rows, image = band_source(args, item // groups, rank, element_bytes, pad)
             count = band_rows * width
             out = get(args, "out") + (image * get(args, "out_height") + row) * width * pitch
             begin = item % groups * group_panels
@@ -69,42 +71,19 @@ def _int8(rows: int, wide: bool) -> Any:
                         pixel = min(at, count - rows)
                         tile(
                             source, pixels + 4 * pixel, segments, segment_count, steps, weights + panel * panel_bytes,
-                            stage + panel * STAGE_BYTES, out + pixel * pitch + panel * COLUMNS, pitch,
+                            stage + panel * stage_bytes, out + pixel * pitch + panel * column_bytes, pitch,
                             zero_point, low, high, channels - panel * COLUMNS,
                         )  # fmt: skip
 
     return convolve
 
 
+def _int8(rows: int, wide: bool) -> Any:
+    return _convolution(rows, int8_tile(rows, wide), get, pad_rows_widened, is_float=False)
+
+
 def _float(rows: int) -> Any:
-    tile = float_tile(rows)
-
-    def convolve(args, first, last, rank):
-        groups, group_panels, panels = get(args, "panel_groups"), get(args, "group_panels"), get(args, "panels")
-        pixels, segments = get(args, "pixels"), get(args, "segments")
-        segment_count, steps = get(args, "segment_count"), get(args, "segment_steps")
-        weights, panel_bytes, stage = get(args, "weights"), get(args, "panel_bytes"), get(args, "stage")
-        channels, pitch, width = get(args, "out_channels"), get(args, "out_pitch"), get(args, "out_width")
-        low, high = get_float(args, "low"), get_float(args, "high")
-        block = get(args, "block")
-        for item in range(first, last):
-            source, row, band_rows, image = band_source(args, item // groups, rank, 4, pad_rows_float)
-            count = band_rows * width
-            out = get(args, "out") + (image * get(args, "out_height") + row) * width * pitch
-            begin = item % groups * group_panels
-            end = min(panels, begin + group_panels)
-            for start in range(0, count, block):
-                stop = min(count, start + block)
-                for panel in range(begin, end):
-                    for at in range(start, stop, rows):
-                        pixel = min(at, count - rows)
-                        tile(
-                            source, pixels + 4 * pixel, segments, segment_count, steps, weights + panel * panel_bytes,
-                            stage + panel * 64, out + pixel * pitch + panel * 64, pitch,
-                            low, high, channels - panel * COLUMNS,
-                        )  # fmt: skip
-
-    return convolve
+    return _convolution(rows, float_tile(rows), get_float, pad_rows_float, is_float=True)
 
 
 int8_1, int8_4, int8_5, int8_6 = (_int8(rows, False) for rows in (1, 4, 5, 6))

@@ -120,13 +120,13 @@ def float_tile(rows: int) -> Any:
     """out[row, :] = clamp(bias + row x panel), FLOAT32.
 
     source + pixels[row]: address of a row; bias: of 16 floats; out, pitch: of the first output row, bytes to the next;
-    columns: how many of the 16 exist.
+    columns: how many of the 16 exist. zero_point: floats have none, it stands for that of `int8_tile`.
     """
 
     @intrinsic
-    def tile(context, source, pixels, segments, count, steps, panel, bias, out, pitch, low, high, columns):
+    def tile(context, source, pixels, segments, count, steps, panel, bias, out, pitch, zero_point, low, high, columns):
         def emit(c, b, s, a):
-            source, pixels, segments, count, steps, panel, bias, out, pitch, low, high, columns = a
+            source, pixels, segments, count, steps, panel, bias, out, pitch, _, low, high, columns = a
             addresses = _row_addresses(b, source, pixels, rows)
             start = [emit_load(b, bias, F32x8, 32 * half) for half in range(2)]
             sums = emit_sums(b, FLOATS, addresses, start, segments, count, steps, [panel])
@@ -136,7 +136,7 @@ def float_tile(rows: int) -> Any:
             _store_rows(b, results, out, pitch, columns)
             return c.get_dummy_value()
 
-        return types.void(*[types.int64] * 9, types.float32, types.float32, types.int64), emit
+        return types.void(*[types.int64] * 10, types.float32, types.float32, types.int64), emit
 
     return tile
 
