@@ -21,18 +21,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from ai_edge_litert import interpreter as official
 
 from litejit import Interpreter, OpResolverType
+from litejit.feeding import feed
 from tests.inputs import seeded_inputs
 from tests.paths import EXTRA_MODELS, ROOT
 
 
 def prepared(interpreter: Any, inputs: list[Any]) -> Any:
     """The interpreter, allocated for the inputs and filled with them."""
-    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
-        if tuple(detail["shape"]) != value.shape:
-            interpreter.resize_tensor_input(detail["index"], value.shape)
-    interpreter.allocate_tensors()
-    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
-        interpreter.set_tensor(detail["index"], value)
+    feed(interpreter, inputs)
     return interpreter
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from litejit import Interpreter
+from litejit.feeding import feed
 from litejit.interpreter import OpResolverType
 from tests.inputs import seeded_inputs
 from tests.known_differences import FREE_RUNNING, KNOWN_DIFFERENCES, Difference
@@ -90,12 +91,7 @@ def run(path: Path, kind: str, resolver: str | None = None, numerics: str = "lit
         model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, numerics=numerics
     )
     inputs = seeded_inputs(interpreter, path, kind)
-    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
-        if tuple(detail["shape"]) != value.shape:
-            interpreter.resize_tensor_input(detail["index"], value.shape)
-    interpreter.allocate_tensors()
-    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
-        interpreter.set_tensor(detail["index"], value)
+    feed(interpreter, inputs)
     interpreter.invoke()
     operators = interpreter._get_ops_details()
     computed = {int(index) for operator in operators for index in operator["outputs"]}

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from litejit import Interpreter, InvalidInputError, InvalidModelError, LitejitError, ModelBuilder
+from litejit.feeding import feed
 from litejit.interpreter import OpResolverType
 from litejit.kernels.node import Limits
 from litejit.schema import TensorType
@@ -52,12 +53,7 @@ def refilled(value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def run(interpreter: Interpreter, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
-        if tuple(detail["shape"]) != value.shape:
-            interpreter.resize_tensor_input(detail["index"], value.shape)
-    interpreter.allocate_tensors()
-    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
-        interpreter.set_tensor(detail["index"], value)
+    feed(interpreter, inputs)
     interpreter.invoke()
     return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
 

@@ -13,6 +13,7 @@ import numpy as np
 from litejit.crosscheck.dumps import named_tensors, read_dump, write_dump
 from litejit.crosscheck.official import OfficialRuntime, official
 from litejit.crosscheck.subject import Place, Subject
+from litejit.feeding import feed
 from litejit.interpreter import Interpreter, OpResolverType
 from litejit.schema import read_model, write_model
 from litejit.schema.errors import InvalidInputError, LitejitError
@@ -86,12 +87,7 @@ def trace_interpreter(interpreter: Interpreter, inputs: Sequence[np.ndarray]) ->
     """Runs an interpreter of litejit's and notes all tensors of all subgraphs, also of a run that fails half-way."""
     trace = Trace()
     try:
-        for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
-            if tuple(detail["shape"]) != value.shape:
-                interpreter.resize_tensor_input(detail["index"], value.shape)
-        interpreter.allocate_tensors()
-        for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
-            interpreter.set_tensor(detail["index"], value)
+        feed(interpreter, inputs)
         interpreter.invoke()
     except LitejitError as error:
         trace.findings.append(Finding("error", f"litejit: {error}"))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from litejit import Interpreter
+from litejit.feeding import feed
 from litejit.interpreter import OpResolverType
 from litejit.kernels.reference.products import HybridProducts
 from tests.inputs import seeded_inputs
@@ -28,12 +29,7 @@ LEAST_COSINE = 0.98
 def outputs(path: Path, resolver: OpResolverType) -> tuple[Interpreter, list[np.ndarray]]:
     interpreter = Interpreter(path, experimental_op_resolver_type=resolver)
     inputs = seeded_inputs(interpreter, path)
-    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
-        if tuple(detail["shape"]) != value.shape:
-            interpreter.resize_tensor_input(detail["index"], value.shape)
-    interpreter.allocate_tensors()
-    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
-        interpreter.set_tensor(detail["index"], value)
+    feed(interpreter, inputs)
     interpreter.invoke()
     return interpreter, [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from litejit import Interpreter
+from litejit.feeding import feed
 from litejit.schema import TensorType
 from tests.inputs import seeded_inputs
 from tests.known_differences import FREE_RUNNING
@@ -52,12 +53,7 @@ MODELS = SHIPPED + [path for path in EXTRA_MODELS if path.parent.name != "refuse
 def prepared(content: bytes, path: Path, flavour: str) -> tuple[Interpreter, list[np.ndarray]]:
     interpreter = Interpreter(model_content=content, numerics=flavour)
     inputs = seeded_inputs(interpreter, path)
-    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
-        if tuple(detail["shape"]) != value.shape:
-            interpreter.resize_tensor_input(detail["index"], value.shape)
-    interpreter.allocate_tensors()
-    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
-        interpreter.set_tensor(detail["index"], value)
+    feed(interpreter, inputs)
     return interpreter, inputs
 
 
