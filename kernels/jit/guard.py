@@ -39,7 +39,10 @@ def _table() -> np.ndarray:
 
 
 def watch(extents: Iterable[Extent]) -> None:
-    """Makes these the blocks that may be accessed; MemoryAccessError if there were accesses outside the last ones."""
+    """Makes these the blocks that may be accessed; MemoryAccessError if there were accesses outside the last ones.
+
+    Without any, accesses are not checked until the next call.
+    """
     table = _table()
     violations, address, size = map(int, table[1:_HEAD])
     rows = [(extent.address, extent.address + extent.size, int(extent.writable)) for extent in extents]
@@ -69,7 +72,8 @@ start:
   %end = add i64 %address, %bytes
   %table = inttoptr i64 {table} to ptr
   %count = load i64, ptr %table
-  br label %next
+  %watching = icmp sgt i64 %count, 0
+  br i1 %watching, label %next, label %done
 next:
   %at = phi i64 [ 0, %start ], [ %after, %block ]
   %more = icmp slt i64 %at, %count
