@@ -9,7 +9,7 @@ import numpy as np
 
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor
 from litejit.kernels.jit.convolution import Geometry
-from litejit.kernels.jit.layouts import PACK
+from litejit.kernels.jit.layouts.products import PACK
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.packing import panels_of
 from litejit.kernels.jit.products import FLOAT, Left, Out, Right, matrix_rows, pitch_of, product, quantize_rows, rounded

@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from litejit.kernels.jit.call import Call, Tensor
-from litejit.kernels.jit.layouts import BROADCAST
+from litejit.kernels.jit.layouts.elements import BROADCAST
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.node import Shape, TensorSpec
 

@@ -12,7 +12,8 @@ import numpy as np
 from litejit.kernels.fixedpoint import Multiplier, float_activation
 from litejit.kernels.geometry import Window
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
-from litejit.kernels.jit.layouts import COLUMNS, CONVOLUTION
+from litejit.kernels.jit.layouts.convolution import CONVOLUTION
+from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.packing import pack_float_panels, pack_int16_panels, pack_stage, panels_of, sums_fit
 from litejit.kernels.reference.convolution import Conv2D

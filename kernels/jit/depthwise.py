@@ -9,14 +9,15 @@ import numpy as np
 
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.convolution import BAND_BYTES, Geometry, float_clamp, last_rows, stage_of_8_bit
-from litejit.kernels.jit.layouts import COLUMNS, CONVOLUTION
+from litejit.kernels.jit.layouts.convolution import CONVOLUTION
+from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.packing import pack_channels, panels_of
 from litejit.kernels.reference.convolution import DepthwiseConv2D
 from litejit.kernels.reference.products import FloatProducts
 from litejit.schema import TensorType
 
-__all__: list[str] = []
+__all__ = ["paired_taps"]
 
 
 @lowers(DepthwiseConv2D)
@@ -74,7 +75,7 @@ def _int8(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call] 
     fitting = max(1, (2 * pairs - geometry.extent) // geometry.strides[0] + 1)
     pieces = 1 if lowering.threads == 1 else 3 * lowering.threads
     rows = min(fitting, max(1, -(-geometry.out_size[0] * geometry.images // pieces)), geometry.out_size[0])
-    offsets, weights = _paired_taps(taps, geometry, pair_pitch, pixel_bytes)
+    offsets, weights = paired_taps(taps, geometry, pair_pitch, pixel_bytes)
     columns = np.arange(geometry.out_size[1]) * geometry.strides[1] * pixel_bytes
     wide = stage.pop("kind") == "int8_wide"
     scratch = (geometry.rows_below(rows) + 1) // 2 * pair_pitch
@@ -101,7 +102,7 @@ def _int8(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call] 
     ]
 
 
-def _paired_taps(
+def paired_taps(
     taps: np.ndarray, geometry: Geometry, pair_pitch: int, pixel_bytes: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The taps for windows that begin at the first and at the second row of a pair.

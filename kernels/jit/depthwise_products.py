@@ -10,8 +10,9 @@ import numpy as np
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.convolution import BAND_BYTES, Geometry
 from litejit.kernels.jit.convolution_products import left_images, stage_of
-from litejit.kernels.jit.depthwise import _paired_taps
-from litejit.kernels.jit.layouts import COLUMNS, PRODUCT
+from litejit.kernels.jit.depthwise import paired_taps
+from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.layouts.products import PRODUCT
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.packing import panels_of
 from litejit.kernels.jit.products import INT16, rounded
@@ -47,7 +48,7 @@ def depthwise_conv2d(lowering: Lowering) -> Sequence[Call] | None:
     pieces = 1 if lowering.threads == 1 else 3 * lowering.threads
     rows = min(fitting, max(1, -(-geometry.out_size[0] * geometry.images // pieces)), geometry.out_size[0])
     bands = -(-geometry.out_size[0] // rows)
-    offsets, doubled = _paired_taps(taps, geometry, pair_pitch, pixel_bytes)
+    offsets, doubled = paired_taps(taps, geometry, pair_pitch, pixel_bytes)
     out_pixel = channels * output.dtype.itemsize
     own = rounded((geometry.rows_below(rows) + 1) // 2 * pair_pitch + SLACK)
     shared = fields.get("shared_bytes", 0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from litejit.kernels.jit.broadcasting import collapse, strides_in
 from litejit.kernels.jit.call import Call, Tensor, padded
-from litejit.kernels.jit.layouts import COPY
+from litejit.kernels.jit.layouts.moving import COPY
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.node import Shape, TensorSpec
 from litejit.kernels.reference.joining import Concatenation, Pack, Unpack

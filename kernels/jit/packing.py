@@ -11,11 +11,11 @@ import numpy as np
 
 from litejit.kernels.fixedpoint import Multiplier
 from litejit.kernels.jit.call import padded
-from litejit.kernels.jit.layouts import COLUMNS, STAGE_BYTES
+from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 
-__all__ = ["pack_channels", "pack_float_panels", "pack_int16_panels", "pack_stage", "panels_of", "sums_fit"]
+__all__ = ["PERMUTED", "pack_channels", "pack_float_panels", "pack_int16_panels", "pack_stage", "panels_of", "sums_fit"]
 
-_PERMUTED = np.array([0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15])
+PERMUTED = np.array([0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15])
 
 
 def panels_of(columns: int) -> int:
@@ -37,7 +37,7 @@ def pack_int16_panels(weights: np.ndarray) -> np.ndarray:
     pairs = -(-depth // 2)
     whole = np.zeros((segments, 2 * pairs, panels_of(columns) * COLUMNS), np.int16)
     whole[:, :depth, :columns] = 2 * weights.astype(np.int16)
-    split = whole.reshape(segments, pairs, 2, -1, COLUMNS)[..., _PERMUTED]
+    split = whole.reshape(segments, pairs, 2, -1, COLUMNS)[..., PERMUTED]
     return padded(split.transpose(3, 0, 1, 4, 2))
 
 
@@ -46,7 +46,7 @@ def pack_channels(rows: np.ndarray, permuted: bool = False) -> np.ndarray:
     whole = np.zeros((len(rows), panels_of(rows.shape[1]) * COLUMNS), rows.dtype)
     whole[:, : rows.shape[1]] = rows
     panels = whole.reshape(len(rows), -1, COLUMNS).swapaxes(0, 1)
-    return panels[..., _PERMUTED] if permuted else panels
+    return panels[..., PERMUTED] if permuted else panels
 
 
 def pack_stage(bias: np.ndarray, multiplier: Multiplier, columns: int) -> tuple[np.ndarray, bool]:
@@ -61,7 +61,7 @@ def pack_stage(bias: np.ndarray, multiplier: Multiplier, columns: int) -> tuple[
     def by_panel(values: np.ndarray | int, fill: int) -> np.ndarray:
         whole = np.full(count, fill, np.int64)
         whole[:columns] = values
-        return whole.reshape(-1, COLUMNS)[:, _PERMUTED].reshape(-1, 2, 8)
+        return whole.reshape(-1, COLUMNS)[:, PERMUTED].reshape(-1, 2, 8)
 
     mantissa, exponent = by_panel(multiplier.mantissa, 0), by_panel(multiplier.exponent, -1)
     right, left = np.maximum(-exponent, 0), np.maximum(exponent, 0)

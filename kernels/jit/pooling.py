@@ -7,7 +7,7 @@ from typing import Any
 
 from litejit.kernels.jit.call import Call, Tensor
 from litejit.kernels.jit.convolution import float_clamp
-from litejit.kernels.jit.layouts import POOL
+from litejit.kernels.jit.layouts.pooling import POOL
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.reference.pooling import AveragePool2D, MaxPool2D
 from litejit.schema import TensorType

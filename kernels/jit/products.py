@@ -12,7 +12,7 @@ import numpy as np
 
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.convolution import BLOCK_BYTES, Geometry, last_rows, tile_rows
-from litejit.kernels.jit.layouts import PRODUCT, QUANTIZE
+from litejit.kernels.jit.layouts.products import PRODUCT, QUANTIZE
 from litejit.kernels.jit.packing import pack_float_panels, panels_of
 from litejit.kernels.jit.stages import PackedStage, pack_pairs, wide_segments
 from litejit.schema import TensorType

@@ -13,7 +13,8 @@ import numpy as np
 
 from litejit.kernels.fixedpoint import Multiplier
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
-from litejit.kernels.jit.layouts import COLUMNS, LSTM
+from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.layouts.recurrent import LSTM
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.packing import pack_float_panels, pack_stage, panels_of
 from litejit.kernels.jit.products import ELEMENTS, Left, Out, Right, matrix_rows, product, rounded

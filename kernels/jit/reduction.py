@@ -7,7 +7,8 @@ from typing import Any
 
 from litejit.kernels.fixedpoint import multiply_by_quantized_multiplier
 from litejit.kernels.jit.call import Call, Tensor
-from litejit.kernels.jit.layouts import REDUCE, ROWS
+from litejit.kernels.jit.layouts.reduction import REDUCE
+from litejit.kernels.jit.layouts.rows import ROWS
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.reduction import Mean, ReduceMax, Sum

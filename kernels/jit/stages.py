@@ -14,8 +14,8 @@ import numpy as np
 from litejit.kernels.fixedpoint import Multiplier, wrap32
 from litejit.kernels.jit.call import padded
 from litejit.kernels.jit.convolution import float_clamp
-from litejit.kernels.jit.layouts import COLUMNS
-from litejit.kernels.jit.packing import _PERMUTED, pack_stage, panels_of
+from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.packing import PERMUTED, pack_stage, panels_of
 from litejit.kernels.reference.hybrid_flavours import filter_scale_first, product_of_scales
 from litejit.kernels.reference.output_stage import OutputStage
 from litejit.kernels.reference.products import HybridProducts, QuantizedProducts
@@ -63,7 +63,7 @@ def pack_pairs(matrix: np.ndarray, factor: int, narrow: bool) -> np.ndarray:
     pairs = -(-depth // 2)
     whole = np.zeros((segments, 2 * pairs, panels_of(columns) * COLUMNS), np.int8 if narrow else np.int16)
     whole[:, :depth, :columns] = matrix if factor == 1 else factor * matrix.astype(np.int16)
-    split = whole.reshape(segments, pairs, 2, -1, COLUMNS)[..., _PERMUTED]
+    split = whole.reshape(segments, pairs, 2, -1, COLUMNS)[..., PERMUTED]
     return padded(split.transpose(3, 0, 1, 4, 2))
 
 
@@ -81,7 +81,7 @@ def _by_panel(values: Any, columns: int, dtype: Any, permuted: bool = True, fill
     whole = np.full(panels_of(columns) * COLUMNS, fill, dtype)
     whole[:columns] = values
     panels = whole.reshape(-1, COLUMNS)
-    return panels[:, _PERMUTED] if permuted else panels
+    return panels[:, PERMUTED] if permuted else panels
 
 
 def _joined(*parts: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from litejit.kernels.fixedpoint import Multiplier
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
-from litejit.kernels.jit.layouts import SVDF
+from litejit.kernels.jit.layouts.svdf import SVDF
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.packing import pack_stage
 from litejit.kernels.jit.products import ELEMENTS, Left, Out, Right, matrix_rows, product, rounded

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from litejit.kernels.jit.call import Call, Tensor, padded
-from litejit.kernels.jit.layouts import ELEMENTS
+from litejit.kernels.jit.layouts.elements import ELEMENTS
 from litejit.kernels.jit.lowering import Lowering
 
 __all__ = ["elements_call", "planes_of", "tabulated"]

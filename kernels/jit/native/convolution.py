@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from litejit.kernels.jit.layouts import COLUMNS, CONVOLUTION, STAGE_BYTES
+from litejit.kernels.jit.layouts.convolution import CONVOLUTION
+from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.native.copying import pad_rows_float, pad_rows_widened
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import getters

@@ -11,7 +11,8 @@ from typing import Any
 
 from numba import int32
 
-from litejit.kernels.jit.layouts import COLUMNS, CONVOLUTION, STAGE_BYTES
+from litejit.kernels.jit.layouts.convolution import CONVOLUTION
+from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.native.convolution import band_source
 from litejit.kernels.jit.native.copying import pad_rows_float
 from litejit.kernels.jit.native.inline import inline

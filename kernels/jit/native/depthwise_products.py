@@ -8,7 +8,8 @@ from numba import int32
 from numba.core import types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.layouts import COLUMNS, PRODUCT
+from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.layouts.products import PRODUCT
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.products import row_addresses
 from litejit.kernels.jit.native.simd import (
@@ -25,7 +26,7 @@ from litejit.kernels.jit.native.simd import (
     store,
 )
 from litejit.kernels.jit.native.stages import STAGES, Stage, emit_store_columns
-from litejit.kernels.jit.native.tiles import INT16_PAIRS, _emit_taps
+from litejit.kernels.jit.native.tiles import INT16_PAIRS, emit_taps
 
 get, get_float = getters(PRODUCT)
 
@@ -42,7 +43,7 @@ def product_taps(stage: Stage, rows: int) -> Any:
             source, pixels, taps, count, weights, stages, out, targets, scale, zero_point, low, high, columns = a
             addresses, outputs = row_addresses(b, source, pixels, rows), row_addresses(b, out, targets, rows)
             load, accumulate = INT16_PAIRS.load_column, INT16_PAIRS.accumulate
-            sums = _emit_taps(b, addresses, stage.start(b, stages), taps, count, weights, load, accumulate)
+            sums = emit_taps(b, addresses, stage.start(b, stages), taps, count, weights, load, accumulate)
             finish = stage.prepare(b, stages, zero_point, low, high)
             row_scale = emit_splat(b, emit_load(b, scale, F32), 8)
             emit_store_columns(b, [finish(row, row_scale) for row in sums], outputs, columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from litejit.kernels.jit.layouts import BROADCAST, ELEMENTS
+from litejit.kernels.jit.layouts.elements import BROADCAST, ELEMENTS
 from litejit.kernels.jit.native.simd import getters
 
 __all__ = ["broadcast", "broadcast_float", "element", "element_float", "over_pieces", "over_rows"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litejit.kernels.jit.layouts import COPY
+from litejit.kernels.jit.layouts.moving import COPY
 from litejit.kernels.jit.native.bytes import store_first_bytes
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import getters, load_i8, load_i8x32, load_i16, load_i32, load_i64, store

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from numba import int16, int32
 
-from litejit.kernels.jit.layouts import COLUMNS, PACK
+from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.layouts.products import PACK
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
     getters,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litejit.kernels.jit.layouts import POOL
+from litejit.kernels.jit.layouts.pooling import POOL
 from litejit.kernels.jit.native.bytes import pack_bytes, store_first_bytes, wide_bytes
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (

@@ -12,7 +12,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.layouts import COLUMNS, PRODUCT
+from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.layouts.products import PRODUCT
 from litejit.kernels.jit.native.copying import pad_rows_float, pad_rows_widened
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (

@@ -9,7 +9,7 @@ from math import inf, isnan, nan
 
 from numba import float32, float64, int16, int32
 
-from litejit.kernels.jit.layouts import QUANTIZE
+from litejit.kernels.jit.layouts.products import QUANTIZE
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
     absolute,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from numba import int8, int16
 
-from litejit.kernels.jit.layouts import COLUMNS, LSTM
+from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.layouts.recurrent import LSTM
 from litejit.kernels.jit.native.copying import copy_f32, widen
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.mathematics import logistic, tanh

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import float32, int8
 
-from litejit.kernels.jit.layouts import REDUCE
+from litejit.kernels.jit.layouts.reduction import REDUCE
 from litejit.kernels.jit.native.bytes import lane, wide_bytes
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (

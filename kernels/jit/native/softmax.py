@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import float32
 
-from litejit.kernels.jit.layouts import ROWS
+from litejit.kernels.jit.layouts.rows import ROWS
 from litejit.kernels.jit.native.mathematics import exp
 from litejit.kernels.jit.native.simd import (
     getters,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from litejit.kernels.jit.layouts import STAGE_BYTES
+from litejit.kernels.jit.layouts.panels import STAGE_BYTES
 from litejit.kernels.jit.native.simd import (
     F32,
     F64,
@@ -31,7 +31,7 @@ from litejit.kernels.jit.native.simd import (
     emit_store,
     emit_store_first,
 )
-from litejit.kernels.jit.native.tiles import _Factors, _low_bytes, _pack_to_i16, _sign_extended
+from litejit.kernels.jit.native.tiles import Factors, low_bytes, pack_to_i16, sign_extended
 
 __all__ = ["STAGES", "Stage", "emit_store_columns"]
 
@@ -112,7 +112,7 @@ def _round_away(b: ir.IRBuilder, x: ir.Value, low: ir.Value, high: ir.Value) -> 
 
 
 def _narrowed(b: ir.IRBuilder, words: ir.Value, item_bytes: int) -> Values:
-    return [_low_bytes(b, words) if item_bytes == 1 else words]
+    return [low_bytes(b, words) if item_bytes == 1 else words]
 
 
 def _double(item_bytes: int, wide: bool) -> Stage:
@@ -133,7 +133,7 @@ def _double(item_bytes: int, wide: bool) -> Stage:
             ]
             if wide:
                 parts = [parts[0], parts[2], parts[1], parts[3]]
-            words = _pack_to_i16(b, *(emit_shuffle(b, *parts[at : at + 2], range(8)) for at in (0, 2)))
+            words = pack_to_i16(b, *(emit_shuffle(b, *parts[at : at + 2], range(8)) for at in (0, 2)))
             return _narrowed(b, b.add(words, zero), item_bytes)
 
         return finish
@@ -165,11 +165,11 @@ def _fifteen_bits() -> Stage:
                 even = b.bitcast(value, I64x4)
                 both = []
                 for odd, x in enumerate((even, b.lshr(even, emit_constant(I64x4, 32)))):
-                    product = b.mul(_sign_extended(b, x), _sign_extended(b, mantissas[odd]))
+                    product = b.mul(sign_extended(b, x), sign_extended(b, mantissas[odd]))
                     x = _shifted(b, b.add(product, roundings[odd]), shifts[odd], offsets[odd])
                     both.append(b.bitcast(x, I32x8))
                 halves.append(emit_shuffle(b, *both, [0, 8, 2, 10, 4, 12, 6, 14]))
-            words = _pack_to_i16(b, *halves)
+            words = pack_to_i16(b, *halves)
             words = emit_call(b, "llvm.sadd.sat.v16i16", I16x16, words, zero)
             return [emit_min(b, emit_max(b, words, low), high)]
 
@@ -193,7 +193,7 @@ def _fifteen_bits_wide() -> Stage:
                 x = emit_min(b, emit_max(b, b.add(x, zero), low), high)
                 parts.append(b.trunc(x, I32x4))
             parts = [parts[0], parts[2], parts[1], parts[3]]
-            return [_pack_to_i16(b, *(emit_shuffle(b, *parts[at : at + 2], range(8)) for at in (0, 2)))]
+            return [pack_to_i16(b, *(emit_shuffle(b, *parts[at : at + 2], range(8)) for at in (0, 2)))]
 
         return finish
 
@@ -201,14 +201,14 @@ def _fifteen_bits_wide() -> Stage:
 
 
 def _fixed(item_bytes: int) -> Stage:
-    """clamp(rescale(2 * (sum + bias)) + zero_point) with 31-bit mantissas, rounded twice; see tiles._Factors."""
+    """clamp(rescale(2 * (sum + bias)) + zero_point) with 31-bit mantissas, rounded twice; see tiles.Factors."""
 
     def prepare(b: ir.IRBuilder, stage: ir.Value, zero: ir.Value, low: ir.Value, high: ir.Value) -> Finish:
-        factors = [_Factors(b, stage, half) for half in range(2)]
+        factors = [Factors(b, stage, half) for half in range(2)]
         low, high, zero = (emit_splat(b, b.trunc(value, I16), 16) for value in (low, high, zero))
 
         def finish(pair: Values, row: ir.Value) -> Values:
-            words = _pack_to_i16(b, *(factor.apply(b, x, True) for factor, x in zip(factors, pair, strict=True)))
+            words = pack_to_i16(b, *(factor.apply(b, x, True) for factor, x in zip(factors, pair, strict=True)))
             words = emit_call(b, "llvm.sadd.sat.v16i16", I16x16, words, zero)
             return _narrowed(b, emit_min(b, emit_max(b, words, low), high), item_bytes)
 
@@ -221,7 +221,7 @@ def _fixed_sums() -> Stage:
     """rescale(2 * (sum + bias)), INT32."""
 
     def prepare(b: ir.IRBuilder, stage: ir.Value, zero: ir.Value, low: ir.Value, high: ir.Value) -> Finish:
-        factors = [_Factors(b, stage, half) for half in range(2)]
+        factors = [Factors(b, stage, half) for half in range(2)]
         return lambda pair, row: _in_order(b, [f.apply(b, x, True) for f, x in zip(factors, pair, strict=True)])
 
     return Stage(prepare, _biases, STAGE_BYTES, 4)

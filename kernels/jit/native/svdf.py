@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import int8, int32
 
-from litejit.kernels.jit.layouts import SVDF
+from litejit.kernels.jit.layouts.svdf import SVDF
 from litejit.kernels.jit.native.simd import getters, load_i16, load_i32, store
 
 get, _ = getters(SVDF)

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.layouts import COLUMNS, STAGE_BYTES
+from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.native.simd import (
     F32,
     I8,
@@ -141,7 +141,7 @@ def float_tile(rows: int) -> Any:
     return tile
 
 
-def _emit_taps(
+def emit_taps(
     b: ir.IRBuilder,
     pixels: Values,
     start: Values,
@@ -178,7 +178,7 @@ def float_taps(rows: int) -> Any:
             source, pixels, taps, count, weights, bias, out, pitch, low, high, columns = a
             start = [emit_load(b, bias, F32x8, 32 * half) for half in range(2)]
             addresses = _row_addresses(b, source, pixels, rows)
-            sums = _emit_taps(b, addresses, start, taps, count, weights, FLOATS.load_column, emit_fma)
+            sums = emit_taps(b, addresses, start, taps, count, weights, FLOATS.load_column, emit_fma)
             low, high = emit_splat(b, low, 8), emit_splat(b, high, 8)
             results = [[emit_min(b, high, emit_max(b, low, value)) for value in row] for row in sums]
             _store_rows(b, results, out, pitch, columns)
@@ -199,7 +199,7 @@ def int8_taps(rows: int, wide: bool) -> Any:
             start = [emit_load(b, stage, I32x8, 32 * half) for half in range(2)]
             addresses = _row_addresses(b, source, pixels, rows)
             load, accumulate = INT16_PAIRS.load_column, INT16_PAIRS.accumulate
-            sums = _emit_taps(b, addresses, start, taps, count, weights, load, accumulate)
+            sums = emit_taps(b, addresses, start, taps, count, weights, load, accumulate)
             emit_requantized(b, sums, stage, out, pitch, zero_point, low, high, columns, wide)
             return c.get_dummy_value()
 
@@ -257,15 +257,15 @@ def emit_requantized(
     wide: bool,
 ) -> None:
     """Rescales twice the sums (columns in packed order), adds the zero point, clamps and stores rows of 16 bytes."""
-    factors = [_Factors(b, stage, half) for half in range(2)]
+    factors = [Factors(b, stage, half) for half in range(2)]
     rescaled = [[factor.apply(b, value, wide) for factor, value in zip(factors, row, strict=True)] for row in sums]
     low16, high16, zero16 = (emit_splat(b, b.trunc(value, I16), 16) for value in (low, high, zero_point))
     halves = []
     for pair in rescaled:
-        words = _pack_to_i16(b, *pair)
+        words = pack_to_i16(b, *pair)
         words = emit_call(b, "llvm.sadd.sat.v16i16", I16x16, words, zero16)
         halves.append(emit_min(b, emit_max(b, words, low16), high16))
-    results = [_low_bytes(b, words) for words in halves]
+    results = [low_bytes(b, words) for words in halves]
     whole = b.icmp_signed(">=", columns, I64(COLUMNS))
     addresses = [b.add(out, b.mul(pitch, I64(row))) for row in range(len(sums))]
     with b.if_else(whole, likely=True) as (all_columns, some):
@@ -290,7 +290,7 @@ def _store_first_bytes(b: ir.IRBuilder, value: ir.Value, address: ir.Value, coun
     emit_loop(b, b.sub(count, done), one)
 
 
-def _pack_to_i16(b: ir.IRBuilder, first: ir.Value, second: ir.Value) -> ir.Value:
+def pack_to_i16(b: ir.IRBuilder, first: ir.Value, second: ir.Value) -> ir.Value:
     """Two vectors of columns 0-3, 8-11 and 4-7, 12-15 -> 16 columns in order, saturated to 16 bits."""
     if has_feature("avx2"):
         return emit_call(b, "llvm.x86.avx2.packssdw", I16x16, first, second)
@@ -300,12 +300,12 @@ def _pack_to_i16(b: ir.IRBuilder, first: ir.Value, second: ir.Value) -> ir.Value
     return b.trunc(both, I16x16)
 
 
-def _low_bytes(b: ir.IRBuilder, words: ir.Value) -> ir.Value:
+def low_bytes(b: ir.IRBuilder, words: ir.Value) -> ir.Value:
     """16 words -> their 16 low bytes."""
     return b.trunc(words, I8x16)
 
 
-class _Factors:
+class Factors:
     """The multipliers of 8 columns, loaded once for a tile.
 
     With X = twice the sum, M the multiplier and e the right shift, the result of rounding twice, ties of the second
@@ -326,14 +326,14 @@ class _Factors:
             x = b.shl(x, self.left)
         even = b.bitcast(x, I64x4)
         odd = b.lshr(even, emit_constant(I64x4, 32))
-        even = b.add(b.mul(_sign_extended(b, even), _sign_extended(b, self.even)), self.round_even)
-        odd = b.add(b.mul(_sign_extended(b, odd), _sign_extended(b, self.odd)), self.round_odd)
+        even = b.add(b.mul(sign_extended(b, even), sign_extended(b, self.even)), self.round_even)
+        odd = b.add(b.mul(sign_extended(b, odd), sign_extended(b, self.odd)), self.round_odd)
         high = emit_shuffle(b, b.bitcast(even, I32x8), b.bitcast(odd, I32x8), [1, 9, 3, 11, 5, 13, 7, 15])
         sign = b.ashr(x, emit_constant(I32x8, 31))
         return b.ashr(b.add(high, b.and_(sign, self.again) if wide else sign), self.right)
 
 
-def _sign_extended(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+def sign_extended(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """The low 32 bits of each lane as a signed number; LLVM makes one multiplication of it and what follows."""
     return b.ashr(b.shl(x, emit_constant(I64x4, 32)), emit_constant(I64x4, 32))
 
