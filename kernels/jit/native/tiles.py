@@ -322,6 +322,7 @@ class Factors:
         self.right, self.left, self.again = (emit_load(b, stage, I32x8, at + 32 * slot) for slot in (4, 5, 6))
 
     def apply(self, b: ir.IRBuilder, x: ir.Value, wide: bool) -> ir.Value:
+        """int32 sums, rescaled (`wide`: where a shift to the left comes first)."""
         if wide:
             x = b.shl(x, self.left)
         even = b.bitcast(x, I64x4)
