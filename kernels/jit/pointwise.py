@@ -26,6 +26,7 @@ _KERNELS: dict[type[Kernel], tuple[str, int]] = {
     Logistic: ("logistic_f32", 8),
     Tanh: ("tanh_f32", 10),
     Exp: ("exp_f32", 6),
+    Log: ("log_f32", 8),
     Elu: ("elu", 16),
     HardSwish: ("hard_swish", 2),
     Gelu: ("gelu", 10),
@@ -43,7 +44,7 @@ _CHECKED = (Sqrt, Rsqrt)
 """Their quantized forms refuse values, which compiled code does not."""
 
 
-@lowers(*_KERNELS, Log)
+@lowers(*_KERNELS)
 def pointwise(lowering: Lowering) -> list[Call] | None:
     """One call."""
     kernel, type = lowering.kernel, lowering.input(0).type

@@ -1,4 +1,4 @@
-"""MEAN, SUM and REDUCE_MAX along adjacent dimensions, and SOFTMAX, on the fast tier."""
+"""MEAN, SUM and REDUCE_MAX along adjacent dimensions, on the fast tier."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import Any
 from litejit.kernels.fixedpoint import multiply_by_quantized_multiplier
 from litejit.kernels.jit.call import Call, Tensor
 from litejit.kernels.jit.layouts.reduction import REDUCE
-from litejit.kernels.jit.layouts.rows import ROWS
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.reduction import Mean, ReduceMax, Sum
 from litejit.kernels.reference.reduction_flavours import FixedPoint
-from litejit.kernels.reference.softmax import Softmax
 from litejit.schema import TensorType
 
 __all__: list[str] = []
@@ -82,20 +80,3 @@ def _arithmetic(kernel: Any, input: TensorSpec, count: int, inner: int) -> tuple
         "low": kernel.low,
         "high": kernel.high,
     }
-
-
-@lowers(Softmax)
-def softmax(lowering: Lowering) -> list[Call] | None:
-    """Of floats."""
-    input, output = lowering.input(0), lowering.outputs[0]
-    if input.type != TensorType.FLOAT32 or input.size == 0:
-        return None
-    depth = input.dims[-1]
-    values = {
-        **dict.fromkeys(ROWS.names, 0),
-        "source": Tensor(input.index),
-        "out": Tensor(output.index),
-        "depth": depth,
-        "beta": lowering.kernel.beta,
-    }
-    return [Call("softmax.floats", ROWS, values, items=input.size // depth, work=10 * input.size)]

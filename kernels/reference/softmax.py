@@ -97,7 +97,11 @@ class Softmax(OverRows):
     options: SoftmaxOptions
 
     def prepare(self, node: Node) -> None:
-        """Derives `rows`; of int16, multiplier (of differences), exps and inverses (tables with interpolation), too."""
+        """Derives `rows`.
+
+        Of 8 bits, exp (in fixed point), table (in floats), rounds_up and limit, too; of int16 multiplier (of
+        differences), exps and inverses (tables with interpolation).
+        """
         wider = {type: (type, TensorType.INT16) for type in _8_BIT}
         x, y = self.declare(node, wider)
         self.beta = float(self.options.beta)
@@ -124,9 +128,9 @@ class Softmax(OverRows):
         return exps.astype(x.dtype).astype(np.float32) / exps.sum(axis=-1, keepdims=True)
 
     def _of_8_bits(self, node: Node, x: TensorSpec, y: TensorSpec) -> Formula:
-        rounded_up = x.type == y.type == TensorType.UINT8
+        rounded_up = self.rounds_up = x.type == y.type == TensorType.UINT8
         low, high = integer_range(y.type)
-        table = _TableExp(x, self.beta)
+        table = self.table = _TableExp(x, self.beta)
 
         def in_floats(x: np.ndarray) -> np.ndarray:
             exps, total = table(x)
@@ -138,7 +142,7 @@ class Softmax(OverRows):
             return in_floats
         fixed = self.exp = _FixedPointExp(node, x.scale, self.beta)
         bits = 8 * y.dtype.itemsize
-        limit = 1 << (28 if bits == 8 else 32)
+        limit = self.limit = 1 << (28 if bits == 8 else 32)
 
         def in_fixed_point(x: np.ndarray) -> np.ndarray:
             distance = _distance(x)
@@ -189,7 +193,7 @@ class LogSoftmax(OverRows):
     types = (TensorType.FLOAT32, *_8_BIT)
 
     def prepare(self, node: Node) -> None:
-        """Derives `rows`."""
+        """Derives `rows`; of 8 bits, exp (in fixed point) and inverse (of its multiplier), too."""
         x, y = self.declare(node)
         if x.type == TensorType.FLOAT32:
             self.rows = self._of_floats
@@ -218,7 +222,8 @@ class LogSoftmax(OverRows):
             return in_floats
         fixed = self.exp = _FixedPointExp(node, x.scale, 1.0)
         rescale = rescale_of(self.flavour)
-        inverse = Multiplier.from_real((1 << 31 - int(fixed.multiplier.exponent)) / float(fixed.multiplier.mantissa))
+        real = (1 << 31 - int(fixed.multiplier.exponent)) / float(fixed.multiplier.mantissa)
+        inverse = self.inverse = Multiplier.from_real(real)
 
         def in_fixed_point(x: np.ndarray) -> np.ndarray:
             distance = _distance(x)

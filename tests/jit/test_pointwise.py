@@ -16,6 +16,7 @@ CURVES = {
     "LOGISTIC": (4, 1e-37),
     "TANH": (4, 0.0),
     "EXP": (2, 0.0),
+    "LOG": (2, 0.0),
     "ELU": (4, 0.0),
     "HARD_SWISH": (1, 0.0),
     "RSQRT": (1, 0.0),
@@ -46,10 +47,10 @@ def test_floats(op: str) -> None:
             check_compiled(single_op(op, [Input(x)], **options), "pointwise.", ulp=ulp, atol=atol, threads=1 + at % 2)
 
 
-@pytest.mark.parametrize("op", ["LOGISTIC", "TANH", "EXP", "ELU"])
+@pytest.mark.parametrize("op", ["LOGISTIC", "TANH", "EXP", "LOG", "ELU"])
 def test_whole_range(op: str) -> None:
     ulp, atol = CURVES[op]
-    x = np.concatenate([np.linspace(-110, 100, 40000), np.linspace(-2, 2, 40000), np.geomspace(1e-40, 1, 4000)])
+    x = np.concatenate([np.linspace(-110, 100, 40000), np.linspace(-2, 2, 40000), np.geomspace(1e-40, 1e38, 8000)])
     check_compiled(single_op(op, [Input(x.astype(np.float32))]), "pointwise.", ulp=ulp, atol=atol)
 
 

@@ -6,5 +6,11 @@ from litejit.kernels.jit.call import Layout
 
 __all__ = ["ROWS"]
 
-ROWS = Layout("source out depth beta scale zero_point low high mask bits limit exps terms reals")
-"""Operators on rows of `depth` elements, a row an item. Tables by distance from the largest element of a row."""
+ROWS = Layout(
+    "source out depth beta "
+    # mask of a byte; range and number of bits of the results; sums from which floats are used
+    "mask low high bits limit scale zero_point rounds_up "
+    # of an operator on integers, by distance from the largest element of a row: in fixed point, in floats
+    "exps terms reals inverses smallest mantissa exponent"
+)
+"""Operators on rows of `depth` elements, a row an item. beta, scale: float64."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf, nan
+
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
     absolute,
@@ -14,10 +16,11 @@ from litejit.kernels.jit.native.simd import (
     select,
     splat_f32x8,
     splat_i32x8,
+    to_f32x8,
     to_i32x8,
 )
 
-__all__ = ["erfc", "exp", "expm1", "logistic", "tanh"]
+__all__ = ["erfc", "exp", "expm1", "log", "logistic", "tanh"]
 
 
 @inline
@@ -42,6 +45,32 @@ def exp(x):
     first = f32x8_of_bits((half + bias) << place)
     second = f32x8_of_bits((whole - half + bias) << place)
     return p * first * second
+
+
+@inline
+def log(x):
+    """log(x) = n * log(2) + log(1 + r), sqrt(1/2) <= 1 + r < sqrt(2); of 0 -infinity, below it not a number. 1 unit."""
+    zero, tiny = splat_f32x8(0.0), splat_f32x8(1.17549435e-38)
+    # Subnormal numbers are made normal first.
+    normal = select(x < tiny, x * splat_f32x8(8388608.0), x)
+    bits = bits_of_f32x8(normal) - splat_i32x8(0x3F3504F3)
+    n = to_f32x8(bits >> splat_i32x8(23)) - select(x < tiny, splat_f32x8(23.0), zero)
+    r = f32x8_of_bits((bits & splat_i32x8(0x7FFFFF)) + splat_i32x8(0x3F3504F3)) - splat_f32x8(1.0)
+    z = r * r
+    p = splat_f32x8(7.0376836292e-2)
+    p = fma(p, r, splat_f32x8(-1.1514610310e-1))
+    p = fma(p, r, splat_f32x8(1.1676998740e-1))
+    p = fma(p, r, splat_f32x8(-1.2420140846e-1))
+    p = fma(p, r, splat_f32x8(1.4249322787e-1))
+    p = fma(p, r, splat_f32x8(-1.6668057665e-1))
+    p = fma(p, r, splat_f32x8(2.0000714765e-1))
+    p = fma(p, r, splat_f32x8(-2.4999993993e-1))
+    p = fma(p, r, splat_f32x8(3.3333331174e-1))
+    rest = fma(n, splat_f32x8(-2.12194440e-4), p * r * z) - z * splat_f32x8(0.5)
+    result = fma(n, splat_f32x8(0.693359375), r + rest)
+    infinity = splat_f32x8(inf)
+    result = select(x < infinity, result, x)  # infinity and what is not a number stay
+    return select(x > zero, result, select(x == zero, zero - infinity, splat_f32x8(nan)))
 
 
 @inline

@@ -6,7 +6,7 @@ from typing import Any
 
 from litejit.kernels.jit.native.elements import element_float, over_pieces
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.mathematics import erfc, exp, expm1, logistic, tanh
+from litejit.kernels.jit.native.mathematics import erfc, exp, expm1, log, logistic, tanh
 from litejit.kernels.jit.native.simd import (
     absolute,
     bits_of_f32x8,
@@ -63,6 +63,11 @@ def _tanh(x, unused, none):
 @inline
 def _exp(x, unused, none):
     return exp(x)
+
+
+@inline
+def _log(x, unused, none):
+    return log(x)
 
 
 @inline
@@ -123,8 +128,8 @@ def _round(x, unused, none):
     return round_even(x)
 
 
-clamp, leaky, logistic_f32, tanh_f32, exp_f32, elu = (
-    _map(each) for each in (_clamp, _leaky, _logistic, _tanh, _exp, _elu)
+clamp, leaky, logistic_f32, tanh_f32, exp_f32, log_f32, elu = (
+    _map(each) for each in (_clamp, _leaky, _logistic, _tanh, _exp, _log, _elu)
 )
 hard_swish, gelu, gelu_tanh, sqrt_f32, rsqrt, abs_f32, neg, square, floor_f32, round_f32 = (
     _map(each) for each in (_hard_swish, _gelu, _gelu_tanh, _sqrt, _rsqrt, _abs, _neg, _square, _floor, _round)

@@ -18,6 +18,7 @@ from litejit.kernels.jit.native.elements import (
     over_pieces,
     over_rows,
 )
+from litejit.kernels.jit.native.fixedpoint import rescaled
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
     absolute,
@@ -109,16 +110,6 @@ product = _of_bytes(_centred, _product)
 
 
 @inline
-def _rescaled(x, mantissa, exponent):
-    """MultiplyByQuantizedMultiplier: what is shifted left fits 32 bits."""
-    left, right = max(exponent, 0), max(-exponent, 0)
-    half = (1 << right) >> 1
-    ties = (1 << 31) if right > 0 else 0
-    x = x << left
-    return (x * mantissa + (half << 31) + (1 << 30) + ((x >> 63) & -ties)) >> (right + 31)
-
-
-@inline
 def _sum_of_words(args, a, b, out, count, a_step, b_step):
     """p0, p1: mantissas of the operands; p2, p3: of the sum, sign of the second; table: exponents and left shift."""
     exponents = broadcast(args, "table")
@@ -132,9 +123,9 @@ def _sum_of_words(args, a, b, out, count, a_step, b_step):
     low, high, sign = broadcast(args, "low"), broadcast(args, "high"), broadcast(args, "p3")
     m0, m1, m2 = broadcast(args, "p0"), broadcast(args, "p1"), broadcast(args, "p2")
     for at in range(count):
-        x = _rescaled(int(load_i16(a + 2 * at * a_step)) << left, m0, first)
-        y = _rescaled(int(load_i16(b + 2 * at * b_step)) << left, m1, second)
-        z = _rescaled(x + sign * y, m2, third)
+        x = rescaled(int(load_i16(a + 2 * at * a_step)) << left, m0, first)
+        y = rescaled(int(load_i16(b + 2 * at * b_step)) << left, m1, second)
+        z = rescaled(x + sign * y, m2, third)
         store(out + 2 * at, int16(min(max(z, low), high)))
 
 
@@ -144,7 +135,7 @@ def _product_of_words(args, a, b, out, count, a_step, b_step):
     mantissa, exponent = broadcast(args, "p0"), broadcast(args, "p1")
     for at in range(count):
         x = int(load_i16(a + 2 * at * a_step)) * int(load_i16(b + 2 * at * b_step))
-        store(out + 2 * at, int16(min(max(_rescaled(x, mantissa, exponent), low), high)))
+        store(out + 2 * at, int16(min(max(rescaled(x, mantissa, exponent), low), high)))
 
 
 sum_16, product_16 = over_rows(_sum_of_words, 2), over_rows(_product_of_words, 2)

@@ -1,0 +1,94 @@
+"""Fixed-point functions of single 32-bit numbers, held in 64 bits: as in `litejit.kernels.gemmlowp` and `newton`."""
+
+from __future__ import annotations
+
+from numba.core import types
+from numba.extending import intrinsic
+
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.simd import I1, I64, emit_call, emit_min
+
+__all__ = ["bit_length", "divided_by_pot", "log", "multiply", "one_over_one_plus_x", "reciprocal", "rescaled"]
+
+_MOST = (1 << 31) - 1
+
+
+@intrinsic
+def bit_length(context, x):
+    """How many bits a non-negative number takes."""
+
+    def emit(c, b, s, a):
+        return b.sub(I64(64), emit_call(b, "llvm.ctlz.i64", I64, a[0], I1(0)))
+
+    return types.int64(types.int64), emit
+
+
+@intrinsic
+def multiply(context, x, y):
+    """SaturatingRoundingDoublingHighMul."""
+
+    def emit(c, b, s, a):
+        product = b.ashr(b.add(b.mul(*a), I64(1 << 30)), I64(31))
+        return emit_min(b, product, I64(_MOST))
+
+    return types.int64(types.int64, types.int64), emit
+
+
+@inline
+def divided_by_pot(x, exponent):
+    """RoundingDivideByPOT for exponents above 0."""
+    return (x + (1 << (exponent - 1)) + (x >> 63)) >> exponent
+
+
+@inline
+def rescaled(x, mantissa, exponent):
+    """MultiplyByQuantizedMultiplier: what is shifted left fits 32 bits."""
+    left, right = max(exponent, 0), max(-exponent, 0)
+    half = (1 << right) >> 1
+    ties = (1 << 31) if right > 0 else 0
+    x = x << left
+    return (x * mantissa + (half << 31) + (1 << 30) + ((x >> 63) & -ties)) >> (right + 31)
+
+
+@inline
+def _shift_left(x, amount):
+    return min(max(x << amount, -_MOST - 1), _MOST)
+
+
+@inline
+def one_over_one_plus_x(x):
+    """1 / (1 + x) for 0 <= x <= 1, no integer bits in and out: three Newton-Raphson steps."""
+    half_denominator = (x + _MOST + 1) >> 1
+    inverse = 1515870810 + multiply(half_denominator, -1010580540)
+    for _ in range(3):
+        error = (1 << 29) - multiply(half_denominator, inverse)
+        inverse += _shift_left(multiply(inverse, error), 2)
+    return _shift_left(inverse, 1)
+
+
+@inline
+def reciprocal(x):
+    """1 / x for positive x, as raw / 2**31 * 2**-shift: (raw, shift), shift = floor(log2(x))."""
+    shift = bit_length(x) - 1
+    return one_over_one_plus_x((x << (31 - shift)) - (1 << 31)), shift
+
+
+@inline
+def log(x, input_bits, output_bits):
+    """log(x) for x >= 1 with input_bits integer bits; the result has output_bits."""
+    bits = output_bits + 1
+    unit = 31 - bits
+    quarter = 1 << (unit - 2)
+    headroom = 32 - bit_length(x)
+    a = _shift_left(multiply(_shift_left(x, headroom - 1), 1518500250), 1)
+    a_exponent = min(max(_shift_left(input_bits - headroom, unit) + quarter, -_MOST - 1), _MOST)
+    headroom = 31 - bit_length(multiply(x, 1518500250))
+    b = _shift_left(x, headroom)
+    b_exponent = min(max(_shift_left(input_bits - headroom, unit) - quarter, -_MOST - 1), _MOST)
+    r, exponent = min(a, b), max(a_exponent, b_exponent)
+    p, q = (r + 1805811301 + 1) >> 1, 2 * (r - 1805811301)
+    square = multiply(q, q)
+    numerator = multiply(q, r) + multiply(multiply(q, square), 117049297)
+    denominator = multiply(p, 1057819769 + q + multiply(127690142, square)) + multiply(638450708, q)
+    quotient = multiply(divided_by_pot(numerator, bits), one_over_one_plus_x(denominator))
+    return _shift_left(multiply(exponent, 1488522236) + quotient, bits - output_bits)
