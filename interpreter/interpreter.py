@@ -261,7 +261,8 @@ class Interpreter:
         return np.asarray(guard)
 
     def _safe_to_run(self) -> bool:
-        self._views = [view for view in self._views if view() is not None]
+        if self._views:
+            self._views = [view for view in self._views if view() is not None]
         return not self._views
 
     def _ensure_safe(self) -> None:

@@ -7,7 +7,7 @@ again by the reference tier.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -47,10 +47,11 @@ class Stretch:
     blocks: tuple[np.ndarray, ...]
     workers: Workers
     threads: int
+    run: Callable[[], None]
 
     def __call__(self) -> None:
         """Runs the program."""
-        self.workers.run(self.entries.ctypes.data, len(self.calls), self.threads)
+        self.run()
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ class CheckedStretch(Stretch):
             if call in first_calls:
                 self.scratch[:] = 0xA5
             watch([*allowed, Extent(entry.ctypes.data, entry.nbytes, True)])
-            self.workers.run(entry.ctypes.data, 1, 1)
+            self.workers.program(entry.ctypes.data, 1, 1)()
             try:
                 watch([])
             except MemoryAccessError as error:
@@ -109,6 +110,8 @@ class NativePlan:
         self._keeps_all = keep_all or _must_keep_all(plan)
         self.tasks, self._aliases = _without_views(plan, self._lowered())
         self._stored = self._in_arena()
+        self.loose_outputs = [at for at in plan.graph.outputs if at not in self._stored]
+        """Outputs of the graph with no memory of their own in the arena."""
         self.blocks = self._lifetimes()
         self.arena: Arena = place(self.blocks)
         self.transient = self._not_kept()
@@ -237,11 +240,13 @@ class NativePlan:
         entries = np.zeros((len(calls), _ENTRY), np.int64)
         for entry, call, block in zip(entries, calls, blocks, strict=True):
             entry[:4] = library.address(call.kernel), block.ctypes.data, call.items, call.grain
-        if is_checked():
+        checked = is_checked()
+        threads = self.workers.count if sum(call.work for call in calls) > FEW_STEPS and not checked else 1
+        run = self.workers.program(entries.ctypes.data, len(calls), threads)
+        if checked:
             extents = tuple(self._extents(call, block) for call, block in zip(calls, blocks, strict=True))
-            return CheckedStretch(tasks, calls, entries, blocks, self.workers, 1, extents, self.scratch)
-        threads = self.workers.count if sum(call.work for call in calls) > FEW_STEPS else 1
-        return Stretch(tasks, calls, entries, blocks, self.workers, threads)
+            return CheckedStretch(tasks, calls, entries, blocks, self.workers, 1, run, extents, self.scratch)
+        return Stretch(tasks, calls, entries, blocks, self.workers, threads, run)
 
     def _extents(self, call: Call, block: np.ndarray) -> list[Extent]:
         """The memory that a call may touch. What it reads may go on for the slack, what it writes may not."""

@@ -145,8 +145,11 @@ class Plan:
 
     def own_outputs(self) -> None:
         """Copies outputs that share memory with an input or a variable, which the next invoke may change."""
+        outputs = self.graph.outputs if self.native is None else self.native.loose_outputs
+        if not outputs:
+            return
         live = [at for at in self.graph.inputs if at >= 0] + self._variables
-        for index in self.graph.outputs:
+        for index in outputs:
             if index not in live:
                 self.arrays[index] = self._apart(self.array(index), live)
 

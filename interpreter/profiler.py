@@ -83,8 +83,7 @@ def _nothing() -> None:
 
 
 def _program(part: Stretch, first: int, count: int) -> Callable[[], None]:
-    address = part.entries[first].ctypes.data
-    return lambda: part.workers.run(address, count, part.threads)
+    return part.workers.program(part.entries[first].ctypes.data, count, part.threads)
 
 
 def _macs(plan: Plan, step: Step) -> int:
@@ -173,8 +172,9 @@ def trace(interpreter: Interpreter) -> dict[str, Any]:
 
 def _stretch_events(part: Stretch, begin: float) -> list[dict[str, Any]]:
     times = np.zeros((len(part.calls), part.threads, 2), np.int64)
+    run = part.workers.program(part.entries.ctypes.data, len(part.calls), part.threads, times.ctypes.data)
     start = time.perf_counter()
-    part.workers.run(part.entries.ctypes.data, len(part.calls), part.threads, times.ctypes.data)
+    run()
     elapsed = time.perf_counter() - start
     # The processor's clock has a unit of its own: the whole run tells how long it is.
     unit = elapsed / max(1, int(times.max() - times.min()))

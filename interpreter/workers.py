@@ -6,6 +6,8 @@ import ctypes
 import queue
 import threading
 import weakref
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from litejit.kernels.jit import library
 
 __all__ = ["Workers"]
 
-_Run = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 6)
+_Run = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)
 
 
 class Workers:
@@ -27,37 +29,42 @@ class Workers:
         self.count = count
         self._run = _Run(library.address("executor.run"))
         self._meeting = np.zeros(16, np.int64)
-        self._calls: list[queue.SimpleQueue[Any]] = []
+        self._queues: list[queue.SimpleQueue[Any]] = []
 
-    def run(self, program: int, steps: int, threads: int, trace: int = 0) -> None:
-        """Runs a program (its address and number of entries) on this many of the threads.
+    def program(self, program: int, steps: int, threads: int, trace: int = 0) -> Callable[[], None]:
+        """A function that runs a program (its address and number of entries) on this many of the threads.
 
         trace: address of memory for times, see the executor; 0: none are taken.
         """
-        meeting = self._meeting.ctypes.data
-        if threads > 1:
-            if not self._calls:
-                self._start()
-            for rank in range(1, threads):
-                self._calls[rank - 1].put((program, steps, rank, threads, meeting, trace))
-        _invoke(self._run, (program, steps, 0, threads, meeting, trace))
+        # The first two slots are where numba's calling convention leaves a result and an exception, which are none.
+        blocks = np.zeros((threads, 8), np.int64)
+        for rank, block in enumerate(blocks):
+            block[2:] = program, steps, rank, threads, self._meeting.ctypes.data, trace
+        # A thread may still be on its way out of the program when nobody else needs this memory any more.
+        memory = blocks, self._meeting
+        addresses = [block.ctypes.data for block in blocks]
+        own, *others = (partial(self._run, at, at + 8, at + 16) for at in addresses)
 
-    def _start(self) -> None:
-        for rank in range(1, self.count):
+        def run() -> None:
+            if others:
+                for calls, other in zip(self._started(), others, strict=False):
+                    calls.put((other, memory))
+            own()
+
+        return run
+
+    def _started(self) -> list[queue.SimpleQueue[Any]]:
+        """The queues of the other threads, which are started when they are first needed."""
+        while len(self._queues) < self.count - 1:
             calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
-            self._calls.append(calls)
+            self._queues.append(calls)
             # The thread must not keep the pool alive: it would never end.
-            arguments = (self._run, calls, self._meeting)
-            threading.Thread(target=_serve, args=arguments, name=f"litejit-{rank}", daemon=True).start()
+            name = f"litejit-{len(self._queues)}"
+            threading.Thread(target=_serve, args=(calls,), name=name, daemon=True).start()
             weakref.finalize(self, calls.put, None)
+        return self._queues
 
 
-def _invoke(run: Any, arguments: tuple[int, ...]) -> None:
-    unused = (ctypes.c_void_p * 2)()
-    address = ctypes.addressof(unused)
-    run(address, address + 8, *arguments)
-
-
-def _serve(run: Any, calls: queue.SimpleQueue[Any], meeting: np.ndarray) -> None:
-    while (arguments := calls.get()) is not None:
-        _invoke(run, arguments)
+def _serve(calls: queue.SimpleQueue[Any]) -> None:
+    while (call := calls.get()) is not None:
+        call[0]()

@@ -77,11 +77,16 @@ def _cycles(context):
     return types.int64(), emit
 
 
-def run(program, count, rank, ranks, meeting, trace):
-    """meeting: address of two int64s, how many threads have arrived, and how often all have.
+def run(args):
+    """args: address of six int64s, of which only `rank` differs from thread to thread: program, count, rank, ranks.
 
-    trace: 0, or address of [count, ranks, 2] int64s for the processor's clock before and after each entry.
+    meeting: address of two int64s, how many threads have arrived, and how often all have. trace: 0, or address of
+    [count, ranks, 2] int64s for the processor's clock before and after each entry.
     """
+    program, count, rank, ranks, meeting, trace = (
+        _read_shared(args), _read_shared(args + 8), _read_shared(args + 16), _read_shared(args + 24),
+        _read_shared(args + 32), _read_shared(args + 40),
+    )  # fmt: skip
     for at in range(count):
         entry = program + at * ENTRY_BYTES
         function, args, items, grain = load_i64(entry), load_i64(entry + 8), load_i64(entry + 16), load_i64(entry + 24)
