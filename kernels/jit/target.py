@@ -1,11 +1,32 @@
-"""The processor that kernels are compiled for: this machine's, or the one that LITEJIT_CPU names ("generic", …)."""
+"""The processor that kernels are compiled for: this machine's, or the one that LITEJIT_CPU names ("generic", …).
+
+LITEJIT_TRIPLE names another machine altogether ("aarch64-linux-gnu"), whose code can be looked at, but not run.
+"""
 
 from __future__ import annotations
 
 import os
 from functools import cache
 
-__all__ = ["cpu", "has_feature", "is_checked"]
+__all__ = ["cpu", "has_feature", "is_checked", "triple"]
+
+_FEATURES = {
+    "haswell": "avx avx2 fma",
+    "znver3": "avx avx2 fma",
+    "cascadelake": "avx avx2 fma avx512f avx512bw avx512vl avx512vnni",
+    "znver4": "avx avx2 fma avx512f avx512bw avx512vl avx512vnni",
+    "cortex-a76": "neon dotprod",
+    "neoverse-v1": "neon dotprod i8mm",
+}
+"""What processors have that are asked for by name; of this one, LLVM tells."""
+
+
+@cache
+def triple() -> str:
+    """LLVM's name for the kind of machine: architecture, maker, system."""
+    import llvmlite.binding as llvm
+
+    return os.environ.get("LITEJIT_TRIPLE") or str(llvm.get_process_triple())
 
 
 @cache
@@ -31,10 +52,4 @@ def has_feature(name: str) -> bool:
     processor, features = cpu()
     if features:
         return f"+{name}" in features.split(",")
-    return processor != "generic" and name in _features_of(processor)
-
-
-@cache
-def _features_of(processor: str) -> frozenset[str]:
-    known = {"haswell": "avx avx2 fma", "znver3": "avx avx2 fma"}
-    return frozenset(known.get(processor, "").split())
+    return name in _FEATURES.get(processor, "").split()

@@ -102,6 +102,27 @@ def test_objects_of_several_processes_stay_apart(tmp_path: Path) -> None:
     assert first != second
 
 
+NUMBA = """
+import numpy as np
+from numba import njit
+from litejit.kernels.jit.compiler import compile_kernel
+
+@njit
+def sums(rows):
+    return [row.sum() for row in rows], max(rows[0]), min(1, len(rows))
+
+compile_kernel("executor.run")
+print(sums(np.ones((2, 3))))
+compile_kernel("convolution.float_1")
+print(sums(np.ones((2, 3), np.float32)))
+"""
+
+
+def test_numba_serves_others_as_before() -> None:
+    done = subprocess.run([sys.executable, "-c", NUMBA], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["([3.0, 3.0], 1.0, 1)"] * 2
+
+
 CHECKED = """
 import numpy as np
 import litejit.native

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from numba import njit
+from litejit.kernels.jit.native.backend import inline
 
 __all__ = ["inline"]
-
-inline = njit(error_model="numpy", nogil=True, no_cpython_wrapper=True)
-"""Decorator of a function for kernels; it is compiled with each of them."""

@@ -15,7 +15,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic, models, overload, register_model
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
 
 from litejit.kernels.jit.target import has_feature, is_checked
 
@@ -395,15 +396,21 @@ class _MaskModel(models.PrimitiveModel):
 
 
 def _define(symbol: Callable[..., Any], integer: str, floating: str | None) -> None:
-    @intrinsic
-    def apply(context, x, y):
-        return x(x, y), lambda c, b, s, a: getattr(b, floating if x.is_float else integer)(*a)
+    @infer_global(symbol)
+    class Binary(AbstractTemplate):
+        def generic(self, args: tuple[Any, ...], kws: Any) -> Any:
+            if (
+                len(args) == 2
+                and isinstance(args[0], Vec)
+                and args[0] == args[1]
+                and (floating or not args[0].is_float)
+            ):
+                return signature(args[0], *args)
+            return None
 
-    @overload(symbol)
-    def binary(x, y):
-        if isinstance(x, Vec) and x == y and (floating or not x.is_float):
-            return lambda x, y: apply(x, y)
-        return None
+    @lower_builtin(symbol, Vec, Vec)
+    def apply(context, builder, sig, args):
+        return getattr(builder, floating if sig.return_type.is_float else integer)(*args)
 
 
 _define(operator.add, "add", "fadd")
@@ -418,18 +425,16 @@ _define(operator.rshift, "ashr", None)
 
 
 def _define_comparison(symbol: Callable[..., Any], sign: str) -> None:
-    @intrinsic
-    def apply(context, x, y):
-        def emit(c, b, s, a):
-            return b.fcmp_ordered(sign, *a) if x.is_float else b.icmp_signed(sign, *a)
+    @infer_global(symbol)
+    class Comparison(AbstractTemplate):
+        def generic(self, args: tuple[Any, ...], kws: Any) -> Any:
+            if len(args) == 2 and isinstance(args[0], Vec) and args[0] == args[1]:
+                return signature(Mask(args[0].lanes), *args)
+            return None
 
-        return Mask(x.lanes)(x, y), emit
-
-    @overload(symbol)
-    def compare(x, y):
-        if isinstance(x, Vec) and x == y:
-            return lambda x, y: apply(x, y)
-        return None
+    @lower_builtin(symbol, Vec, Vec)
+    def apply(context, builder, sig, args):
+        return (builder.fcmp_ordered if sig.args[0].is_float else builder.icmp_signed)(sign, *args)
 
 
 for _symbol, _sign in (
