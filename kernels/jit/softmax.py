@@ -48,12 +48,11 @@ def softmax(lowering: Lowering) -> list[Call] | None:
     if input.type not in (TensorType.INT8, TensorType.UINT8):
         return None
     low, high = integer_range(output.type)
-    bits = 8 * output.dtype.itemsize
+    kernel_name = "integer_softmax.bytes" if output.dtype.itemsize == 1 else "integer_softmax.bytes_to_words"
     values = {
         "mask": 255 if input.type == TensorType.UINT8 else -1,
         "low": low,
         "high": high,
-        "bits": bits,
         "limit": kernel.limit,
         "scale": float(output.scale),
         "zero_point": output.zero_point,
@@ -62,7 +61,7 @@ def softmax(lowering: Lowering) -> list[Call] | None:
         "terms": padded(kernel.exp.terms.astype(np.int32)),
         "reals": padded(kernel.table.exps),
     }
-    return _over_rows(lowering, "integer_softmax.bytes", values)
+    return _over_rows(lowering, kernel_name, values)
 
 
 @lowers(LogSoftmax)

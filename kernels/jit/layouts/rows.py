@@ -8,8 +8,8 @@ __all__ = ["ROWS"]
 
 ROWS = Layout(
     "source out depth beta "
-    # mask of a byte; range and number of bits of the results; sums from which floats are used
-    "mask low high bits limit scale zero_point rounds_up "
+    # mask of a byte; range of the results; sums from which floats are used
+    "mask low high limit scale zero_point rounds_up "
     # of an operator on integers, by distance from the largest element of a row: in fixed point, in floats
     "exps terms reals inverses smallest mantissa exponent"
 )

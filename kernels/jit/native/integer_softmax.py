@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from numba import float32, int8, int16
 
 from litejit.kernels.jit.layouts.rows import ROWS
@@ -9,7 +11,6 @@ from litejit.kernels.jit.native.fixedpoint import (
     bit_length,
     divided_by_pot,
     log,
-    multiply,
     reciprocal,
     rescaled,
 )
@@ -58,51 +59,49 @@ def rounded(x):
 
 
 @inline
-def _in_floats(args, source, out, peak, depth):
-    """A row whose sum is too large for fixed point; sums are rounded after every addition."""
-    reals, low, high = get(args, "reals"), get(args, "low"), get(args, "high")
-    total = float32(0)
-    for at in range(depth):
-        total = float32(total + load_f32(reals + 4 * (peak - load_u8(source + at) & 255)))
-    inverse = float32(float32(1) / float32(total * float32(get_float(args, "scale"))))
-    for at in range(depth):
-        steps = float32(load_f32(reals + 4 * (peak - load_u8(source + at) & 255)) * inverse)
-        if get(args, "rounds_up") == 1:
-            result = int(float32(steps + float32(0.5)))
-        else:
-            result = rounded(steps) + get(args, "zero_point")
-        _put(args, out, at, min(max(result, low), high))
+def _steps(args, real):
+    """A result in floats, to the nearest integer."""
+    if get(args, "rounds_up") == 1:
+        return int(float32(real + float32(0.5)))
+    return rounded(real) + get(args, "zero_point")
 
 
-@inline
-def _put(args, out, at, result):
-    if get(args, "bits") == 8:
-        store(out + at, int8(result))
-    else:
-        store(out + 2 * at, int16(result))
+def _of_bytes(dtype: Any, bits: int) -> Any:
+    """8-bit rows to rows of integers of a type.
+
+    A row whose sum is too large for fixed point is done in floats, in which sums are rounded after every addition.
+    """
+
+    def kernel(args, first, last, rank):
+        depth, mask, low, high = get(args, "depth"), get(args, "mask"), get(args, "low"), get(args, "high")
+        exps, terms, reals = get(args, "exps"), get(args, "terms"), get(args, "reals")
+        for item in range(first, last):
+            source, out = get(args, "source") + item * depth, get(args, "out") + item * depth * (bits // 8)
+            peak = largest_byte(source, depth, mask)
+            total = 0
+            for at in range(depth):
+                total += load_i32(terms + 4 * (peak - load_u8(source + at) & 255))
+            if total < get(args, "limit"):
+                inverse, shift = reciprocal(total)
+                shift += 12 - bits
+                half = 1 << (shift - 1)
+                for at in range(depth):
+                    exp = load_i32(exps + 4 * (peak - load_u8(source + at) & 255))
+                    share = (exp * inverse + (1 << 30)) >> 31
+                    store(out + at * (bits // 8), dtype(min(((share + half) >> shift) + low, high)))
+                continue
+            sum = float32(0)
+            for at in range(depth):
+                sum = float32(sum + load_f32(reals + 4 * (peak - load_u8(source + at) & 255)))
+            factor = float32(float32(1) / float32(sum * float32(get_float(args, "scale"))))
+            for at in range(depth):
+                real = float32(load_f32(reals + 4 * (peak - load_u8(source + at) & 255)) * factor)
+                store(out + at * (bits // 8), dtype(min(max(_steps(args, real), low), high)))
+
+    return kernel
 
 
-def bytes(args, first, last, rank):
-    """8-bit rows to rows of 8 or 16 bits."""
-    depth, mask, bits, low, high = (
-        get(args, "depth"), get(args, "mask"), get(args, "bits"), get(args, "low"), get(args, "high"),
-    )  # fmt: skip
-    exps, terms = get(args, "exps"), get(args, "terms")
-    for item in range(first, last):
-        source, out = get(args, "source") + item * depth, get(args, "out") + item * depth * (bits // 8)
-        peak = largest_byte(source, depth, mask)
-        total = 0
-        for at in range(depth):
-            total += int(load_i32(terms + 4 * (peak - load_u8(source + at) & 255)))
-        if total >= get(args, "limit"):
-            _in_floats(args, source, out, peak, depth)
-            continue
-        inverse, shift = reciprocal(total)
-        shift += 12 - bits
-        half = 1 << (shift - 1)
-        for at in range(depth):
-            share = multiply(int(load_i32(exps + 4 * (peak - load_u8(source + at) & 255))), inverse)
-            _put(args, out, at, min(max(((share + half) >> shift) + low, low), high))
+bytes, bytes_to_words = _of_bytes(int8, 8), _of_bytes(int16, 16)
 
 
 def log_bytes(args, first, last, rank):

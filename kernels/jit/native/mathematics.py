@@ -20,7 +20,19 @@ from litejit.kernels.jit.native.simd import (
     to_i32x8,
 )
 
-__all__ = ["erfc", "exp", "expm1", "log", "logistic", "tanh"]
+__all__ = ["erfc", "exp", "exp_of_negative", "expm1", "log", "logistic", "tanh"]
+
+
+@inline
+def _exp_of_rest(r):
+    """e ** r for |r| <= ln(2) / 2."""
+    p = splat_f32x8(1.9875691500e-4)
+    p = fma(p, r, splat_f32x8(1.3981999507e-3))
+    p = fma(p, r, splat_f32x8(8.3334519073e-3))
+    p = fma(p, r, splat_f32x8(4.1665795894e-2))
+    p = fma(p, r, splat_f32x8(1.6666665459e-1))
+    p = fma(p, r, splat_f32x8(5.0000001201e-1))
+    return fma(p, r * r, r) + splat_f32x8(1.0)
 
 
 @inline
@@ -30,13 +42,7 @@ def exp(x):
     n = round_even(clamped * splat_f32x8(1.44269504))
     r = fma(n, splat_f32x8(-0.693359375), clamped)
     r = fma(n, splat_f32x8(2.12194440e-4), r)
-    p = splat_f32x8(1.9875691500e-4)
-    p = fma(p, r, splat_f32x8(1.3981999507e-3))
-    p = fma(p, r, splat_f32x8(8.3334519073e-3))
-    p = fma(p, r, splat_f32x8(4.1665795894e-2))
-    p = fma(p, r, splat_f32x8(1.6666665459e-1))
-    p = fma(p, r, splat_f32x8(5.0000001201e-1))
-    p = fma(p, r * r, r) + splat_f32x8(1.0)
+    p = _exp_of_rest(r)
     # 2 ** n in two factors, so that neither leaves the range of normal numbers.
     known = select(n == n, n, splat_f32x8(0.0))
     whole = to_i32x8(known)
@@ -45,6 +51,18 @@ def exp(x):
     first = f32x8_of_bits((half + bias) << place)
     second = f32x8_of_bits((whole - half + bias) << place)
     return p * first * second
+
+
+@inline
+def exp_of_negative(x):
+    """e ** x for x <= 0, what is below the normal numbers is 0. 1 unit."""
+    # Adding this number rounds to an integer, which then stands in the lowest bits.
+    magic = splat_f32x8(12582912.0)
+    shifted = fma(x, splat_f32x8(1.44269504), magic)
+    n = shifted - magic
+    r = fma(n, splat_f32x8(2.12194440e-4), fma(n, splat_f32x8(-0.693359375), x))
+    power = f32x8_of_bits((bits_of_f32x8(shifted) + splat_i32x8(127)) << splat_i32x8(23))
+    return select(x < splat_f32x8(-87.3), splat_f32x8(0.0), _exp_of_rest(r) * power)
 
 
 @inline

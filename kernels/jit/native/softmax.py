@@ -6,7 +6,7 @@ from numba import float32
 
 from litejit.kernels.jit.layouts.rows import ROWS
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.mathematics import exp, log
+from litejit.kernels.jit.native.mathematics import exp_of_negative, log
 from litejit.kernels.jit.native.simd import (
     getters,
     largest,
@@ -42,12 +42,12 @@ def _exps(source, out, depth, shift, beta):
     whole = depth & -8
     sums = splat_f32x8(0.0)
     for at in range(0, whole, 8):
-        e = exp((load_f32x8(source + 4 * at) - shift) * beta)
+        e = exp_of_negative((load_f32x8(source + 4 * at) - shift) * beta)
         sums = sums + e
         store(out + 4 * at, e)
     result = total(sums)
     if whole < depth:
-        store_first(out + 4 * whole, exp((load_f32x8(source + 4 * whole) - shift) * beta), depth - whole)
+        store_first(out + 4 * whole, exp_of_negative((load_f32x8(source + 4 * whole) - shift) * beta), depth - whole)
         for at in range(whole, depth):
             result = float32(result + load_f32(out + 4 * at))
     return splat_f32x8(result)
@@ -58,9 +58,9 @@ def floats(args, first, last, rank):
     depth, beta = get(args, "depth"), splat_f32x8(get_float(args, "beta"))
     for item in range(first, last):
         source, out = get(args, "source") + 4 * item * depth, get(args, "out") + 4 * item * depth
-        divisor = _exps(source, out, depth, _largest(source, depth), beta)
+        factor = splat_f32x8(1.0) / _exps(source, out, depth, _largest(source, depth), beta)
         for at in range(0, depth, 8):
-            store_first(out + 4 * at, load_f32x8(out + 4 * at) / divisor, depth - at)
+            store_first(out + 4 * at, load_f32x8(out + 4 * at) * factor, depth - at)
 
 
 def log_floats(args, first, last, rank):
