@@ -11,12 +11,17 @@ from litejit.kernels.jit.layouts.elements import BROADCAST
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.node import Shape, TensorSpec
 
-__all__ = ["broadcast_call", "collapse", "strides_in"]
+__all__ = ["broadcast_call", "collapse", "contiguous", "strides_in"]
 
 PIECE = 8192
 """Elements of a work item, or a few more."""
 
 OUTER = 4
+
+
+def contiguous(dims: Sequence[int]) -> list[int]:
+    """Elements from one index to the next of a whole array."""
+    return [prod(dims[at + 1 :]) for at in range(len(dims))]
 
 
 def strides_in(shape: Shape, dims: Shape) -> list[int]:

@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from litejit.kernels.jit.broadcasting import collapse, strides_in
+from litejit.kernels.jit.broadcasting import collapse, contiguous, strides_in
 from litejit.kernels.jit.call import Call, Tensor, padded
 from litejit.kernels.jit.layouts.moving import COPY
 from litejit.kernels.jit.lowering import Lowering, lowers
@@ -23,11 +23,6 @@ __all__ = ["copy", "whole_copy"]
 _BYTES = 32768
 _OUTER = 6
 _SIZES = (1, 2, 4, 8)
-
-
-def contiguous(dims: Sequence[int]) -> list[int]:
-    """Elements from one index to the next of a whole array."""
-    return [prod(dims[at + 1 :]) for at in range(len(dims))]
 
 
 def copy(
