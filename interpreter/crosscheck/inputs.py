@@ -17,6 +17,9 @@ __all__ = ["Inputs", "as_inputs", "seeded"]
 Inputs = Sequence[Any] | Mapping[str, Any] | str | os.PathLike[str] | None
 """Arrays in the order of the model's inputs or by name, the path of an .npz file of them, or None: seeded ones."""
 
+_SHAPES = {"TRANSPOSE_CONV": 0, "RESHAPE": 1, "FILL": 0, "BROADCAST_TO": 1}
+"""Operators with an operand that is the shape of their result, and its position."""
+
 
 def as_inputs(inputs: Inputs, interpreter: Interpreter, seed: int = 0) -> list[np.ndarray]:
     """One array for each input of the model, in its order. InvalidInputError if there are too few or too many."""
@@ -55,12 +58,28 @@ def seeded(interpreter: Interpreter, seed: int = 0) -> list[np.ndarray]:
     """Random inputs, the same ones for the same seed.
 
     Floats are uniform in -1 .. 1, 8-bit integers take their whole range, int16 is normal with a deviation of 3000,
-    wider integers are 0 or 1 because they are often indices; strings are words.
+    wider integers are 0 or 1 because they are often indices; strings are words. The shape of an operator's result is
+    the one that the model declares.
     """
     rng = np.random.default_rng(seed)
-    return [
-        _random(rng, tuple(detail["shape"]), np.dtype(detail["dtype"])) for detail in interpreter.get_input_details()
-    ]
+    shapes = _shapes(interpreter)
+    result = []
+    for detail in interpreter.get_input_details():
+        value = _random(rng, tuple(detail["shape"]), np.dtype(detail["dtype"]))
+        shape = shapes.get(detail["index"], ())
+        result.append(np.array(shape, value.dtype) if len(shape) == value.size and value.ndim == 1 else value)
+    return result
+
+
+def _shapes(interpreter: Interpreter) -> dict[int, tuple[int, ...]]:
+    """Tensors of the main subgraph that are shapes of results, where the model declares these."""
+    graph = interpreter._session.plans[0].graph
+    found = {}
+    for operation in graph.operations:
+        at = _SHAPES.get(operation.name)
+        if at is not None and at < len(operation.inputs):
+            found[operation.inputs[at]] = tuple(graph.tensors[operation.outputs[0]].shape or ())
+    return found
 
 
 def _random(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
