@@ -7,13 +7,13 @@ LOGISTIC interpolate between the entries of one fixed table of the logistic func
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
 from litejit.kernels.fixedpoint import (
     Multiplier,
-    integer_range,
     multiply_by_quantized_multiplier,
     rounding_divide_by_pot,
 )
@@ -25,12 +25,13 @@ from litejit.kernels.registry import builtin
 from litejit.kernels.special import erfc
 from litejit.schema import BuiltinOperator, GeluOptions, TensorType
 
-__all__ = ["Elu", "Gelu", "Logistic", "Tanh"]
+__all__ = ["Elu", "Gelu", "Logistic", "MicroCurve", "Tanh"]
 
 _FLOATS = (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.BFLOAT16)
 _QUANTIZED = (TensorType.UINT8, TensorType.INT8, TensorType.INT16)
 
 _exp, _tanh, _erfc = in_double(np.exp), in_double(np.tanh), in_double(erfc)
+_logistic = in_double(lambda x: 1 / (1 + np.exp(-x)))
 
 
 def _tabulated(kernel: Activation, function: RealFunction, x: TensorSpec, y: TensorSpec) -> Formula:
@@ -68,15 +69,49 @@ def _log2_of_power(scale: np.float32) -> int | None:
     return round(log2) if abs(log2 - round(log2)) < 1e-3 else None
 
 
+@dataclass(frozen=True, eq=False)
+class MicroCurve:
+    """tflite-micro's int8 curves: a function of Q4.27 to Q0.31, rounded to this many fractional bits.
+
+    Inputs beyond 15 (Q4.27 ends at 16), which is a distance of radius from their zero point, give the ends of int8.
+    """
+
+    function: Formula
+    bits: int
+    offset: int
+    zero_point: int
+    multiplier: Multiplier
+    radius: int
+
+    @classmethod
+    def of(cls, x: TensorSpec, function: Formula, bits: int, zero_point: int) -> MicroCurve:
+        """The curve of an input; zero_point: of the output."""
+        multiplier = Multiplier.from_real(float(x.scale) * (1 << 27))
+        return cls(
+            function, bits, x.zero_point, zero_point, multiplier, int((15 << 27) / 2.0 ** int(multiplier.exponent))
+        )
+
+    def __call__(self, q: np.ndarray) -> np.ndarray:
+        """Raw results."""
+        q = q - self.offset
+        inside = multiply_by_quantized_multiplier(np.clip(q, -self.radius, self.radius), self.multiplier)
+        result = rounding_divide_by_pot(self.function(inside), 31 - self.bits) + self.zero_point
+        return np.where(q <= -self.radius, -128, np.where(q >= self.radius, 127, np.clip(result, -128, 127)))
+
+
 class _Saturating(Activation):
     """What quantized TANH and LOGISTIC share: int16 input scales and how they reach the sample table's; tflm's int8."""
 
     tflm_types = (TensorType.INT8, TensorType.INT16)
+    fixed_shift: int | None = None
     power_shifts: tuple[int, ...]
     """Left shifts n for which an input scale of 2**(n - 12) counts as a power of two."""
 
     def quantize16(self, node: Node, x: TensorSpec, y: TensorSpec) -> Formula:
-        """multiplier, shift: input / 2**-12 * 3 = (input * multiplier + half) >> shift, in int32."""
+        """multiplier, shift: input / 2**-12 * 3 = (input * multiplier + half) >> shift, in int32.
+
+        fixed_shift: input << fixed_shift goes through `fixed_point` instead; None: it does not.
+        """
         require_zero_point(node, 0, x, y)
         node.require(_log2_of_power(y.scale) == -15, "output scale is {}, expected 1/32768", y.scale)
         exponent = _log2_of_power(x.scale)
@@ -84,6 +119,7 @@ class _Saturating(Activation):
         if shift in self.power_shifts:
             self.multiplier, self.shift = 3 << shift, 0
             if self.flavour in ("litert-opt", "xnnpack"):
+                self.fixed_shift = shift
                 return Pointwise(lambda q: self.fixed_point(WORD16.shift_left(q, shift)), x.dtype, y.dtype)
         else:
             real, self.shift = float(x.scale) * 4096 * 3, 0
@@ -98,23 +134,6 @@ class _Saturating(Activation):
             return self.from_samples(scaled)
 
         return Pointwise(formula, x.dtype, y.dtype)
-
-    def quantize_tflm(self, x: TensorSpec, function: Formula, bits: int, zero_point: int) -> Formula:
-        """tflite-micro's int8 kernels: a function of Q4.27 to Q0.31, rounded to this many fractional bits.
-
-        Inputs beyond 15 (Q4.27 ends at 16) give the end of the output's range.
-        """
-        multiplier = Multiplier.from_real(float(x.scale) * (1 << 27))
-        radius = int((15 << 27) / 2.0 ** int(multiplier.exponent))
-        low, high = integer_range(x.type)
-
-        def formula(q: np.ndarray) -> np.ndarray:
-            q = q - x.zero_point
-            inside = multiply_by_quantized_multiplier(np.clip(q, -radius, radius), multiplier)
-            result = np.clip(rounding_divide_by_pot(function(inside), 31 - bits) + zero_point, low, high)
-            return np.where(q <= -radius, low, np.where(q >= radius, high, result))
-
-        return Pointwise(formula, x.dtype, x.dtype)
 
     def from_samples(self, x: np.ndarray) -> np.ndarray:
         """The function of x * 2**-12 / 3 by interpolation, in units of 2**-15."""
@@ -143,8 +162,13 @@ class Tanh(_Saturating):
         if x.type == TensorType.INT16:
             return self.quantize16(node, x, y)
         if self.flavour == "tflm":
-            return self.quantize_tflm(x, lambda raw: WORD32.tanh(raw, 4), 7, 0)
-        return _tabulated(self, _tanh, x, y)
+            return Pointwise(MicroCurve.of(x, lambda raw: WORD32.tanh(raw, 4), 7, 0), x.dtype, y.dtype)
+        return _tabulated(self, self.real, x, y)
+
+    @staticmethod
+    def real(x: np.ndarray) -> np.ndarray:
+        """In float32, correctly rounded."""
+        return _tanh(x)
 
     def from_samples(self, x: np.ndarray) -> np.ndarray:
         """tanh(x) = 2 * logistic(2 * x) - 1: the samples are read at twice the position."""
@@ -181,10 +205,12 @@ class Logistic(_Saturating):
             return self.quantize16(node, x, y)
         if self.flavour == "tflm":
             require_zero_point(node, -128, y)
-            return self.quantize_tflm(x, lambda raw: WORD32.logistic(raw, 4), 8, -128)
-        if self.flavour == "xnnpack":
-            return _tabulated(self, in_double(lambda real: 1 / (1 + np.exp(-real))), x, y)
-        return _tabulated(self, lambda real: 1 / (1 + _exp(-real)), x, y)
+            return Pointwise(MicroCurve.of(x, lambda raw: WORD32.logistic(raw, 4), 8, -128), x.dtype, y.dtype)
+        return _tabulated(self, self.real, x, y)
+
+    def real(self, x: np.ndarray) -> np.ndarray:
+        """In float32, of a correctly rounded exponential; in XNNPACK all in float64."""
+        return _logistic(x) if self.flavour == "xnnpack" else 1 / (1 + _exp(-x))
 
     def from_samples(self, x: np.ndarray) -> np.ndarray:
         """logistic(-x) = 1 - logistic(x)."""

@@ -155,11 +155,14 @@ class FullyConnected(Weighted):
         )
         self.workspace_shape = node.declared[1].dims
 
+    def arranged(self, weights: np.ndarray) -> np.ndarray:
+        """The weights as [units, in_features], whatever format they come in."""
+        weights = weights if self.constant is None else self.constant
+        return _unshuffled(weights) if self.shuffled else weights
+
     def pack(self, weights: np.ndarray) -> FloatMatrix | IntegerMatrix:
         """The weights as a matrix [in_features, units]."""
-        if self.shuffled:
-            weights = _unshuffled(weights)
-        return self.products.matrix(self.products.weights(weights).T)
+        return self.products.matrix(self.products.weights(self.arranged(weights)).T)
 
     def __call__(self, input: np.ndarray, weights: np.ndarray, bias: np.ndarray | None = None) -> object:
         """The output; with shuffled weights the shuffled input, too."""

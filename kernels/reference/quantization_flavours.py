@@ -9,6 +9,8 @@ Sources: LiteRT tflite/kernels/internal/reference/{quantize,requantize,dequantiz
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from litejit.kernels.fixedpoint import (
@@ -24,7 +26,20 @@ from litejit.kernels.reference.elementwise import Rescale, rescale_of
 from litejit.kernels.reference.pointwise import Formula, Pointwise, in_blocks
 from litejit.schema import TensorType
 
-__all__ = ["affine_quantize", "dequantizer", "quantizer", "requantizer"]
+__all__ = [
+    "Converted",
+    "Real",
+    "Rescaled",
+    "RoundedAway",
+    "RoundedToEven",
+    "Saturated",
+    "ScaledFirst",
+    "WithTail",
+    "affine_quantize",
+    "dequantizer",
+    "quantizer",
+    "requantizer",
+]
 
 _8_BIT = (TensorType.INT8, TensorType.UINT8)
 
@@ -34,77 +49,169 @@ def affine_quantize(x: np.ndarray, scale: np.ndarray, zero_point: np.ndarray | i
     return np.clip(wrap32(float_to_int32(round_half_away(x / scale)) + zero_point), low, high)
 
 
-def _with_tail(lanes: int, body: Formula, tail: Formula) -> Formula:
+@dataclass(frozen=True, eq=False)
+class WithTail:
     """body for the elements in whole blocks of so many lanes (of the flattened tensor), tail for the rest."""
 
-    def run(x: np.ndarray) -> np.ndarray:
+    lanes: int
+    body: Formula
+    tail: Formula
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """The result, in the shape of x."""
         flat = x.reshape(-1)
-        split = flat.size - flat.size % lanes
-        return np.concatenate([body(flat[:split]), tail(flat[split:])]).reshape(x.shape)
+        split = flat.size - flat.size % self.lanes
+        return np.concatenate([self.body(flat[:split]), self.tail(flat[split:])]).reshape(x.shape)
 
-    return run
+    def formula_of(self, at: int, size: int) -> Formula:
+        """The one for element `at` of the flattened tensor of so many elements."""
+        return self.body if at < size - size % self.lanes else self.tail
 
 
-def quantizer(y: TensorSpec, flavour: str) -> Formula:
+@dataclass(frozen=True, eq=False)
+class ToInteger:
+    """Base of formulas from float32 to raw values of a type in low .. high."""
+
+    zero_point: int
+    low: int
+    high: int
+    dtype: np.dtype
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Raw values."""
+        return in_blocks(self.formula, x, self.dtype)
+
+    def formula(self, x: np.ndarray) -> np.ndarray:
+        """Of one block."""
+        raise TypeError(f"{type(self).__name__} must define formula")
+
+
+@dataclass(frozen=True, eq=False)
+class RoundedAway(ToInteger):
+    """`affine_quantize`, in the precision of the scale."""
+
+    scale: np.floating
+
+    def formula(self, x: np.ndarray) -> np.ndarray:
+        """Of one block."""
+        return affine_quantize(x.astype(self.scale.dtype, copy=False), self.scale, self.zero_point, self.low, self.high)
+
+
+@dataclass(frozen=True, eq=False)
+class RoundedToEven(ToInteger):
+    """clip(wrap32(int32(rint(x * inverse)) + zero_point), low, high)."""
+
+    inverse: np.float32
+
+    def formula(self, x: np.ndarray) -> np.ndarray:
+        """Of one block."""
+        return np.clip(wrap32(float_to_int32(np.rint(x * self.inverse)) + self.zero_point), self.low, self.high)
+
+
+@dataclass(frozen=True, eq=False)
+class Saturated(ToInteger):
+    """clip(rint(x * inverse) + zero_point, low, high), not a number becomes high."""
+
+    inverse: np.float32
+
+    def formula(self, x: np.ndarray) -> np.ndarray:
+        """Of one block."""
+        bound = np.float32(self.high - self.zero_point)
+        return np.maximum(np.rint(np.fmin(x * self.inverse, bound)) + self.zero_point, self.low)
+
+
+def quantizer(y: TensorSpec, flavour: str) -> WithTail | ToInteger:
     """float32 -> the output's type, per tensor."""
-    scale, zero_point = y.scale, y.zero_point
-    inverse = np.float32(1 / np.float64(scale))
-    low, high = integer_range(y.type)
-
-    def blocks(formula: Formula) -> Formula:
-        return lambda x: in_blocks(formula, x, y.dtype)
-
-    reference = blocks(lambda x: affine_quantize(x, scale, zero_point, low, high))
+    scale = y.scale
+    target = y.zero_point, *integer_range(y.type), y.dtype
     if flavour not in ("litert-opt", "xnnpack") or y.type in (TensorType.INT4, TensorType.UINT4):
-        return reference
+        return RoundedAway(*target, scale)
     if flavour == "xnnpack" and y.type in _8_BIT:
-        # NaN comes out of the minimum as the upper bound.
-        bound = np.float32(high - zero_point)
-        reciprocal = np.float32(1) / scale
-        return blocks(lambda x: np.maximum(np.rint(np.fmin(x * reciprocal, bound)) + zero_point, low))
-    return _with_tail(
-        8,
-        blocks(lambda x: np.clip(wrap32(float_to_int32(np.rint(x * inverse)) + zero_point), low, high)),
-        blocks(lambda x: affine_quantize(x.astype(np.float64), np.float64(scale), zero_point, low, high)),
-    )
+        return Saturated(*target, np.float32(1) / scale)
+    inverse = np.float32(1 / np.float64(scale))
+    return WithTail(8, RoundedToEven(*target, inverse), RoundedAway(*target, np.float64(scale)))
 
 
-def requantizer(x: TensorSpec, y: TensorSpec, flavour: str) -> Formula:
-    """One quantized type -> another: clip(rescale(q - zero_point) + the output's zero_point)."""
+@dataclass(frozen=True, eq=False)
+class Rescaled:
+    """clip(rescale(q - offset, multiplier) + zero_point, low, high)."""
+
+    rescale: Rescale
+    multiplier: Multiplier
+    offset: int
+    zero_point: int
+    low: int
+    high: int
+
+    def __call__(self, q: np.ndarray) -> np.ndarray:
+        """Raw values of the output."""
+        steps = self.rescale(wrap32(q - self.offset), self.multiplier)
+        return np.clip(steps + self.zero_point, self.low, self.high)
+
+
+@dataclass(frozen=True, eq=False)
+class Converted:
+    """clip(((q - offset) * factor + 128 >> 8) + zero_point, low, high)."""
+
+    factor: int
+    offset: int
+    zero_point: int
+    low: int
+    high: int
+
+    def __call__(self, q: np.ndarray) -> np.ndarray:
+        """Raw values of the output."""
+        return np.clip((((q - self.offset) * self.factor + 128) >> 8) + self.zero_point, self.low, self.high)
+
+
+def requantizer(x: TensorSpec, y: TensorSpec, flavour: str) -> WithTail | Pointwise:
+    """One quantized type -> another."""
     ratio = np.float64(x.scale) / np.float64(y.scale)
     multiplier = Multiplier.from_real(ratio)
-    low, high = integer_range(y.type)
+    rest = x.zero_point, y.zero_point, *integer_range(y.type)
 
-    def rescaling(rescale: Rescale) -> Formula:
-        def formula(q: np.ndarray) -> np.ndarray:
-            return np.clip(rescale(wrap32(q - x.zero_point), multiplier) + y.zero_point, low, high)
+    def rescaled(rescale: Rescale) -> Pointwise:
+        return Pointwise(Rescaled(rescale, multiplier, *rest), x.dtype, y.dtype)
 
-        return Pointwise(formula, x.dtype, y.dtype)
-
-    reference = rescaling(rescale_of(flavour))
+    reference = rescaled(rescale_of(flavour))
     if flavour not in ("litert-opt", "xnnpack") or x.type not in _8_BIT or y.type not in _8_BIT:
         return reference
     if flavour == "xnnpack" and x.type == y.type and 2**-8 <= ratio <= 2**7:
         factor = int(np.rint(np.float32(256) * (x.scale / y.scale)))
-
-        def convert(q: np.ndarray) -> np.ndarray:
-            return np.clip((((q - x.zero_point) * factor + 128) >> 8) + y.zero_point, low, high)
-
-        return Pointwise(convert, x.dtype, y.dtype)
-    return _with_tail(16, rescaling(multiply_by_quantized_multiplier_up), reference)
+        return Pointwise(Converted(factor, *rest), x.dtype, y.dtype)
+    return WithTail(16, rescaled(multiply_by_quantized_multiplier_up), reference)
 
 
-def dequantizer(x: TensorSpec, flavour: str) -> Formula:
-    """A quantized type, per tensor -> float32. One rounding; two in the blocks of litert-opt."""
-    scale, zero_point = x.scale, x.zero_point
-    offset = np.float32(-zero_point * np.float64(scale))
+@dataclass(frozen=True, eq=False)
+class Real:
+    """(q - zero_point) * scale."""
 
-    def reference(q: np.ndarray) -> np.ndarray:
+    scale: np.float32
+    zero_point: int
+
+    def __call__(self, q: np.ndarray) -> np.ndarray:
+        """float32."""
         real = q.astype(np.float32)
-        real -= np.float32(zero_point)
-        real *= scale
+        real -= np.float32(self.zero_point)
+        real *= self.scale
         return real
 
+
+@dataclass(frozen=True, eq=False)
+class ScaledFirst:
+    """q * scale + offset."""
+
+    scale: np.float32
+    offset: np.float32
+
+    def __call__(self, q: np.ndarray) -> np.ndarray:
+        """float32."""
+        return q.astype(np.float32) * self.scale + self.offset
+
+
+def dequantizer(x: TensorSpec, flavour: str) -> WithTail | Real:
+    """A quantized type, per tensor -> float32. One rounding; two in the blocks of litert-opt."""
+    reference = Real(x.scale, x.zero_point)
     if flavour == "litert-opt" or (flavour == "xnnpack" and x.type not in _8_BIT):
-        return _with_tail(8, lambda q: q.astype(np.float32) * scale + offset, reference)
+        return WithTail(8, ScaledFirst(x.scale, np.float32(-x.zero_point * np.float64(x.scale))), reference)
     return reference

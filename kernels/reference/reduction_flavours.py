@@ -29,7 +29,16 @@ from litejit.kernels.reference.elementwise import rescale_of
 from litejit.schema import TensorType
 from litejit.schema.errors import UnsupportedError
 
-__all__ = ["Reduced", "Rescaled", "mean_rescaled", "product_rescaled", "sum_rescaled"]
+__all__ = [
+    "FixedPoint",
+    "ImageMean",
+    "InFloat",
+    "Reduced",
+    "Rescaled",
+    "mean_rescaled",
+    "product_rescaled",
+    "sum_rescaled",
+]
 
 _8_BIT = (TensorType.INT8, TensorType.UINT8)
 _OPTIMIZED = ("litert-opt", "xnnpack")
@@ -116,28 +125,49 @@ class FixedPoint:
         return self.rescale(wrap32(total - self.offset), self.multiplier) + self.zero_point
 
 
-def _in_float(reduced: Reduced, scale: np.float32) -> Rescaled:
-    """total * scale + (zero point - what the input's zero point adds up to), rounded to even."""
-    low, high = integer_range(reduced.output.type)
-    offset = np.float32(reduced.count * reduced.input.zero_point) * scale
-    bias = np.float32(reduced.output.zero_point) - offset
-    return lambda total: np.rint(np.clip(total.astype(np.float32) * scale + bias, low, high))
+@dataclass(frozen=True, eq=False)
+class InFloat:
+    """rint(clip(float32(total) * scale + offset, low, high)), offset having both zero points in it."""
+
+    scale: np.float32
+    offset: np.float32
+    low: int
+    high: int
+
+    def __call__(self, total: np.ndarray) -> np.ndarray:
+        """Of sums of raw values."""
+        return np.rint(np.clip(total.astype(np.float32) * self.scale + self.offset, self.low, self.high))
 
 
-def _image_mean(reduced: Reduced) -> Rescaled:
-    """The zero points are rounded by themselves; channels in whole blocks round the second time upwards."""
+def _in_float(reduced: Reduced, scale: np.float32) -> InFloat:
+    zeros = np.float32(reduced.count * reduced.input.zero_point) * scale
+    return InFloat(scale, np.float32(reduced.output.zero_point) - zeros, *integer_range(reduced.output.type))
+
+
+@dataclass(frozen=True, eq=False)
+class ImageMean:
+    """rescale(total, multiplier) + bias; channels in whole blocks round the second time upwards.
+
+    bias: both zero points, rounded by themselves. in_block: [channels] whether a channel lies in a whole block.
+    """
+
+    multiplier: Multiplier
+    bias: int
+    in_block: np.ndarray
+
+    def __call__(self, total: np.ndarray) -> np.ndarray:
+        """Of sums of raw values."""
+        up = multiply_by_quantized_multiplier_up(total, self.multiplier)
+        return np.where(self.in_block, up, multiply_by_quantized_multiplier(total, self.multiplier)) + self.bias
+
+
+def _image_mean(reduced: Reduced) -> ImageMean:
     x, y = reduced.input, reduced.output
     zero = np.float32(np.float32(x.zero_point) * x.scale) / y.scale
     bias = y.zero_point - int(zero + np.float32(0.5) if zero > 0 else zero - np.float32(0.5))
-    multiplier = Multiplier.from_real(x.scale / (np.float32(reduced.count) * y.scale))
     channels = np.arange(x.dims[-1])
     in_block = channels < channels.size - channels.size % _LANES
-
-    def rescaled(total: np.ndarray) -> np.ndarray:
-        up = multiply_by_quantized_multiplier_up(total, multiplier)
-        return np.where(in_block, up, multiply_by_quantized_multiplier(total, multiplier)) + bias
-
-    return rescaled
+    return ImageMean(Multiplier.from_real(x.scale / (np.float32(reduced.count) * y.scale)), bias, in_block)
 
 
 def product_rescaled(reduced: Reduced) -> Rescaled:

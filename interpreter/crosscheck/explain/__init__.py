@@ -6,17 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from litejit.crosscheck.explain import elements, products, windows
+from litejit.crosscheck.explain import arithmetic, curves, pooling, products, quantizing, softmax
 from litejit.crosscheck.explain.explanation import Explanation, Step, Tap, Term
 from litejit.crosscheck.explain.registry import EXPLAINERS, Case
 from litejit.crosscheck.subject import Subject
 from litejit.interpreter import Interpreter
-from litejit.kernels.kernel import DEFAULT_FLAVOUR
 from litejit.schema.errors import InvalidInputError, UnsupportedError
 
 __all__ = ["Explainer", "Explanation", "Step", "Tap", "Term", "explain"]
 
-_FAMILIES = (elements, products, windows)
+_FAMILIES = (arithmetic, curves, pooling, products, quantizing, softmax)
 
 
 def explain(interpreter: Interpreter, tensor: int | str, index: Sequence[int] | int) -> Explanation:
@@ -50,8 +49,8 @@ class Explainer:
         self._explain = EXPLAINERS.get(type(kernel))
         if self._explain is None:
             raise UnsupportedError(f"{operation.where}: no explanation of this operator is written")
-        if kernel.flavour != DEFAULT_FLAVOUR and not hasattr(kernel, "products"):
-            raise UnsupportedError(f"{operation.where}: only '{DEFAULT_FLAVOUR}' is explained, not '{kernel.flavour}'")
+        if at != operation.outputs[0]:
+            raise UnsupportedError(f"{operation.where}: only its first output is explained")
         specs = [None if number < 0 else subject.spec((0, number)) for number in operation.inputs]
         self.case = Case(kernel, operands, specs, plan.specs[at], plan.array(at), operation.where, operation.name)
 

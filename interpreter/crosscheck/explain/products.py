@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from litejit.crosscheck.explain.arithmetic import activation_clamp
 from litejit.crosscheck.explain.explanation import Explanation, Tap, Term, run_steps
-from litejit.crosscheck.explain.registry import EVERYTHING, Case, explains
-from litejit.kernels.fixedpoint import float_activation
+from litejit.crosscheck.explain.operations import Plan
+from litejit.crosscheck.explain.registry import Case, broadcast_index, explains
 from litejit.kernels.reference.batch_matmul import BatchMatMul
-from litejit.kernels.reference.convolution import Conv2D, DepthwiseConv2D
-from litejit.kernels.reference.fully_connected import FullyConnected
+from litejit.kernels.reference.convolution import Conv2D, DepthwiseConv2D, _bytes_if_int16
+from litejit.kernels.reference.fully_connected import BlockwiseProducts, FullyConnected
+from litejit.kernels.reference.hybrid import vector_activation
 from litejit.kernels.reference.output_stage import BlockStage, Rescaling
 from litejit.kernels.reference.products import FloatProducts, HybridProducts, QuantizedProducts
 from litejit.kernels.reference.transpose_convolution import TransposeConv
@@ -26,7 +28,7 @@ Places = list[tuple[tuple[int, ...], tuple[int, ...]]]
 @explains(Conv2D)
 def explain_convolution(case: Case, index: tuple[int, ...]) -> Explanation:
     """CONV_2D."""
-    weights, kernel = case.operand(1), case.kernel
+    weights, kernel = _bytes_if_int16(case.operand(1)), case.kernel
     batch, y, x, channel = index
     depth = weights.shape[3]
     first = channel // (weights.shape[0] // kernel.groups) * depth
@@ -35,7 +37,7 @@ def explain_convolution(case: Case, index: tuple[int, ...]) -> Explanation:
         for at, tap in _window(kernel.windows, (y, x))
         for k in range(depth)
     ]
-    return _explain(case, index, 0, 1, 2, places)
+    return _explain(case, index, 0, weights, 2, places)
 
 
 @explains(DepthwiseConv2D)
@@ -44,7 +46,7 @@ def explain_depthwise(case: Case, index: tuple[int, ...]) -> Explanation:
     batch, y, x, channel = index
     of = channel // case.kernel.depth_multiplier
     places: Places = [((batch, *at, of), (0, *tap, channel)) for at, tap in _window(case.kernel.windows, (y, x))]
-    return _explain(case, index, 0, 1, 2, places)
+    return _explain(case, index, 0, _bytes_if_int16(case.operand(1)), 2, places)
 
 
 @explains(TransposeConv)
@@ -66,20 +68,18 @@ def explain_transposed(case: Case, index: tuple[int, ...]) -> Explanation:
         for (row, tap_y), (column, tap_x) in product(*choices)
         for k in range(weights.shape[3])
     ]
-    return _explain(case, index, 2, 1, 3, places)
+    return _explain(case, index, 2, weights, 3, places)
 
 
 @explains(FullyConnected)
 def explain_fully_connected(case: Case, index: tuple[int, ...]) -> Explanation:
-    """FULLY_CONNECTED with ordinary weights."""
-    if case.kernel.shuffled or case.spec(1).sparsity is not None or _blockwise(case.spec(1)):
-        raise UnsupportedError(f"{case.where}: shuffled, sparse and blockwise weights cannot be explained")
+    """FULLY_CONNECTED, with weights in any format: sparse ones are shown dense, shuffled ones in their order."""
     x, features = case.operand(0), case.kernel.in_features
     row = int(np.ravel_multi_index(index[:-1], case.result.shape[:-1])) if len(index) > 1 else 0
     places: Places = [
         (tuple(map(int, np.unravel_index(row * features + k, x.shape))), (index[-1], k)) for k in range(features)
     ]
-    return _explain(case, index, 0, 1, 2, places)
+    return _explain(case, index, 0, case.kernel.arranged(case.operand(1)), 2, places)
 
 
 @explains(BatchMatMul)
@@ -89,7 +89,7 @@ def explain_batch_matmul(case: Case, index: tuple[int, ...]) -> Explanation:
     *lead, row, column = index
     lhs, rhs = case.operand(0), case.operand(1)
     depth = lhs.shape[-2 if options.adj_x else -1]
-    left, right = _broadcast(lead, lhs.shape[:-2]), _broadcast(lead, rhs.shape[:-2])
+    left, right = broadcast_index(lead, lhs.shape[:-2]), broadcast_index(lead, rhs.shape[:-2])
     places: Places = [
         (
             (*left, *((k, row) if options.adj_x else (row, k))),
@@ -97,15 +97,10 @@ def explain_batch_matmul(case: Case, index: tuple[int, ...]) -> Explanation:
         )
         for k in range(depth)
     ]
-    return _explain(case, index, 0, 1, None, places)
+    return _explain(case, index, 0, rhs, None, places)
 
 
-def _broadcast(index: list[int], shape: tuple[int, ...]) -> tuple[int, ...]:
-    own = index[len(index) - len(shape) :]
-    return tuple(0 if size == 1 else at for at, size in zip(own, shape, strict=True))
-
-
-def _window(windows: Any, at: tuple[int, int]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+def _window(windows: Any, at: tuple[int, int]) -> Places:
     """The taps of a window that lie inside of the image: where they lie, and which ones they are."""
     choices = [
         [
@@ -119,91 +114,117 @@ def _window(windows: Any, at: tuple[int, int]) -> list[tuple[tuple[int, ...], tu
 
 
 def _explain(
-    case: Case, index: tuple[int, ...], input_at: int, weights_at: int, bias_at: int | None, places: Places
+    case: Case, index: tuple[int, ...], input_at: int, weights: np.ndarray, bias_at: int | None, places: Places
 ) -> Explanation:
-    x, weights = case.operand(input_at), case.operand(weights_at)
+    """places: what is multiplied with what. weights: as the places count them."""
+    x = case.operand(input_at)
     has_bias = bias_at is not None and bias_at < len(case.operands) and case.operands[bias_at] is not None
-    bias = case.operand(bias_at)[index[-1]].item() if has_bias and bias_at is not None else None
+    bias = case.operand(bias_at).ravel()[index[-1]].item() if has_bias and bias_at is not None else None
     products = case.kernel.products
     if isinstance(products, QuantizedProducts):
-        taps = [
-            Tap(at, int(x[at]), int(x[at]) - products.zero_point, int(weights[to]) - products.filter_zero_point, to)
-            for at, to in places
-        ]
-        total = sum(tap.product for tap in taps)
-        return case.explanation(index, [Term(taps)], run_steps(total, stage_plan(products.stage, case, index, bias)))
+        zeros = products.zero_point, products.filter_zero_point
+        taps = [Tap(at, int(x[at]), int(x[at]) - zeros[0], int(weights[to]) - zeros[1], to) for at, to in places]
+        plan = _stage_plan(products.stage, case, index, bias)
+        return case.explanation(index, [Term(taps)], run_steps(Term(taps).total, plan))
     if isinstance(products, HybridProducts):
-        return _explain_hybrid(case, index, products, x, weights, places, bias)
+        return _explain_hybrid(case, index, x, weights, places, bias)
     if not isinstance(products, FloatProducts):
-        raise UnsupportedError(f"{case.where}: this arithmetic cannot be explained")
+        raise UnsupportedError(f"{case.where}: this arithmetic of '{case.kernel.flavour}' cannot be explained")
     taps = [Tap(at, x[at].item(), x[at].item(), weights[to].item(), to) for at, to in places]
-    plan: list[tuple[str, dict[str, Any]]] = [] if bias is None else [("add_bias", {"bias": bias})]
-    plan += _float_clamp(products.activation)
-    total = sum(tap.product for tap in taps)
+    plan = [] if bias is None else [("add_bias", {"bias": bias})]
+    if products.activation is not None:
+        plan += activation_clamp(products.activation, case.result.dtype)
+    total = Term(taps).total
     steps = run_steps(total, plan)
     note = "products are listed in memory order; float32 sums are taken in blocks, in the order of the matrix product"
     return case.explanation(index, [Term(taps)], steps, notes=[note], exact=float(steps[-1].value if steps else total))
 
 
 def _explain_hybrid(
-    case: Case,
-    index: tuple[int, ...],
-    products: HybridProducts,
-    x: np.ndarray,
-    weights: np.ndarray,
-    places: Places,
-    bias: float | None,
+    case: Case, index: tuple[int, ...], x: np.ndarray, weights: np.ndarray, places: Places, bias: float | None
 ) -> Explanation:
-    rows = x.reshape(-1, case.kernel.in_features) if isinstance(case.kernel, FullyConnected) else x
-    quantized, scale = products.inputs(rows, np.float64)
-    quantized, scales = quantized.reshape(x.shape), np.asarray(scale)
-    per_row = scales.reshape(*scales.shape, *(1,) * (rows.ndim - scales.ndim)) * np.ones(rows.shape)
-    row_scale = per_row.reshape(x.shape)
-    numbers = weights.view(np.int8)
-    taps = [Tap(at, x[at].item(), int(quantized[at]), int(numbers[to]), to) for at, to in places]
-    filter_scales = products.filter_scales
-    factor = float(row_scale[places[0][0]]) if places else 1.0
-    plan: list[tuple[str, dict[str, Any]]] = [
-        ("multiply", {"factor": factor}),
-        ("multiply", {"factor": float(filter_scales[index[-1] % filter_scales.size])}),
-    ]
+    """Float inputs, which are quantized when they arrive, and integer weights."""
+    products = case.kernel.products
+    quantized, row_scale = _arrived(case.kernel, x)
+    if isinstance(products, BlockwiseProducts):
+        terms = _blocks(products, x, quantized, weights, places)
+        plan: Plan = []
+    else:
+        numbers = weights.view(np.int8)
+        terms = [Term([Tap(at, x[at].item(), int(quantized[at]), int(numbers[to]), to) for at, to in places])]
+        scales = products.filter_scales
+        plan = [("multiply", {"factor": float(scales[index[-1] % scales.size])})]
+    plan.insert(0, ("multiply", {"factor": float(row_scale[places[0][0]]) if places else 1.0}))
     plan += [] if bias is None else [("add_bias", {"bias": bias})]
-    activation = getattr(case.kernel.options, "fused_activation_function", None)
-    plan += _float_clamp(activation)
-    steps = run_steps(sum(tap.product for tap in taps), plan)
-    note = "the input is quantized to 8 bits when it arrives: the first factor is the scale of its row"
-    return case.explanation(index, [Term(taps)], steps, notes=[note], exact=float(steps[-1].value))
+    total = sum(term.steps[-1].value if term.steps else term.total for term in terms)
+    steps = run_steps(total, plan)
+    steps += _activation(case, float(steps[-1].value))
+    notes = ["the input is quantized to 8 bits when it arrives: the first factor is the scale of its row"]
+    if products.arithmetic.scaled_products:
+        notes.append("the kernel multiplies every product by both factors, and adds these up in float32")
+    return case.explanation(index, terms, steps, notes=notes, exact=float(steps[-1].value))
 
 
-def stage_plan(stage: Any, case: Case, index: tuple[int, ...], bias: int | None) -> list[tuple[str, dict[str, Any]]]:
+def _activation(case: Case, value: float) -> list[Any]:
+    """The fused activation, which is a function here: of FULLY_CONNECTED it may be no clamp."""
+    activation = getattr(case.kernel.options, "fused_activation_function", ActivationFunctionType.NONE)
+    if activation in (ActivationFunctionType.TANH, ActivationFunctionType.SIGN_BIT):
+        if not isinstance(case.kernel, FullyConnected):
+            return []
+        result = float(vector_activation(activation, np.array([value]))[0])
+        return run_steps(value, [("function", {"name": activation.name.lower(), "result": result})])
+    if activation == ActivationFunctionType.NONE:
+        return []
+    return run_steps(value, activation_clamp(activation, case.result.dtype))
+
+
+def _arrived(kernel: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A float input as it is quantized, less the zero points, and the scale of each element's row."""
+    swapped = isinstance(kernel, BatchMatMul) and bool(kernel.options.adj_x)
+    ordered = x.swapaxes(-1, -2) if swapped else x
+    rows = ordered
+    if isinstance(kernel, (BatchMatMul, FullyConnected)):
+        depth = kernel.in_features if isinstance(kernel, FullyConnected) else ordered.shape[-1]
+        rows = ordered.reshape(-1, depth)
+    values, scale = kernel.products.inputs(rows, np.float64)
+    scale = scale.reshape(*scale.shape, *(1,) * (rows.ndim - scale.ndim))
+    both = [part.reshape(ordered.shape) for part in (values, np.broadcast_to(scale, rows.shape))]
+    first, second = (part.swapaxes(-1, -2) if swapped else part for part in both)
+    return first, second
+
+
+def _blocks(
+    products: BlockwiseProducts, x: np.ndarray, quantized: np.ndarray, weights: np.ndarray, places: Places
+) -> list[Term]:
+    """A term for each block of a row of weights, which has a scale of its own."""
+    size, terms = products.block_size, []
+    for block, start in enumerate(range(0, len(places), size)):
+        part = places[start : start + size]
+        taps = [Tap(at, x[at].item(), int(quantized[at]), int(weights[to]), to) for at, to in part]
+        scale = float(products.filter_scales[part[0][1][0], block])
+        steps = run_steps(Term(taps).total, [("multiply", {"factor": scale})])
+        terms.append(Term(taps, steps, label=f"block {block}: {len(taps)} taps"))
+    return terms
+
+
+def _stage_plan(stage: Any, case: Case, index: tuple[int, ...], bias: int | None) -> Plan:
     """The steps of an output stage for one element."""
     if isinstance(stage, BlockStage):
         count = case.result.size if stage.whole else case.result.shape[-1]
         at = int(np.ravel_multi_index(index, case.result.shape)) if stage.whole else index[-1]
         stage = stage.block if at < count - count % stage.size else stage.tail
-    plan: list[tuple[str, dict[str, Any]]] = [] if bias is None else [("add_bias", {"bias": int(bias)})]
+    plan: Plan = [] if bias is None else [("add_bias", {"bias": int(bias)})]
     if stage.wraps or not isinstance(stage.rescale, Rescaling):
-        plan.append(("wrap_to_32_bits", {}))
+        plan.append(("wrap", {"bits": 32}))
     if isinstance(stage.rescale, Rescaling):
-        plan.append(("rescale", rescale_parameters(stage.rescale, index[-1])))
+        plan.append(("rescale", _rescale_parameters(stage.rescale, index[-1])))
     plan.append(("add_zero_point", {"zero_point": int(stage.zero_point)}))
     plan.append(("clamp", {"low": int(stage.low), "high": int(stage.high)}))
     return plan
 
 
-def rescale_parameters(rescale: Rescaling, channel: int) -> dict[str, Any]:
+def _rescale_parameters(rescale: Rescaling, channel: int) -> dict[str, Any]:
     """Rounding, quantized multiplier, shift and real multiplier of a channel."""
     parts = (rescale.multiplier.mantissa, rescale.multiplier.exponent, rescale.real)
     mantissa, exponent, real = (np.ravel(part)[channel % np.size(part)].item() for part in parts)
     return {"rounding": rescale.rounding, "mantissa": mantissa, "exponent": exponent, "real": real}
-
-
-def _float_clamp(activation: ActivationFunctionType | None) -> list[tuple[str, dict[str, Any]]]:
-    if activation is None or activation == ActivationFunctionType.NONE:
-        return []
-    low, high = float_activation(activation, EVERYTHING)
-    return [("clamp", {"low": float(low), "high": float(high)})]
-
-
-def _blockwise(spec: Any) -> bool:
-    return spec.quantization is not None and spec.quantization.block_size > 0

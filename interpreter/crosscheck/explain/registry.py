@@ -12,11 +12,7 @@ from litejit.crosscheck.explain.explanation import Explanation
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.node import TensorSpec
 
-__all__ = ["EVERYTHING", "EXPLAINERS", "Case", "explains"]
-
-
-EVERYTHING = np.array([-np.inf, np.inf], np.float32)
-"""The range of floats: an activation turns it into its clamp."""
+__all__ = ["EXPLAINERS", "Case", "broadcast_index", "explains"]
 
 
 @dataclass(frozen=True)
@@ -63,3 +59,9 @@ def explains(*kernels: type[Kernel]) -> Callable[[Explainer], Explainer]:
         return explainer
 
     return register
+
+
+def broadcast_index(index: Sequence[int], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Where the element of a broadcast result comes from in an operand of this shape."""
+    own = index[len(index) - len(shape) :]
+    return tuple(0 if size == 1 else at for at, size in zip(own, shape, strict=True))
