@@ -15,7 +15,7 @@ from litejit.kernels.reference.arithmetic import Add, Div, Mul, SquaredDifferenc
 from litejit.kernels.reference.binary import Maximum, Minimum
 from litejit.schema import ActivationFunctionType, TensorType
 
-__all__ = ["plain"]
+__all__ = ["BINARY", "plain"]
 
 _KERNELS: dict[type[Kernel], str] = {
     Add: "add",
@@ -27,6 +27,9 @@ _KERNELS: dict[type[Kernel], str] = {
     Minimum: "minimum",
     Prelu: "prelu",
 }
+BINARY = tuple(_KERNELS)
+"""Kernels of two operands, element by element."""
+
 _ACTIVATED = (Add, Sub, Mul, Div)
 _INTEGER = (Add, Sub, Mul, Maximum, Minimum)
 
@@ -46,7 +49,7 @@ def plain(lowering: Lowering) -> list[Call] | None:
     return None
 
 
-@lowers(Add, Sub, Mul, Div, SquaredDifference, Maximum, Minimum, Prelu)
+@lowers(*BINARY)
 def arithmetic(lowering: Lowering) -> list[Call] | None:
     """One call."""
     return plain(lowering) if lowering.kernel.quantized is None else quantized(lowering)

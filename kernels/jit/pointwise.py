@@ -14,7 +14,7 @@ from litejit.kernels.reference.roots import Rsqrt, Sqrt
 from litejit.kernels.reference.unary import Abs, Exp, Floor, Log, Neg, Round, Square
 from litejit.schema import TensorType
 
-__all__: list[str] = []
+__all__ = ["UNARY", "swish"]
 
 _QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
 _KERNELS: dict[type[Kernel], tuple[str, int]] = {
@@ -44,6 +44,10 @@ _CHECKED = (Sqrt, Rsqrt)
 """Their quantized forms refuse values, which compiled code does not."""
 
 
+UNARY = tuple(kernel for kernel in _KERNELS if kernel not in _CHECKED)
+"""Kernels of one operand, element by element, that take every value."""
+
+
 @lowers(*_KERNELS)
 def pointwise(lowering: Lowering) -> list[Call] | None:
     """One call."""
@@ -62,3 +66,8 @@ def pointwise(lowering: Lowering) -> list[Call] | None:
     elif name == "gelu" and kernel.options.approximate:
         name = "gelu_tanh"
     return elements_call(lowering, f"pointwise.{name}", slots, work)
+
+
+def swish(lowering: Lowering) -> list[Call] | None:
+    """x * logistic(x) of floats, for the rewrite that finds it in two operators."""
+    return elements_call(lowering, "pointwise.swish", {"p0": 0.0, "p1": 0.0}, 8)

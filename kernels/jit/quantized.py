@@ -1,7 +1,7 @@
 """Operators on two broadcast quantized operands on the fast tier, and QUANTIZE and DEQUANTIZE.
 
 For 8-bit operands the reference kernel has a table of all 65536 pairs. Cheaper arithmetic takes its place where it
-gives the same for every pair, which is tried here: a linear form for sums, one product in float32 for products.
+gives the same for every pair, which is tried here: a linear form for sums, products in float32 for products.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ __all__ = ["quantized"]
 
 _8_BIT = (TensorType.INT8, TensorType.UINT8)
 _SHIFTS = (22, 20, 17)
-_ULPS = 24
 
 
 def quantized(lowering: Lowering) -> list[Call] | None:
@@ -82,26 +81,34 @@ def _linear(formula: Sum, table: np.ndarray, values: np.ndarray) -> tuple[str, d
 
 
 def _product(formula: Product, table: np.ndarray, values: np.ndarray) -> tuple[str, dict[str, Any]] | None:
-    """round((a - z1) * (b - z2) * scale) + zero point in float32, ties to even; None if no scale gives the table."""
+    """trunc(p * scale + half) + zero point in float32 for p = (a - z1) * (b - z2); half depends on the sign of p.
+
+    Roundings of the fixed-point formula move the steps a little from the halves: half is taken from where they are.
+    None if no such numbers give the table.
+    """
     bias = 128 if values.max() > 127 else 0
-    products = ((values - formula.offsets[0])[:, None] * (values - formula.offsets[1])).astype(np.float32).ravel()
-    distinct, first = np.unique(products, return_index=True)
+    products = ((values - formula.offsets[0])[:, None] * (values - formula.offsets[1])).ravel()
+    products, first = np.unique(products, return_index=True)
     wanted = table.astype(np.int64)[first]
     scale = np.float32(_real(formula.multiplier))
     if not 0 < scale < 1 << 8:
         return None
-    nearby = [scale]
-    for direction in (np.float32(0), np.float32(np.inf)):
-        at = scale
-        for _ in range(_ULPS):
-            at = np.nextafter(at, direction)
-            nearby.append(at)
-    for candidate in nearby:
-        results = np.rint(distinct * candidate).astype(np.int64) + formula.zero_point
-        if np.array_equal(np.clip(results, formula.low, formula.high), wanted):
-            slots = {"p0": formula.offsets[0], "p1": formula.offsets[1], "p2": float(candidate)}
-            return "quantized.product", {**slots, "table": formula.zero_point - bias}
-    return None
+    scaled = products.astype(np.float32) * scale
+    beyond = np.abs(wanted - formula.zero_point) - np.abs(scaled.astype(np.float64))
+    # Entries at a bound may lie beyond it before the clamp.
+    inside = (wanted > formula.low) & (wanted < formula.high)
+    halves = [_middle(beyond[inside & signs]) for signs in (products >= 0, products < 0)]
+    results = (scaled + np.where(products < 0, -halves[1], halves[0])).astype(np.int64) + formula.zero_point
+    if not np.array_equal(np.clip(results, formula.low, formula.high), wanted):
+        return None
+    slots = {"p0": formula.offsets[0], "p1": formula.offsets[1], "p2": float(scale)}
+    slots |= {"p4": float(halves[0]), "p5": -float(halves[1]), "table": formula.zero_point - bias}
+    return "quantized.product", slots
+
+
+def _middle(beyond: np.ndarray) -> np.float32:
+    """What is added before truncation, from how far whole numbers lie beyond the real ones that they stand for."""
+    return np.float32((beyond.max() + beyond.min() + 1) / 2 if beyond.size else 0.5)
 
 
 def _of_words(lowering: Lowering, formula: Any) -> list[Call] | None:

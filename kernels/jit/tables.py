@@ -10,7 +10,7 @@ from litejit.kernels.jit.call import Call, Tensor, padded
 from litejit.kernels.jit.layouts.elements import ELEMENTS
 from litejit.kernels.jit.lowering import Lowering
 
-__all__ = ["elements_call", "planes_of", "tabulated"]
+__all__ = ["elements_call", "planes_of", "table_call", "tabulated"]
 
 PIECE = 16384
 """Elements of a work item."""
@@ -51,6 +51,11 @@ def tabulated(lowering: Lowering) -> list[Call] | None:
     if kernel is None or (input.dtype.itemsize == 2 and output.size < _FEW_WORDS):
         return None
     bits = np.arange(1 << 8 * input.dtype.itemsize, dtype=f"u{input.dtype.itemsize}")
-    table = np.asarray(lowering.kernel(bits.view(input.dtype)))
-    planes = padded(planes_of(table)) if input.dtype.itemsize == 1 else 0
+    return table_call(lowering, np.asarray(lowering.kernel(bits.view(input.dtype))))
+
+
+def table_call(lowering: Lowering, table: np.ndarray) -> list[Call] | None:
+    """A call that looks up every element of the first operand: values for all its values, by their bits."""
+    kernel = _KERNELS[lowering.input(0).dtype.itemsize, table.dtype.itemsize]
+    planes = padded(planes_of(table)) if table.size == 256 else 0
     return elements_call(lowering, kernel, {"table": padded(table), "planes": planes})

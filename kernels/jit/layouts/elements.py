@@ -14,7 +14,7 @@ BROADCAST = Layout(
     # rows are taken in groups; up to four outer dimensions (all but the first given), bytes from one index to the next
     "groups group_rows dim1 dim2 dim3 a0 a1 a2 a3 b0 b1 b2 b3 "
     # clamp as float64 (of integers as int64); what the operator needs besides
-    "low high p0 p1 p2 p3 table"
+    "low high p0 p1 p2 p3 p4 p5 table"
 )
 """Operators on two operands that are broadcast."""
 

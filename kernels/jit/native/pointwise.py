@@ -56,6 +56,11 @@ def _logistic(x, unused, none):
 
 
 @inline
+def _swish(x, unused, none):
+    return x * logistic(x)
+
+
+@inline
 def _tanh(x, unused, none):
     return tanh(x)
 
@@ -128,8 +133,8 @@ def _round(x, unused, none):
     return round_even(x)
 
 
-clamp, leaky, logistic_f32, tanh_f32, exp_f32, log_f32, elu = (
-    _map(each) for each in (_clamp, _leaky, _logistic, _tanh, _exp, _log, _elu)
+clamp, leaky, logistic_f32, swish, tanh_f32, exp_f32, log_f32, elu = (
+    _map(each) for each in (_clamp, _leaky, _logistic, _swish, _tanh, _exp, _log, _elu)
 )
 hard_swish, gelu, gelu_tanh, sqrt_f32, rsqrt, abs_f32, neg, square, floor_f32, round_f32 = (
     _map(each) for each in (_hard_swish, _gelu, _gelu_tanh, _sqrt, _rsqrt, _abs, _neg, _square, _floor, _round)

@@ -29,7 +29,6 @@ from litejit.kernels.jit.native.simd import (
     maximum,
     minimum,
     narrow_i32x8_i16,
-    round_even,
     select,
     splat_f32x8,
     splat_i8x32,
@@ -101,8 +100,11 @@ def _centred(args, x, which):
 
 @inline
 def _product(args, x, y):
-    scaled = round_even(x * y * splat_f32x8(broadcast_float(args, "p2")))
-    return to_i32x8(scaled) + splat_i32x8(broadcast(args, "table"))
+    product = x * y
+    above, below = splat_f32x8(broadcast_float(args, "p4")), splat_f32x8(broadcast_float(args, "p5"))
+    half = select(product < splat_f32x8(0.0), below, above)
+    scaled = product * splat_f32x8(broadcast_float(args, "p2"))
+    return to_i32x8(scaled + half) + splat_i32x8(broadcast(args, "table"))
 
 
 linear = _of_bytes(_linear_term, _linear)

@@ -1,54 +1,17 @@
-"""Rewrites of a plan before it is compiled: operators that need not run at all, and what takes over their work.
-
-Each is a function from tasks to tasks. Results stay the same to the bit; tensors between the rewritten operators are
-not computed, see `NativePlan`.
-"""
+"""Padding that convolutions can do themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from litejit.kernels.geometry import Window
-from litejit.kernels.jit.call import Call, View
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.reference.convolution import Conv2D, DepthwiseConv2D
 from litejit.kernels.reference.padding import Pad
+from litejit.rewrites.task import Task
 
-if TYPE_CHECKING:
-    from litejit.plan import Step
-
-__all__ = ["REWRITES", "Task", "fold_padding"]
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """A step of a plan on its way to code.
-
-    lowering: None where the reference tier runs the step. inputs, outputs: indices of the tensors that it reads and
-    writes now. result: what it has been lowered to; () if others do its work.
-    """
-
-    step: Step
-    lowering: Lowering | None
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    result: tuple[Call, ...] | View | None = None
-
-    @property
-    def calls(self) -> tuple[Call, ...]:
-        """The calls that do it, if that is what does it."""
-        return self.result if isinstance(self.result, tuple) else ()
-
-    @property
-    def dropped(self) -> Task:
-        """The task without anything to do."""
-        return replace(self, lowering=None, inputs=(), outputs=(), result=())
-
-
-Rewrite = Callable[[Sequence[Task], Collection[int]], list[Task]]
-"""(tasks, tensors that must be computed) -> tasks."""
+__all__ = ["fold_padding"]
 
 
 def fold_padding(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
@@ -100,6 +63,3 @@ def _padded(task: Task, pad: Lowering) -> Task | None:
 
 def _wider(window: Window, before: int, in_size: int) -> Window:
     return replace(window, in_size=in_size, before=window.before + before)
-
-
-REWRITES: tuple[Rewrite, ...] = (fold_padding,)

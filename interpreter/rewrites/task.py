@@ -1,0 +1,56 @@
+"""What rewrites of a plan work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from litejit.kernels.jit.call import Call, View
+from litejit.kernels.jit.lowering import Lowering
+
+if TYPE_CHECKING:
+    from litejit.plan import Step
+
+__all__ = ["Rewrite", "Task", "without_unread"]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A step of a plan on its way to code.
+
+    lowering: None where the reference tier runs the step. inputs, outputs: indices of the tensors that it reads and
+    writes now. result: what it has been lowered to; () if others do its work.
+    """
+
+    step: Step
+    lowering: Lowering | None
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    result: tuple[Call, ...] | View | None = None
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls that do it, if that is what does it."""
+        return self.result if isinstance(self.result, tuple) else ()
+
+    @property
+    def dropped(self) -> Task:
+        """The task without anything to do."""
+        return replace(self, lowering=None, inputs=(), outputs=(), result=())
+
+
+Rewrite = Callable[[Sequence[Task], Collection[int]], list[Task]]
+"""(tasks, tensors that must be computed) -> tasks."""
+
+
+def without_unread(tasks: Sequence[Task], spared: Collection[int], needed: Collection[int]) -> list[Task]:
+    """The tasks, nothing left to do for those that wrote only `spared` tensors which nobody reads any more."""
+    read = set(needed)
+    result: list[Task] = []
+    for task in reversed(tasks):
+        if task.outputs and all(index in spared and index not in read for index in task.outputs):
+            task = task.dropped
+        read.update(task.inputs)
+        result.append(task)
+    return result[::-1]
