@@ -46,8 +46,8 @@ def one_table(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
 
 def _function(lowering: Lowering, functions: Mapping[int, _Function]) -> _Function | None:
     """The operator's output as a function of one 8-bit tensor of the same shape; None if it is not one."""
-    specs = [spec for spec in lowering.inputs if spec is not None]
-    if not isinstance(lowering.kernel, _FUNCTIONS) or any(_is_per_channel(spec) for spec in specs):
+    specs, kernel = [spec for spec in lowering.inputs if spec is not None], lowering.kernel
+    if type(kernel) not in _FUNCTIONS or any(_is_per_channel(spec) for spec in specs):
         return None
     roots: dict[int, TensorSpec] = {}
     operands: list[np.ndarray] = []
@@ -63,10 +63,11 @@ def _function(lowering: Lowering, functions: Mapping[int, _Function]) -> _Functi
     if len(roots) != 1:
         return None
     try:
-        values = np.asarray(lowering.kernel(*operands))
+        values = np.asarray(kernel(*operands))
     except LitejitError:
         return None
-    return (*roots.values(), values)
+    (root,) = roots.values()
+    return root, values
 
 
 def _is_per_channel(spec: TensorSpec) -> bool:
