@@ -21,9 +21,16 @@ from litejit.kernels.jit.products import (
     product,
     quantize_rows,
 )
-from litejit.kernels.jit.stages import PackedStage, channels_of, float_stage, integer_stage, scaled_stage
+from litejit.kernels.jit.stages import (
+    PackedStage,
+    channels_of,
+    float_stage,
+    integer_stage,
+    scaled_stage,
+    without_still_columns,
+)
 from litejit.kernels.reference.convolution import Conv2D, _bytes_if_int16
-from litejit.kernels.reference.products import FloatProducts, HybridProducts
+from litejit.kernels.reference.products import FloatProducts, HybridProducts, QuantizedProducts
 from litejit.schema import TensorType
 
 __all__ = ["left_images", "stage_of"]
@@ -89,6 +96,8 @@ def conv2d(lowering: Lowering) -> Sequence[Call] | None:
     for group in range(groups):
         own = slice(group * columns, (group + 1) * columns)
         matrix = weights[own].reshape(columns, -1, depth).transpose(1, 2, 0)
+        if isinstance(products, QuantizedProducts):
+            matrix = without_still_columns(channels_of(products, own), matrix, bias.value.ravel()[own])
         stage = stage_of(products, kernel.options.fused_activation_function, matrix, bias.value.ravel()[own], own)
         if stage is None:
             return None

@@ -1,4 +1,4 @@
-"""DEPTHWISE_CONV_2D on the fast tier: float32 with one filter for each channel, and 8-bit."""
+"""DEPTHWISE_CONV_2D on the fast tier: float32 and 8-bit."""
 
 from __future__ import annotations
 
@@ -29,22 +29,24 @@ def depthwise_conv2d(lowering: Lowering) -> list[Call] | None:
         return None
     taps = kernel.products.weights(filter.value)[0]  # [height, width, channels]
     if isinstance(kernel.products, FloatProducts):
-        return _float(lowering, taps, biases) if kernel.depth_multiplier == 1 else None
+        return _float(lowering, taps, biases)
     return _int8(lowering, taps, biases)
 
 
 def _float(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call]:
     kernel, input = lowering.kernel, lowering.input(0)
-    geometry = Geometry.of(lowering.windows, input.dims[0], input.dims[3], 4)
     channels = taps.shape[2]
+    geometry = Geometry.of(lowering.windows, input.dims[0], channels, 4)
     rows = geometry.band_rows(1 if lowering.threads == 1 else 3 * lowering.threads)
     low, high = float_clamp(kernel.products.activation)
-    direct = not geometry.needs_padding
+    repeated = channels != input.dims[3]
+    direct = not geometry.needs_padding and not repeated
     fewest = last_rows(geometry.out_size[0], rows) * geometry.out_size[1]
     scratch = 0 if direct else geometry.rows_below(rows) * geometry.padded_width * channels * 4
     values = {
         **_common(lowering, geometry, rows, scratch),
-        "pad_value": 0,
+        "channels": input.dims[3],
+        "pad_value": channels // input.dims[3] if repeated else 0,
         "direct": int(direct),
         "pixels": geometry.pixel_offsets(rows),
         "segments": geometry.segment_offsets(by_tap=True),
@@ -56,9 +58,8 @@ def _float(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call]
         "low": low,
         "high": high,
     }
-    return [
-        _call(f"depthwise.float_{4 if fewest >= 4 else 1}", lowering, values, geometry.images * values["bands"], taps)
-    ]
+    name = f"depthwise.{'repeated' if repeated else 'float'}_{4 if fewest >= 4 else 1}"
+    return [_call(name, lowering, values, geometry.images * values["bands"], taps)]
 
 
 def _int8(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call] | None:

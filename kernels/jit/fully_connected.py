@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED on the fast tier: floats, integers, and dynamic range, with constant dense weights."""
+"""FULLY_CONNECTED on the fast tier: floats, integers, and dynamic range. Weights of run time are floats or INT8."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from litejit.kernels.jit.call import Call, Scratch, Tensor
+from litejit.kernels.jit.call import Call, Tensor
 from litejit.kernels.jit.lowering import Lowering, lowers
-from litejit.kernels.jit.products import ELEMENTS, Left, Out, Right, matrix_rows, pitch_of, product, quantize_rows
-from litejit.kernels.jit.stages import float_stage, integer_stage, scaled_stage
+from litejit.kernels.jit.matrices import Rows, packed_right, stage_of_matrix
+from litejit.kernels.jit.products import Out, Right, matrix_rows, product
 from litejit.kernels.reference.fully_connected import BlockwiseProducts, FourBitProducts, FullyConnected
-from litejit.kernels.reference.products import FloatProducts, HybridProducts
+from litejit.kernels.reference.products import HybridProducts
+from litejit.schema import TensorType
 
 __all__: list[str] = []
 
@@ -19,41 +20,35 @@ __all__: list[str] = []
 @lowers(FullyConnected)
 def fully_connected(lowering: Lowering) -> Sequence[Call] | None:
     """Rows of the input times the weights."""
-    kernel, input, output = lowering.kernel, lowering.input(0), lowering.outputs[0]
-    bias = lowering.given(2)
-    if kernel.constant is None or kernel.shuffled or output.size == 0 or input.size == 0:
+    kernel, input, weights, output = lowering.kernel, lowering.input(0), lowering.input(1), lowering.outputs[0]
+    products, bias = kernel.products, lowering.given(2)
+    if kernel.shuffled or output.size == 0 or input.size == 0 or (bias is not None and bias.value is None):
         return None
-    products, threads = kernel.products, lowering.threads
-    features, units = kernel.in_features, output.dims[-1]
-    rows = input.size // features
-    biases = None if bias is None or bias.value is None else bias.value.ravel()
-    if bias is not None and biases is None:
-        return None
-    item_bytes = output.dtype.itemsize
-    out = Out(Tensor(output.index), output.size * item_bytes, units * item_bytes, 0)
-    start = np.zeros(1, np.int64)
-    matrix = products.weights(kernel.constant).T[None]
-    right = Right(units, features, matrix)
     if isinstance(products, BlockwiseProducts | FourBitProducts):
         return None
+    biases = None if bias is None or bias.value is None else bias.value.ravel()
+    features, units = kernel.in_features, output.dims[-1]
+    matrix = None if kernel.constant is None else products.weights(kernel.constant).T[None]
     activation = kernel.options.fused_activation_function
-    if isinstance(products, HybridProducts):
-        stage = scaled_stage(products, activation, biases, units, infinite=True)
-        if stage is None or (np.abs(matrix).sum(1, dtype=np.int64) * products.arithmetic.span >= 1 << 31).any():
-            return None
-        symmetric = products.arithmetic.span == 127
-        calls, shared, scales = quantize_rows(Tensor(input.index), rows, features, symmetric)
-        geometry = matrix_rows(rows, pitch_of(features))
-        left = Left(Scratch(0), geometry, start, shared_bytes=shared, scales=scales, scale_pixel_bytes=4)
-        return [*calls, product(left, right, out, stage, threads)]
-    is_float = isinstance(products, FloatProducts)
-    if is_float:
-        stage = float_stage(activation, biases, units)
-    else:
-        stage = integer_stage(products, matrix, 0 if biases is None else biases, centred=False)
-    if stage is None:
+    stage = stage_of_matrix(products, activation, matrix, biases, features, units)
+    if stage is None or (matrix is None and (input.type == TensorType.UINT8 or weights.type not in _RUN_TIME)):
         return None
-    element_bytes = 4 if is_float else 2
-    geometry = matrix_rows(rows, features * element_bytes, element_bytes)
-    left = Left(Tensor(input.index), geometry, start, ELEMENTS[input.type])
-    return [product(left, right, out, stage, threads)]
+    rows = Rows(Tensor(input.index), input.size // features, features, input.type)
+    if isinstance(products, HybridProducts):
+        rows.quantize(products.arithmetic.span == 127)
+    elif matrix is None and input.type == TensorType.INT8:
+        rows.centre(products.zero_point)
+    start = np.zeros(1, np.int64)
+    if matrix is None:
+        zero_point = 0 if weights.type == TensorType.FLOAT32 else products.filter_zero_point
+        right = packed_right(rows, weights, units, True, zero_point, stage.factor, start)
+    else:
+        right = Right(units, features, matrix)
+    item_bytes = output.dtype.itemsize
+    out = Out(Tensor(output.index), output.size * item_bytes, units * item_bytes, 0)
+    geometry = matrix_rows(rows.rows, rows.pitch, rows.element_bytes)
+    return [*rows.calls, product(rows.left(geometry, start), right, out, stage, lowering.threads)]
+
+
+_RUN_TIME = (TensorType.FLOAT32, TensorType.INT8)
+"""Types of weights that are packed when they arrive."""

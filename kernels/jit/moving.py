@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from litejit.kernels.jit.broadcasting import collapse, contiguous, strides_in
-from litejit.kernels.jit.call import Call, Tensor, padded
+from litejit.kernels.jit.call import Call, Scratch, Tensor, padded
 from litejit.kernels.jit.layouts.moving import COPY
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.node import Shape, TensorSpec
@@ -26,8 +26,8 @@ _SIZES = (1, 2, 4, 8)
 
 
 def copy(
-    source: Tensor | np.ndarray,
-    out: Tensor,
+    source: Tensor | Scratch | np.ndarray,
+    out: Tensor | Scratch,
     shape: Sequence[int],
     source_strides: Sequence[int],
     out_strides: Sequence[int],

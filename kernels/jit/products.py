@@ -96,16 +96,18 @@ def matrix_rows(rows: int, pitch: int, element_bytes: int = 2) -> Geometry:
     )
 
 
-def quantize_rows(source: Tensor, rows: int, size: int, symmetric: bool) -> tuple[list[Call], int, Scratch]:
-    """Calls that put rows of floats, quantized, at the start of the scratch memory, and where their scales are.
+def quantize_rows(
+    source: Tensor | Scratch, rows: int, size: int, symmetric: bool, at: int = 0
+) -> tuple[list[Call], int, Scratch]:
+    """Calls that put rows of floats, quantized, into the scratch memory from `at` on, and where their scales are.
 
-    Also the bytes of it all. Rows are pitch_of(size) apart.
+    Also where in it all of this ends. Rows are pitch_of(size) apart.
     """
     chunks = max(1, -(-size // CHUNK))
     chunk = -(-size // chunks)
     chunk += -chunk % 16
     chunks = max(1, -(-size // chunk))
-    scales = rows * pitch_of(size) + 64
+    scales = at + rows * pitch_of(size) + 64
     extremes = rounded(scales + 4 * rows + SLACK)
     shared = rounded(extremes + 12 * rows * chunks + SLACK)
     values = {
@@ -115,7 +117,7 @@ def quantize_rows(source: Tensor, rows: int, size: int, symmetric: bool) -> tupl
         "chunks": chunks,
         "symmetric": int(symmetric),
         "extremes": Scratch(extremes),
-        "values": Scratch(0),
+        "values": Scratch(at),
         "pitch": pitch_of(size),
         "scales": Scratch(scales),
     }

@@ -30,6 +30,7 @@ __all__ = [
     "scaled_stage",
     "sums_within",
     "wide_segments",
+    "without_still_columns",
 ]
 
 _CLAMPS = (
@@ -155,6 +156,22 @@ def integer_stage(
         return _fixed(stage, total, bound, sums_within(matrix, 0, 1) == 0)
     make = {"float64": _double, "q15": _fifteen_bits}.get(stage.rescale.rounding)
     return None if make is None else make(stage, total, bound)
+
+
+def without_still_columns(products: QuantizedProducts, matrix: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """The matrix [segments, depth, columns], zeros in columns whose results are the same for all inputs.
+
+    Converters give such columns biases that leave sums no room, and factors as small.
+    """
+    stage, low, high = products.stage, products.low, products.high
+    if not isinstance(stage, OutputStage) or stage.rescale.rounding != "double":
+        return matrix
+    w, bias = matrix.reshape(-1, matrix.shape[-1]), bias.astype(np.int64)
+    positive, negative = np.maximum(w, 0).sum(0, dtype=np.int64), np.minimum(w, 0).sum(0, dtype=np.int64)
+    ends = np.stack([bias + positive * low + negative * high, bias + positive * high + negative * low])
+    least, most = stage.rescale(np.clip(ends, -(1 << 31), (1 << 31) - 1))
+    still = (least == most) & (np.abs(ends).max(0) < 1 << 31)
+    return np.where(still, 0, matrix) if still.any() else matrix
 
 
 def _fixed(stage: OutputStage, bias: np.ndarray, bound: np.ndarray, empty: np.ndarray) -> PackedStage | None:

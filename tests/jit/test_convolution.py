@@ -29,7 +29,7 @@ def convolution(seed: int, dtype: Any, depthwise: bool, **fixed: Any) -> Problem
         "dilations": (int(rng.choice([1, 1, 1, 2, 3])), int(rng.choice([1, 1, 1, 2]))),
         "padding": str(rng.choice(["SAME", "VALID"])),
         "activation": str(rng.choice(["NONE", "RELU", "RELU6", "RELU_N1_TO_1"])),
-        "multiplier": int(rng.choice([1, 1, 1, 2, 3])) if dtype != np.float32 else 1,
+        "multiplier": int(rng.choice([1, 1, 1, 2, 3, 9])),
         "per_channel": bool(rng.integers(2)) and dtype != np.uint8,
         "spread": 40.0,
         "input_zero_point": int(rng.integers(-20, 20)) + (128 if dtype == np.uint8 else 0),
@@ -83,9 +83,9 @@ def convolution(seed: int, dtype: Any, depthwise: bool, **fixed: Any) -> Problem
 @pytest.mark.parametrize("depthwise", [False, True], ids=["conv", "depthwise"])
 def test_random(depthwise: bool, dtype: Any, seed: int) -> None:
     problem = convolution(seed, dtype, depthwise)
-    kind = "float" if dtype == np.float32 else "int8"
+    kinds = ("float", "repeated") if dtype == np.float32 else ("int8",)
     name = "depthwise" if depthwise else "convolution"
-    check_compiled(problem, f"{name}.{kind}", atol=FLOAT_ATOL, threads=1 + seed % 2)
+    check_compiled(problem, tuple(f"{name}.{kind}" for kind in kinds), atol=FLOAT_ATOL, threads=1 + seed % 2)
 
 
 @pytest.mark.parametrize("depthwise", [False, True], ids=["conv", "depthwise"])

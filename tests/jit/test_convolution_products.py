@@ -119,3 +119,17 @@ def test_channels_without_weights(dtype: Any) -> None:
         outputs = [out(dtype, scale=output_scale, zero_point=40)]
         problem = single_op("CONV_2D", given, outputs=outputs, stride_h=1, stride_w=1, padding="SAME")
         check_compiled(problem, ("convolution", "products"))
+
+
+def test_results_that_do_not_depend_on_the_input() -> None:
+    rng = np.random.default_rng(1)
+    weights = rng.integers(-100, 101, (20, 1, 1, 40)).astype(np.int8)
+    scales, bias = np.full(20, 0.01, np.float32), rng.integers(-9000, 9000, 20)
+    scales[3:6], bias[3:6] = 4e-9, [2**30 + 12345, -(2**30) - 128, 2**31 - 700_000]
+    given = [
+        Input(rng.integers(-128, 128, (2, 7, 6, 40)), np.int8, scale=0.05, zero_point=3),
+        Const(weights, scale=scales, zero_point=[0] * 20),
+        Const(bias, np.int32, scale=np.float32(0.05) * scales),
+    ]
+    outputs = [out(np.int8, scale=0.05, zero_point=4)]
+    check_compiled(single_op("CONV_2D", given, outputs=outputs, stride_h=1, stride_w=1), "products")

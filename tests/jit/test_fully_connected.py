@@ -35,6 +35,14 @@ def test_formats(kind: str, size: tuple[int, int, int]) -> None:
         check_compiled(problem, ("products", "quantizing"), atol=values.atol, threads=1 + bias)
 
 
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("kind", ["float", "int8", "int8-channels", "int16", "hybrid", "hybrid-channels"])
+def test_weights_of_run_time(kind: str, size: tuple[int, int, int]) -> None:
+    rows, features, units = size
+    values = operands(FORMATS[kind], (rows, features), (units, features), channel_axis=0, seed=rows, constant=False)
+    check_compiled(connected(values, FORMATS[kind].options), ("panels", "quantizing"), atol=values.atol)
+
+
 @pytest.mark.parametrize("activation", ["RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT"])
 @pytest.mark.parametrize("kind", ["float", "uint8", "int8-channels", "int16", "hybrid", "hybrid-channels"])
 def test_activations(kind: str, activation: str) -> None:

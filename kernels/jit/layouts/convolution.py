@@ -7,7 +7,7 @@ from litejit.kernels.jit.call import Layout
 __all__ = ["CONVOLUTION"]
 
 CONVOLUTION = Layout(
-    # input: bytes of an image; sizes in elements; what padding holds
+    # input: bytes of an image; sizes in elements; what padding holds (how often channels are repeated)
     "source image_bytes height width channels is_unsigned pad_value "
     # padding before the image; width with padding; rows that the filter spans; 1 if there is nothing to pad or widen
     "top left padded_width extent direct "

@@ -14,12 +14,13 @@ from numba import int32
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.native.convolution import band_source
-from litejit.kernels.jit.native.copying import pad_rows_float
+from litejit.kernels.jit.native.copying import fill_f32, pad_rows_float
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
     getters,
     interleave_first,
     interleave_second,
+    load_f32,
     load_i8,
     load_i8x16,
     load_u8,
@@ -138,7 +139,25 @@ def _int8(rows: int, wide: bool) -> Any:
     return convolve
 
 
-def _float(rows: int) -> Any:
+@inline
+def pad_rows_repeated(source, height, width, channels, target, top, rows, left, padded_width, repeats, is_unsigned):
+    """As pad_rows_float, every channel so many times over."""
+    before, after = left * channels * repeats, (padded_width - left - width) * channels * repeats
+    for row in range(top, top + rows):
+        if row < 0 or row >= height:
+            fill_f32(target, padded_width * channels * repeats, 0.0)
+            target += 4 * padded_width * channels * repeats
+            continue
+        fill_f32(target, before, 0.0)
+        target += 4 * before
+        for element in range(row * width * channels, (row + 1) * width * channels):
+            fill_f32(target, repeats, load_f32(source + 4 * element))
+            target += 4 * repeats
+        fill_f32(target, after, 0.0)
+        target += 4 * after
+
+
+def _float(rows: int, pad: Any) -> Any:
     tile = float_taps(rows)
 
     def convolve(args, first, last, rank):
@@ -148,7 +167,7 @@ def _float(rows: int) -> Any:
         pitch, width = get(args, "out_pitch"), get(args, "out_width")
         low, high = get_float(args, "low"), get_float(args, "high")
         for item in range(first, last):
-            source, row, band_rows, image = band_source(args, item, rank, 4, pad_rows_float)
+            source, row, band_rows, image = band_source(args, item, rank, 4, pad)
             count = band_rows * width
             out = get(args, "out") + (image * get(args, "out_height") + row) * width * pitch
             for at in range(0, count, rows):
@@ -164,4 +183,5 @@ def _float(rows: int) -> Any:
 
 
 int8_1, int8_4, int8_wide_1, int8_wide_4 = (_int8(rows, wide) for wide in (False, True) for rows in (1, 4))
-float_1, float_4 = (_float(rows) for rows in (1, 4))
+float_1, float_4 = (_float(rows, pad_rows_float) for rows in (1, 4))
+repeated_1, repeated_4 = (_float(rows, pad_rows_repeated) for rows in (1, 4))
