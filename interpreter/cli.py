@@ -180,7 +180,7 @@ def _add_crosscheck(commands: Any, common: argparse.ArgumentParser) -> None:
     compare.set_defaults(command=_compare)
 
     explain = commands.add_parser("explain", parents=[shared], help="show the arithmetic of one element of a tensor")
-    explain.add_argument("tensor", help="name or index")
+    explain.add_argument("tensor", help="name, index, or subgraph:index")
     explain.add_argument("index", help="coordinates 0,1,2,3 or one number into the flattened tensor")
     explain.add_argument("--numerics", default="litert-ref", metavar="FLAVOUR", help="default litert-ref")
     explain.add_argument("--taps", type=_count, default=40, metavar="N", help="how many products to list (default 40)")

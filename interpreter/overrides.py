@@ -75,7 +75,7 @@ class OverriddenKernel(Kernel):
 
     def bind(self, node: Node) -> None:
         """Prepares the original."""
-        self.options, self.flavour = node.options, node.context.numerics
+        self.options, self.flavour = node.options, node.numerics
         self.original.bind(node)
 
     def __call__(self, *operands: Any) -> Any:

@@ -13,9 +13,11 @@ from litejit.crosscheck.comparison import MODES, Comparison, OperatorResult
 from litejit.crosscheck.dumps import read_dump
 from litejit.crosscheck.hints import flavour_hint
 from litejit.crosscheck.inputs import Inputs, as_inputs
+from litejit.crosscheck.isolation import Isolation
 from litejit.crosscheck.metrics import Metrics, measure
 from litejit.crosscheck.official import official
-from litejit.crosscheck.runtimes import OFFICIAL, Alone, Finding, Runtime, Trace, runtime_of, trace_interpreter
+from litejit.crosscheck.resources import is_kept, writes
+from litejit.crosscheck.runtimes import OFFICIAL, Finding, Runtime, Trace, runtime_of, trace_interpreter
 from litejit.crosscheck.subject import Place, Subject, load_content
 from litejit.interpreter import Interpreter, OpResolverType
 from litejit.schema import Model
@@ -25,9 +27,6 @@ __all__ = ["compare", "record"]
 
 _RANDOM = ("RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL", "MULTINOMIAL")
 """Operators whose results are not meant to repeat."""
-
-Results = tuple[list[np.ndarray | None], list[np.ndarray], list[np.ndarray]]
-"""Operands, what the reference made of them, what the other side made of them."""
 
 
 def compare(
@@ -149,7 +148,6 @@ class _Comparing:
         self.tolerance = tolerance
         self.hints = hints
         self.progress = progress
-        self.alone: Alone | None = None if other.alone is None else other.alone(subject)
 
     def run(self, inputs: list[np.ndarray], modes: Collection[str]) -> None:
         """Fills in the result."""
@@ -160,6 +158,7 @@ class _Comparing:
         theirs = self.other.trace(self.subject, inputs)
         self.result.findings += ours.findings + theirs.findings
         self._check_inputs(inputs, theirs)
+        isolation = Isolation(self.subject, self.other.alone, ours, theirs)
         for position, place in enumerate(self.subject.operators()):
             operation = self.subject.operation(place)
             row = OperatorResult(
@@ -173,25 +172,28 @@ class _Comparing:
             )
             self.result.operators.append(row)
             self.progress(operation.where)
-            if self._not_comparable(row, place, ours):
-                continue
-            if "cascaded" in modes:
-                self._cascaded(row, place, ours, theirs)
-            if "isolated" in modes or (self.hints and row.diverges("cascaded")):
-                self._isolated(row, place, ours, theirs, "isolated" in modes)
+            if not self._not_comparable(row, place, ours):
+                if "cascaded" in modes:
+                    self._cascaded(row, place, ours, theirs)
+                if "isolated" in modes or (self.hints and row.diverges("cascaded")):
+                    self._isolated(row, place, isolation, "isolated" in modes)
+            isolation.pass_by(place)
         self._missing(theirs, modes)
         self.result.outputs = self._outputs(ours, theirs)
 
     def _not_comparable(self, row: OperatorResult, place: Place, ours: Trace) -> bool:
         reason = None
         outputs = [(place[0], index) for index in row.outputs]
+        executed = all(output in ours.tensors for output in outputs)
         if row.op in _RANDOM:
             reason = "its results are random"
+        elif writes(row.op):
+            executed = self.subject.operands(place, ours.tensors) is not None
         elif not self.subject.gives_data(place):
-            reason = "it works on resources, not on tensors"
-        elif not all(output in ours.tensors for output in outputs):
+            reason = "a handle is no data" if outputs else "it has no results of its own"
+        if reason is None and not executed:
             reason = "not executed"
-        elif self.subject.is_folded(place):
+        elif reason is None and self.subject.is_folded(place):
             reason = "computed while planning, from constants"
         if reason is not None:
             row.notes = dict.fromkeys(MODES, reason)
@@ -199,7 +201,9 @@ class _Comparing:
 
     def _cascaded(self, row: OperatorResult, place: Place, ours: Trace, theirs: Trace) -> None:
         pairs = self._pairs(place, ours.tensors, theirs.tensors)
-        if pairs is None:
+        if writes(row.op):
+            row.notes["cascaded"] = "it has no results of its own"
+        elif pairs is None:
             row.notes["cascaded"] = f"{self.result.against} has no such tensor"
         elif row.op == "WHILE" and self.result.against in OFFICIAL:
             read = self._read_tensors(place[0])
@@ -213,40 +217,27 @@ class _Comparing:
         graph = self.subject.plan(subgraph).graph
         return {index for operation in graph.operations for index in operation.inputs} | set(graph.outputs)
 
-    def _isolated(self, row: OperatorResult, place: Place, ours: Trace, theirs: Trace, wanted: bool) -> None:
-        if self.subject.works_on_resources(place):
-            row.notes["isolated"] = "it works on resources, so its operands do not say all"
+    def _isolated(self, row: OperatorResult, place: Place, isolation: Isolation, wanted: bool) -> None:
+        if self.subject.calls_resources(place):
+            row.notes["isolated"] = "it calls operators on resources, which are compared by themselves"
             return
         try:
-            found = self._on_equal_operands(place, ours, theirs)
+            found = isolation.results(place)
         except Exception as error:  # a user's kernel may raise anything
             row.notes["isolated"] = str(error) or type(error).__name__
             return
         if found is None:
-            row.notes["isolated"] = f"{self.result.against} has not all operands and results of it"
+            missing = f"{self.result.against} has not all operands and results of it"
+            row.notes["isolated"] = "what it writes is compared where it is read" if writes(row.op) else missing
             return
         operands, results, other = found
-        metrics = self._measured(place[0], list(zip(row.outputs, results, other, strict=True)))
+        # What an operator writes has the type of its last operand.
+        tensors = row.inputs[-1:] if writes(row.op) else row.outputs
+        metrics = self._measured(place[0], list(zip(tensors, results, other, strict=True)))
         if wanted:
             row.metrics["isolated"] = metrics
-        if self.hints and any(entry.diverges and entry.problem is None for entry in metrics):
+        if self.hints and not is_kept(row.op) and any(m.diverges and m.problem is None for m in metrics):
             row.hint = flavour_hint(self.subject, place, operands, results, other)
-
-    def _on_equal_operands(self, place: Place, ours: Trace, theirs: Trace) -> Results | None:
-        """Feeds one side's kernel the other side's operands, whichever way that is possible.
-
-        Inputs of official subgraphs other than the main one are overwritten while they run in a loop.
-        """
-        outputs = [(place[0], index) for index in self.subject.operation(place).outputs]
-        reliable = place[0] == 0 or self.alone is None
-        operands = self.subject.operands(place, theirs.tensors) if reliable else None
-        if operands is not None and all(output in theirs.tensors for output in outputs):
-            return operands, self.subject.compute(place, operands), [theirs.tensors[output] for output in outputs]
-        operands = self.subject.operands(place, ours.tensors)
-        if self.alone is None or operands is None:
-            return None
-        results = [ours.tensors[output] for output in outputs]
-        return operands, results, self.alone(place, operands, results)
 
     def _pairs(
         self, place: Place, ours: dict[Place, np.ndarray], theirs: dict[Place, np.ndarray]

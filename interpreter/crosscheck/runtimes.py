@@ -26,8 +26,8 @@ OFFICIAL = {"litert-ref": "ref", "litert-builtin": "opt", "litert": "auto"}
 
 _KEEP_ALL = {"experimental_preserve_all_tensors": True}
 
-Alone = Callable[[Place, Sequence[np.ndarray | None], Sequence[np.ndarray]], list[np.ndarray]]
-"""Runs one operator on operands, given results for their shapes. Raises RuntimeError with the reason if it cannot."""
+Alone = Callable[[bytes, list[np.ndarray]], list[np.ndarray]]
+"""Runs a model of one operator on inputs. Raises RuntimeError with the reason if it cannot."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Runtime:
 
     name: str
     trace: Callable[[Subject, list[np.ndarray]], Trace]
-    alone: Callable[[Subject], Alone] | None = None
+    alone: Alone | None = None
 
 
 def runtime_of(which: Any) -> Runtime:
@@ -135,16 +135,11 @@ def _function_trace(function: Callable[..., Any], name: str, subject: Subject, i
 
 
 def _official_runtime(name: str, resolver: str, service: OfficialRuntime = official) -> Runtime:
-    def alone(subject: Subject) -> Alone:
-        def run(place: Place, operands: Sequence[np.ndarray | None], results: Sequence[np.ndarray]) -> list[np.ndarray]:
-            single = subject.single(place, operands, results)
-            values = [value for at in single.inputs if (value := operands[at]) is not None]
-            answer = service.run(single.model, values, resolver)
-            if answer.error is not None:
-                raise RuntimeError(answer.error)
-            return answer.outputs
-
-        return run
+    def alone(model: bytes, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        answer = service.run(model, inputs, resolver)
+        if answer.error is not None:
+            raise RuntimeError(answer.error)
+        return answer.outputs
 
     return Runtime(name, lambda subject, inputs: _official_trace(subject, inputs, name, resolver, service), alone)
 
@@ -171,7 +166,7 @@ def _delegated_trace(subject: Subject, inputs: list[np.ndarray], name: str, serv
     graph = subject.plan(0).graph
     outputs = list(graph.outputs)
     for index, operation in enumerate(graph.operations):
-        if not subject.works_on_resources((0, index)):
+        if subject.gives_data((0, index)):
             outputs += [tensor for tensor in operation.outputs if tensor not in outputs]
     plain = service.run(subject.content, inputs, "auto")
     main.outputs = np.array(outputs, np.int32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,15 @@ __all__ = ["Place", "Subject", "load_content"]
 Place = tuple[int, int]
 """Subgraph and index of an operator, or of a tensor."""
 
+_ON_RESOURCES = (
+    "VAR_HANDLE",
+    "READ_VARIABLE",
+    "ASSIGN_VARIABLE",
+    "HASHTABLE",
+    "HASHTABLE_IMPORT",
+    "HASHTABLE_FIND",
+    "HASHTABLE_SIZE",
+)
 _HANDLES = (TensorType.RESOURCE, TensorType.VARIANT)
 
 
@@ -86,8 +96,39 @@ class Subject:
         )
 
     def works_on_resources(self, place: Place) -> bool:
-        """Whether an operator has operands or results that are no data: variables, hash tables."""
-        return not self.gives_data(place) or self._any_handles(place, self.operation(place).inputs)
+        """Whether an operator reads or writes variables or hash tables, or names them."""
+        return self.operation(place).name in _ON_RESOURCES
+
+    def calls_resources(self, place: Place) -> bool:
+        """Whether an operator calls a subgraph in which one does."""
+        operator = self.model.subgraphs[place[0]].operators[place[1]]
+        return any(
+            self.works_on_resources((called, at)) or self.calls_resources((called, at))
+            for _, called in called_subgraphs(operator)
+            for at in range(len(self.plan(called).graph.operations))
+        )
+
+    def is_repeated(self, subgraph: int) -> bool:
+        """Whether a subgraph may run more than once in an inference, so that its tensors are those of its last run."""
+        return subgraph in self._repeated
+
+    @cached_property
+    def _repeated(self) -> set[int]:
+        seen: set[int] = set()
+        repeated: set[int] = set()
+
+        def walk(subgraph: int, again: bool) -> None:
+            again = again or subgraph in seen
+            if subgraph in repeated:
+                return
+            (repeated if again else seen).add(subgraph)
+            graph = self.plan(subgraph).graph
+            for operator, operation in zip(self.model.subgraphs[subgraph].operators, graph.operations, strict=True):
+                for _, called in called_subgraphs(operator):
+                    walk(called, again or operation.name.endswith("WHILE"))
+
+        walk(0, False)
+        return repeated
 
     def gives_data(self, place: Place) -> bool:
         """Whether an operator has results, and all of them are data."""
@@ -118,11 +159,17 @@ class Subject:
         return result
 
     def kernel(
-        self, place: Place, operands: Sequence[np.ndarray | None], numerics: str | None = None, own: bool = False
+        self,
+        place: Place,
+        operands: Sequence[np.ndarray | None],
+        numerics: str | None = None,
+        own: bool = False,
+        resources: dict[Any, Any] | None = None,
     ) -> Kernel:
         """An operator's kernel, prepared for these operands.
 
         numerics: another flavour than the interpreter's. own: litejit's own kernel, whatever the interpreter overrides.
+        resources: others than the interpreter's.
         """
         plan, operation = self.plan(place[0]), self.operation(place)
         specs = []
@@ -132,15 +179,17 @@ class Subject:
                 spec = replace(spec, shape=operand.shape)
             specs.append(spec)
         session: Any = self.interpreter._session
+        context = session if resources is None else _OtherResources(session, resources)
         node = Node(
             op=operation.name,
             version=operation.version,
             options=operation.options,
             inputs=tuple(specs),
             declared=tuple(plan.graph.tensors[index] for index in operation.outputs),
-            context=session if numerics is None else _OtherNumerics(session, numerics),
+            context=context,
             intermediates=tuple(plan.specs[index] for index in operation.intermediates),
             runtime_values=operands,
+            numerics=numerics or operation.numerics,
         )
         kernel = _own_factory(operation)() if own else operation.make_kernel()
         try:
@@ -205,14 +254,14 @@ def _own_factory(operation: Operation) -> KernelFactory:
     return operation.make_kernel if own is None else own
 
 
-class _OtherNumerics:
-    """A context as it is, but for the numerics flavour."""
+class _OtherResources:
+    """A context as it is, but for the resources."""
 
-    def __init__(self, context: Any, numerics: str) -> None:
+    def __init__(self, context: Any, resources: dict[Any, Any]) -> None:
         self._context = context
-        self.numerics = numerics
+        self.numerics: str = context.numerics
         self.limits: Limits = context.limits
-        self.resources: dict[Any, Any] = context.resources
+        self.resources = resources
 
     def subgraph(self, index: int) -> SubgraphSignature:
         return self._context.subgraph(index)

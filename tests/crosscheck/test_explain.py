@@ -16,6 +16,8 @@ from litejit.schema import BuiltinOperator, read_model
 from litejit.testing import Problem
 from tests.crosscheck.problems_of_elements import PROBLEMS as ELEMENTS
 from tests.crosscheck.problems_of_products import PROBLEMS as PRODUCTS
+from tests.crosscheck.test_compare import loop
+from tests.paths import ROOT
 
 PROBLEMS = ELEMENTS | PRODUCTS
 COUNT = 1000
@@ -106,6 +108,8 @@ def two_outputs() -> bytes:
 
 ERRORS = {
     "no such tensor": ("nothing", 0, InvalidInputError, "the model has no tensor 'nothing'"),
+    "no such place": ((1, 0), 0, InvalidInputError, "the model has no tensor (1, 0)"),
+    "no such place in words": ("0:99", 0, InvalidInputError, "the model has no tensor '0:99'"),
     "an input": ("x", 0, InvalidInputError, "is not the result of an operator"),
     "no explanation": ("abs", 0, UnsupportedError, "no explanation of this operator"),
     "index": ("sum", (0, 3), InvalidInputError, "index (0, 3) is not in a tensor of shape [2, 3]"),
@@ -121,6 +125,45 @@ def test_errors(case: str) -> None:
     with pytest.raises(kind) as caught:
         explain(interpreter, tensor, index)
     assert message in str(caught.value)
+
+
+NESTED = ("plus one", (2, 2), "2:2")
+"""A result inside of a WHILE by its name, its place, and its place as text."""
+
+
+@pytest.mark.parametrize("tensor", NESTED, ids=str)
+def test_in_a_subgraph(tensor: Any) -> None:
+    interpreter, _ = computed(Problem(loop(), [np.float32([0.5])]))
+    explanation = explain(interpreter, tensor, 0)
+    assert explanation.where == "subgraph 2, operator 0 (ADD)"
+    assert [term.total for term in explanation.terms] == [2.5, 1]  # the last time around
+    assert explanation.recompute() == explanation.result == 3.5
+
+
+def test_in_a_subgraph_that_did_not_run() -> None:
+    interpreter, _ = computed(Problem(loop(), [np.float32([7])]))
+    with pytest.raises(InvalidInputError, match="its subgraph did not run"):
+        explain(interpreter, "plus one", 0)
+
+
+@pytest.mark.parametrize("numerics", [{1: "xnnpack"}, {"DEPTHWISE_CONV_2D": "xnnpack"}], ids=str)
+def test_flavour_of_one_operator(numerics: dict[Any, str]) -> None:
+    path = ROOT / "interpreter" / "models" / "digits_int8.tflite"
+    roundings = []
+    for chosen in (numerics, {}):
+        interpreter = Interpreter(path, numerics={"default": "litert-ref", **chosen})
+        interpreter.allocate_tensors()
+        interpreter.invoke()
+        output = interpreter._session.plans[0].graph.operations[1].outputs[0]
+        (rescale,) = (step for step in explain(interpreter, output, 0).steps if step.do == "rescale")
+        roundings.append(rescale.parameters["rounding"])
+    assert roundings == ["float32", "double"]
+
+
+def test_second_outputs_are_refused() -> None:
+    interpreter, _ = computed(PROBLEMS["FULLY_CONNECTED shuffled"])
+    with pytest.raises(UnsupportedError, match="only its first output is explained"):
+        explain(interpreter, interpreter.get_output_details()[1]["index"], 0)
 
 
 def test_before_invoke() -> None:
