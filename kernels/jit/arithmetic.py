@@ -1,4 +1,4 @@
-"""Operators on two broadcast operands on the fast tier: plain float32 and int32, and quantized numbers."""
+"""Operators on two broadcast operands on the fast tier: plain numbers and quantized ones."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ BINARY = tuple(_KERNELS)
 
 _ACTIVATED = (Add, Sub, Mul, Div)
 _INTEGER = (Add, Sub, Mul, Maximum, Minimum)
+_SHORT = {TensorType.INT8: ("bytes", -1), TensorType.UINT8: ("bytes", 255), TensorType.INT16: ("words", -1)}
 
 
 def plain(lowering: Lowering) -> list[Call] | None:
-    """Float32 and int32."""
+    """Float32 and int32; the larger or smaller one of shorter integers, too."""
     kernel, a, b = lowering.kernel, lowering.input(0), lowering.input(1)
     name = _KERNELS[type(kernel)]
     activation = (
@@ -46,6 +47,9 @@ def plain(lowering: Lowering) -> list[Call] | None:
         return broadcast_call(lowering, f"arithmetic.{name}_f32", a, b, {"low": low, "high": high})
     if a.type == TensorType.INT32 and isinstance(kernel, _INTEGER) and activation == ActivationFunctionType.NONE:
         return broadcast_call(lowering, f"arithmetic.{name}_i32", a, b, {})
+    if isinstance(kernel, (Maximum, Minimum)) and a.type in _SHORT:
+        kind, mask = _SHORT[a.type]
+        return broadcast_call(lowering, f"comparing.{name}_{kind}", a, b, {"p3": mask})
     return None
 
 

@@ -29,7 +29,7 @@ from litejit.kernels.jit.native.simd import (
 )
 from litejit.kernels.jit.target import has_feature
 
-__all__ = ["lane", "look_up_32", "pack_bytes", "store_first_bytes", "wide_bytes", "wide_words"]
+__all__ = ["as_bytes", "lane", "look_up_32", "pack_bytes", "store_first_bytes", "wide_bytes", "wide_words"]
 
 _VEC32 = ir.VectorType(I8, 32)
 
@@ -90,6 +90,12 @@ def wide_bytes(address, mask):
 def wide_words(address):
     """8 int16 as i32x8."""
     return widen_i16x8(load_i16x8(address))
+
+
+@intrinsic
+def as_bytes(context, x):
+    """A vector of 32 bytes as i8x32."""
+    return i8x32(x), lambda c, b, s, a: b.bitcast(a[0], _VEC32)
 
 
 @intrinsic

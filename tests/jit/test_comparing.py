@@ -1,0 +1,61 @@
+"""Compiled comparisons, logic, and larger and smaller ones against the reference tier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.harness import Input, out, single_op
+from tests.jit.equal import check_compiled
+from tests.jit.test_arithmetic import BROADCASTS, numbers
+
+COMPARISONS = ["EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"]
+BOOL = [out(np.bool_)]
+
+
+@pytest.mark.parametrize("op", COMPARISONS)
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_numbers(op: str, dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    for at, shapes in enumerate(BROADCASTS):
+        a, b = (np.round(numbers(rng, dtype, shape)) for shape in shapes)
+        if dtype == np.int32:
+            a, b = a >> 29, b >> 29
+        check_compiled(single_op(op, [Input(a), Input(b)], BOOL), "comparing.", threads=1 + at % 2)
+
+
+@pytest.mark.parametrize("op", COMPARISONS)
+def test_special_floats(op: str) -> None:
+    x = np.array([0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 1e-45, -1e-40, 3e38], np.float32)
+    check_compiled(single_op(op, [Input(x[:, None]), Input(x)], BOOL), "comparing.")
+
+
+@pytest.mark.parametrize("op", COMPARISONS)
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_quantized(op: str, dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    for scales in ((0.5, 0.5), (0.1, 0.07)):
+        a, b = numbers(rng, dtype, (4, 1, 37)), numbers(rng, dtype, (4, 5, 37))
+        operands = [Input(a, scale=scales[0], zero_point=3), Input(b, scale=scales[1], zero_point=9)]
+        check_compiled(single_op(op, operands, BOOL), "tables.pairs", threads=2)
+
+
+@pytest.mark.parametrize("op", ["LOGICAL_AND", "LOGICAL_OR"])
+def test_logic(op: str) -> None:
+    rng = np.random.default_rng(0)
+    for shapes in BROADCASTS:
+        operands = [Input(rng.integers(0, 2, shape).astype(np.bool_)) for shape in shapes]
+        check_compiled(single_op(op, operands), "comparing.")
+    x = Input(rng.integers(0, 2, 77).astype(np.bool_))
+    check_compiled(single_op("LOGICAL_NOT", [x]), "tables.bytes")
+
+
+@pytest.mark.parametrize("op", ["MAXIMUM", "MINIMUM"])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16])
+def test_short_integers(op: str, dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    for at, shapes in enumerate(BROADCASTS):
+        operands = [Input(numbers(rng, dtype, shape), scale=0.5, zero_point=0) for shape in shapes]
+        check_compiled(single_op(op, operands), "comparing.", threads=1 + at % 2)
