@@ -1,4 +1,4 @@
-"""Operators on two broadcast quantized operands on the fast tier, and QUANTIZE and DEQUANTIZE.
+"""Operators on two broadcast quantized operands on the fast tier.
 
 For 8-bit operands the reference kernel has a table of all 65536 pairs. Cheaper arithmetic takes its place where it
 gives the same for every pair, which is tried here: a linear form for sums, products in float32 for products.
@@ -13,16 +13,13 @@ import numpy as np
 from litejit.kernels.fixedpoint import Multiplier, multiply_by_quantized_multiplier
 from litejit.kernels.jit.broadcasting import broadcast_call
 from litejit.kernels.jit.call import Call, padded
-from litejit.kernels.jit.lowering import Lowering, lowers
-from litejit.kernels.jit.tables import elements_call, tabulated
+from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.reference.elementwise import Quantized, values_of
-from litejit.kernels.reference.quantization import Dequantize, Quantize
 from litejit.kernels.reference.quantized_arithmetic import Product, Sum
 from litejit.schema import TensorType
 
 __all__ = ["quantized"]
 
-_8_BIT = (TensorType.INT8, TensorType.UINT8)
 _SHIFTS = (22, 20, 17)
 
 
@@ -131,35 +128,3 @@ def _of_words(lowering: Lowering, formula: Any) -> list[Call] | None:
         slots = {"p0": int(formula.multiplier.mantissa), "p1": exponent}
         return broadcast_call(lowering, "quantized.product_16", a, b, {**clamp, **slots}, work=4)
     return None
-
-
-@lowers(Quantize)
-def quantize(lowering: Lowering) -> list[Call] | None:
-    """Float32 by arithmetic, integers by table."""
-    input, output = lowering.input(0), lowering.outputs[0]
-    if input.type != TensorType.FLOAT32:
-        return tabulated(lowering)
-    if output.quantized.per_channel or output.type not in (*_8_BIT, TensorType.INT16):
-        return None
-    slots = {
-        "p0": float(output.scale),
-        "p1": output.zero_point,
-        "p2": 0 if output.type == TensorType.UINT8 else -128,
-    }
-    kernel = "quantized.quantize_bytes" if output.type in _8_BIT else "quantized.quantize_words"
-    return elements_call(lowering, kernel, slots, work=2)
-
-
-@lowers(Dequantize)
-def dequantize(lowering: Lowering) -> list[Call] | None:
-    """8-bit and int16."""
-    input = lowering.input(0)
-    if input.type not in (*_8_BIT, TensorType.INT16) or input.quantized.per_channel:
-        return None
-    slots = {
-        "p0": float(input.scale),
-        "p1": input.zero_point,
-        "p2": 255 if input.type == TensorType.UINT8 else -1,
-    }
-    kernel = "quantized.dequantize_bytes" if input.type in _8_BIT else "quantized.dequantize_words"
-    return elements_call(lowering, kernel, slots)

@@ -15,7 +15,13 @@ __all__ = ["elements_call", "planes_of", "table_call", "tabulated"]
 PIECE = 16384
 """Elements of a work item."""
 
-_KERNELS = {(1, 1): "tables.bytes", (2, 2): "tables.words", (2, 1): "tables.words_to_bytes"}
+_KERNELS = {
+    # bytes of an operand and of a result
+    (1, 1): "tables.bytes",
+    (1, 2): "tables.bytes_to_words",
+    (2, 1): "tables.words_to_bytes",
+    (2, 2): "tables.words",
+}
 _FEW_WORDS = 256
 """Elements below which a table of all 16-bit values costs more memory than it is worth."""
 
@@ -57,5 +63,5 @@ def tabulated(lowering: Lowering) -> list[Call] | None:
 def table_call(lowering: Lowering, table: np.ndarray) -> list[Call] | None:
     """A call that looks up every element of the first operand: values for all its values, by their bits."""
     kernel = _KERNELS[lowering.input(0).dtype.itemsize, table.dtype.itemsize]
-    planes = padded(planes_of(table)) if table.size == 256 else 0
+    planes = padded(planes_of(table)) if kernel == "tables.bytes" else 0
     return elements_call(lowering, kernel, {"table": padded(table), "planes": planes})

@@ -18,5 +18,5 @@ BROADCAST = Layout(
 )
 """Operators on two operands that are broadcast."""
 
-ELEMENTS = Layout("source out count piece p0 p1 p2 p3 table planes")
-"""Operators on each of `count` elements, `piece` of them an item. p0 .. p3: float64, or int64 for integers."""
+ELEMENTS = Layout("source out count piece p0 p1 p2 p3 p4 p5 table planes")
+"""Operators on each of `count` elements, `piece` of them an item. p0 .. p5: float64, or int64 for integers."""

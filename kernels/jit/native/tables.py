@@ -36,6 +36,13 @@ def _words(args, source, out, count):
 
 
 @inline
+def _bytes_to_words(args, source, out, count):
+    table = element(args, "table")
+    for at in range(count):
+        store(out + 2 * at, load_i16(table + 2 * load_u8(source + at)))
+
+
+@inline
 def _words_to_bytes(args, source, out, count):
     table = element(args, "table")
     for at in range(count):
@@ -52,5 +59,6 @@ def _pairs(args, a, b, out, count, a_step, b_step):
 
 bytes = over_pieces(_shuffled_bytes if SHUFFLES else _plain_bytes, 1, 1)
 words = over_pieces(_words, 2, 2)
+bytes_to_words = over_pieces(_bytes_to_words, 1, 2)
 words_to_bytes = over_pieces(_words_to_bytes, 2, 1)
 pairs = over_rows(_pairs, 1)
