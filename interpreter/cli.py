@@ -193,6 +193,7 @@ def _add_crosscheck(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     vectors.add_argument("--format", choices=("c", "npz", "json", "tflite"), default="c", help="default c")
     vectors.add_argument("--out", "-o", metavar="FILE", help="default: made from the names of model and operator")
+    vectors.add_argument("--prefix", metavar="NAME", help="of all names of a C header (default: the operator's name)")
     vectors.set_defaults(command=_vectors)
 
 

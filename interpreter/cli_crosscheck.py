@@ -83,5 +83,6 @@ def run_vectors(options: argparse.Namespace) -> None:
     path = model_path(options.model)
     suffix = {"c": "h", "npz": "npz", "json": "json", "tflite": "tflite"}[options.format]
     out = Path(options.out or f"{path.stem}_op{options.op.replace(':', '_')}.{suffix}")
-    write_vectors(path, options.op, out, options.format, inputs=options.inputs, seed=options.seed)
+    given = {"inputs": options.inputs, "seed": options.seed, "prefix": options.prefix}
+    write_vectors(path, options.op, out, options.format, **given)
     print(out)

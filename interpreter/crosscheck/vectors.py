@@ -17,6 +17,7 @@ import numpy as np
 from litejit.crosscheck.inputs import Inputs, as_inputs
 from litejit.crosscheck.runtimes import trace_interpreter
 from litejit.crosscheck.subject import Place, Subject, load_content
+from litejit.interpreter import Interpreter
 from litejit.kernels.geometry import Window
 from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.output_stage import BlockStage, OutputStage, Rescaling
@@ -25,6 +26,8 @@ from litejit.schema.errors import InvalidInputError, UnsupportedError
 
 __all__ = ["FORMATS", "Vectors", "vectors", "write_vectors"]
 
+Source = str | os.PathLike[str] | bytes | Model | Interpreter
+
 FORMATS = ("c", "npz", "json", "tflite")
 
 _C_TYPES = {
@@ -32,6 +35,18 @@ _C_TYPES = {
     "uint32": "uint32_t", "int64": "int64_t", "uint64": "uint64_t", "float32": "float", "float64": "double",
     "bool": "uint8_t",
 }  # fmt: skip
+
+
+_UNUSED = """\
+#ifndef LITEJIT_UNUSED
+#if defined(__GNUC__)
+#define LITEJIT_UNUSED __attribute__((unused))
+#else
+#define LITEJIT_UNUSED
+#endif
+#endif
+"""
+"""Keeps compilers from complaining about arrays that a program does not look at."""
 
 
 @dataclass
@@ -51,23 +66,27 @@ class Vectors:
 
 
 def vectors(
-    model: str | os.PathLike[str] | bytes | Model,
+    model: Source,
     operator: int | str | Place,
     inputs: Inputs = None,
     seed: int = 0,
 ) -> Vectors:
     """The golden vectors of an operator (an index of the main subgraph, or the name of its output) in one inference.
 
+    model: an Interpreter, too, whose custom operators, kernels and numerics then count; its state does not.
     Raises InvalidInputError for an operator that is not there; the errors of the model if it does not run.
     """
-    subject = Subject(load_content(model))
+    if isinstance(model, Interpreter):
+        subject = Subject(b"", Interpreter(**model._arguments))
+    else:
+        subject = Subject(load_content(model))
     place = subject.find_operator(operator)
     trace = trace_interpreter(subject.interpreter, as_inputs(inputs, subject.interpreter, seed))
     operands = subject.operands(place, trace.tensors)
     operation = subject.operation(place)
     results = [trace.tensors.get((place[0], index)) for index in operation.outputs]
     known = [result for result in results if result is not None]
-    if operands is None or len(known) != len(results) or subject.works_on_resources(place):
+    if operands is None or len(known) != len(results) or not _stands_alone(subject, place):
         reason = trace.findings[0].text if trace.findings else "it is not executed, or works on resources"
         raise UnsupportedError(f"{operation.where} has no vectors: {reason}")
     kernel = subject.kernel(place, operands)
@@ -88,16 +107,25 @@ def vectors(
     )
 
 
+def _stands_alone(subject: Subject, place: Place) -> bool:
+    """Whether the results of an operator are data, and its operands say all of them."""
+    return subject.gives_data(place) and not (subject.works_on_resources(place) or subject.calls_resources(place))
+
+
 def write_vectors(
-    model: str | os.PathLike[str] | bytes | Model,
+    model: Source,
     operator: int | str | Place,
     path: str | os.PathLike[str],
     format: str = "c",
     *,
     inputs: Inputs = None,
     seed: int = 0,
+    prefix: str | None = None,
 ) -> Vectors:
-    """Writes golden vectors as a C99 header, an .npz archive, JSON, or a .tflite model of this one operator."""
+    """Writes golden vectors as a C99 header, an .npz archive, JSON, or a .tflite model of this one operator.
+
+    prefix: what all names of a C header begin with, by default the operator's name.
+    """
     if format not in FORMATS:
         raise InvalidInputError(f"format is '{format}', expected one of {', '.join(FORMATS)}")
     found = vectors(model, operator, inputs, seed)
@@ -110,7 +138,7 @@ def write_vectors(
     elif format == "json":
         path.write_text(json_text(found), encoding="utf-8")
     else:
-        path.write_text(c_header(found), encoding="ascii", errors="replace")
+        path.write_text(c_header(found, prefix), encoding="ascii", errors="replace")
     return found
 
 
@@ -125,12 +153,13 @@ def json_text(found: Vectors) -> str:
     return json.dumps(document, indent=1, default=str)
 
 
-def c_header(found: Vectors) -> str:
-    """The vectors as a C99 header: an enum of dimensions, and constant arrays."""
-    prefix = re.sub(r"\W", "_", found.op.lower())
+def c_header(found: Vectors, prefix: str | None = None) -> str:
+    """The vectors as a C99 header: an enum of dimensions, and constant arrays. prefix: of all names."""
+    prefix = re.sub("^(?=[0-9])|[^0-9A-Za-z_]", "_", found.op.lower() if prefix is None else prefix)
     guard = f"LITEJIT_VECTORS_{prefix.upper()}_H"
-    lines = [f"/* Golden vectors of {found.where}. Arrays are flat, in row-major order. */"]
-    lines += [f"#ifndef {guard}", f"#define {guard}", "", "#include <math.h>", "#include <stdint.h>", ""]
+    where = re.sub("[^0-9A-Za-z_ (),]", "_", found.where)  # it must not end the comment it is in
+    lines = [f"/* Golden vectors of {where}. Arrays are flat, in row-major order. */"]
+    lines += [f"#ifndef {guard}", f"#define {guard}", "", "#include <math.h>", "#include <stdint.h>", "", _UNUSED]
     for name, value in found.parameters.items():
         lines.append(_c_array(f"{prefix}_{name}", np.atleast_1d(np.asarray(value))))
     for name, value in found.arrays.items():
@@ -148,7 +177,7 @@ def _c_array(label: str, value: np.ndarray) -> str:
     kind = _C_TYPES[value.dtype.name]
     items = [_c_number(item, value.dtype) for item in value.ravel()] or ["0"]
     rows = [", ".join(items[at : at + 16]) for at in range(0, len(items), 16)]
-    return f"static const {kind} {label}[{len(items)}] = {{\n  " + ",\n  ".join(rows) + "\n};\n"
+    return f"LITEJIT_UNUSED static const {kind} {label}[{len(items)}] = {{\n  " + ",\n  ".join(rows) + "\n};\n"
 
 
 def _c_number(item: Any, dtype: np.dtype) -> str:

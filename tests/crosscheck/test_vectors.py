@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litejit import InvalidInputError, UnsupportedError
+from litejit import Interpreter, InvalidInputError, ModelBuilder, UnsupportedError
 from litejit.crosscheck.official import official
-from litejit.crosscheck.vectors import vectors, write_vectors
+from litejit.crosscheck.vectors import Vectors, vectors, write_vectors
+from litejit.testing import Const, Input, out, single_op
 from tests.paths import ROOT
 
 MODELS = ROOT / "interpreter" / "models"
@@ -38,47 +39,128 @@ def test_single_operator_model(name: str, index: int, tmp_path: Path) -> None:
 
 
 MAIN = """
+#include <stdio.h>
+#include <string.h>
+#include "vectors.h"
 int main(void) {
-  long long sum = 0; int i;
-  for (i = 0; i < LABEL_output_0_size; ++i) sum += LABEL_output_0[i] * (long long)(i % 97 + 1);
-  printf("%lld %d\\n", sum, (int)LABEL_output_0_rank);
-  return 0;
+PRINTS  return 0;
 }
 """
+PRINT = """  {
+    unsigned char bytes[sizeof ARRAY];
+    unsigned i;
+    memcpy(bytes, ARRAY, sizeof ARRAY);
+    printf("ARRAY ");
+    for (i = 0; i < sizeof ARRAY; ++i) printf("%02x", bytes[i]);
+    printf("\\n");
+  }
+"""
+FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
+needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no C compiler: install gcc")
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no C compiler")
-@pytest.mark.parametrize(("name", "index"), [case for case in OPERATORS if "int" in case[0]])
+def compiled(folder: Path, main: str) -> str:
+    """What a C program prints that lies beside vectors.h."""
+    (folder / "main.c").write_text(main)
+    subprocess.run(["gcc", *FLAGS, "main.c", "-o", "main", "-lm"], cwd=folder, check=True, timeout=60)
+    return subprocess.run([folder / "main"], capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def assert_header_holds(found: Vectors, folder: Path) -> None:
+    """A program prints every array of the header, byte by byte: they are the arrays and the parameters."""
+    header = (folder / "vectors.h").read_text()
+    names = re.findall(r"^LITEJIT_UNUSED static const \w+ (\w+)\[", header, re.MULTILINE)
+    printed = compiled(folder, MAIN.replace("PRINTS", "".join(PRINT.replace("ARRAY", name) for name in names)))
+    prefix = found.op.lower()
+    expected = {f"{prefix}_{name}": np.atleast_1d(value) for name, value in (found.parameters | found.arrays).items()}
+    assert set(names) == set(expected)
+    for line in printed.splitlines():
+        name, digits = line.split()
+        value = np.asarray(expected[name])
+        content = np.frombuffer(bytes.fromhex(digits), np.uint8 if value.dtype == bool else value.dtype)
+        np.testing.assert_array_equal(content, value.ravel() if value.size else np.zeros(1, value.dtype))
+
+
+@needs_gcc
+@pytest.mark.parametrize(("name", "index"), OPERATORS)
 def test_c_header(name: str, index: int, tmp_path: Path) -> None:
-    found = write_vectors(MODELS / f"{name}.tflite", index, tmp_path / "vectors.h", "c")
-    label = found.op.lower()
-    used = "".join(f"  (void){array};\n" for array in _arrays((tmp_path / "vectors.h").read_text()))
-    main = MAIN.replace("LABEL", label).replace("  return 0;", f"{used}  return 0;")
-    (tmp_path / "main.c").write_text(f'#include <stdio.h>\n#include "vectors.h"\n{main}')
-    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
-    subprocess.run(["gcc", *flags, "main.c", "-o", "main"], cwd=tmp_path, check=True, timeout=60)
-    printed = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True, timeout=60).stdout
-    output = found.arrays["output_0"].ravel().astype(np.int64)
-    assert printed.split() == [
-        str((output * (np.arange(output.size) % 97 + 1)).sum()),
-        str(found.arrays["output_0"].ndim),
-    ]
+    assert_header_holds(write_vectors(MODELS / f"{name}.tflite", index, tmp_path / "vectors.h", "c"), tmp_path)
 
 
-def _arrays(header: str) -> list[str]:
-    return re.findall(r"^static const \w+ (\w+)\[", header, re.MULTILINE)
+@needs_gcc
+def test_c_header_alone(tmp_path: Path) -> None:
+    """Nothing of it has to be used, and two of one kind fit into one program."""
+    for index in (0, 2):
+        write_vectors(MODELS / "digits_int8.tflite", index, tmp_path / f"{index}.h", "c", prefix=f"conv{index}")
+    program = '#include "0.h"\n#include "2.h"\nint main(void) { return conv0_input_rank - conv2_input_rank; }'
+    (tmp_path / "alone.c").write_text((tmp_path / "0.h").read_text())
+    subprocess.run(["gcc", *FLAGS, "-c", "alone.c"], cwd=tmp_path, check=True, timeout=60)
+    compiled(tmp_path, program)
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no C compiler")
+@needs_gcc
+@pytest.mark.parametrize("name", ["2fast", "*/ int x; /*", "größer", "a-b c"])
+def test_c_header_of_custom_operators(name: str, tmp_path: Path) -> None:
+    """Whatever they are called."""
+    b = ModelBuilder()
+    b.output(b.op(name, [b.input("x", (2,))], [out(shape=(2,))], custom=True))
+    interpreter = Interpreter(model_content=b.to_bytes(), custom_ops={name: lambda x: x * 2})
+    write_vectors(interpreter, 0, tmp_path / "vectors.h", "c")
+    compiled(tmp_path, '#include "vectors.h"\nint main(void) { return 0; }')
+
+
+EXTREMES = {
+    "float32": np.array([np.nan, np.inf, -np.inf, -0.0, 1e-45, 3.4028235e38, 0.1], np.float32),
+    "float64": np.array([np.nan, np.inf, -np.inf, -0.0, 5e-324, 1.7976931348623157e308, 0.1]),
+    "int8": np.array([-128, 127, 0], np.int8),
+    "int16": np.array([-32768, 32767], np.int16),
+    "int32": np.array([-(2**31), 2**31 - 1], np.int32),
+    "int64": np.array([-(2**63), 2**63 - 1], np.int64),
+    "uint8": np.array([0, 255], np.uint8),
+    "uint32": np.array([0, 2**32 - 1], np.uint32),
+    "bool": np.array([True, False]),
+    "empty": np.zeros((0, 3), np.float32),
+    "scalar": np.float32(-2.5),
+}
+
+
+@needs_gcc
+@pytest.mark.parametrize("case", EXTREMES)
+def test_c_header_of_extremes(case: str, tmp_path: Path) -> None:
+    """Every type and its ends; sums that C evaluates itself, as it does 1 - 2, must not creep in."""
+    value = np.asarray(EXTREMES[case])
+    problem = single_op("RESHAPE", [Input(value), Const(np.int32(value.shape))], outputs=[out(value.dtype)])
+    found = write_vectors(problem.model, 0, tmp_path / "vectors.h", "c", inputs=[value])
+    np.testing.assert_array_equal(found.arrays["output_0"], value)
+    assert_header_holds(found, tmp_path)
+
+
+@needs_gcc
 def test_a_kernel_written_from_the_header_gives_the_output(tmp_path: Path) -> None:
     """FULLY_CONNECTED in C, from nothing but the header."""
     write_vectors(MODELS / "digits_int16x8.tflite", 5, tmp_path / "vectors.h", "c")
-    (tmp_path / "main.c").write_text(FULLY_CONNECTED)
-    subprocess.run(["gcc", "-std=c99", "-Wall", "-Werror", "-Wno-unused-variable", "-Wno-unused-const-variable",
-                    "main.c", "-o", "main", "-lm"], cwd=tmp_path, check=True, timeout=60)  # fmt: skip
-    subprocess.run([tmp_path / "main"], check=True, timeout=60)
+    compiled(tmp_path, FULLY_CONNECTED)
 
 
+@needs_gcc
+def test_a_kernel_of_floats_written_from_the_header_gives_the_output(tmp_path: Path) -> None:
+    write_vectors(MODELS / "digits_float32.tflite", 5, tmp_path / "vectors.h", "c")
+    compiled(tmp_path, FLOATS)
+
+
+FLOATS = """
+#include "vectors.h"
+#define V(name) fully_connected_##name
+int main(void) {
+  int unit, k;
+  for (unit = 0; unit < V(output_0_size); ++unit) {
+    double sum = V(bias)[unit];
+    for (k = 0; k < V(input_size); ++k) sum += (double)V(input)[k] * V(weights)[unit * V(input_size) + k];
+    if (fabs(sum - V(output_0)[unit]) > 1e-5) return 1 + unit;
+  }
+  return 0;
+}
+"""
 FULLY_CONNECTED = """
 #include "vectors.h"
 #define V(name) fully_connected_##name
@@ -117,8 +199,6 @@ def test_archive_and_json(tmp_path: Path) -> None:
 
 def test_operators_are_found_by_name_too() -> None:
     path = MODELS / "digits_int8.tflite"
-    from litejit import Interpreter
-
     name = Interpreter(path).get_output_details()[0]["name"]
     assert vectors(path, name).op == "SOFTMAX"
     assert vectors(path, "0:3").op == "AVERAGE_POOL_2D"
@@ -145,8 +225,6 @@ def test_format() -> None:
 
 
 def test_types_without_a_c_type(tmp_path: Path) -> None:
-    from litejit.testing import Input, single_op
-
     model = single_op("ABS", [Input(np.ones(3, np.float16))]).model
     with pytest.raises(UnsupportedError, match="float16"):
         write_vectors(model, 0, tmp_path / "v.h", "c")
