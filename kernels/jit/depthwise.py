@@ -1,14 +1,15 @@
-"""DEPTHWISE_CONV_2D on the fast tier: float32 and 8-bit."""
+"""DEPTHWISE_CONV_2D on the fast tier: float32 with one filter for each channel, and 8-bit."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
-from litejit.kernels.jit.convolution import BAND_BYTES, Geometry, float_clamp, last_rows, stage_of_8_bit
+from litejit.kernels.jit.convolution import Geometry, float_clamp, last_rows, stage_of_8_bit
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering, lowers
@@ -35,18 +36,19 @@ def depthwise_conv2d(lowering: Lowering) -> list[Call] | None:
 
 def _float(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call]:
     kernel, input = lowering.kernel, lowering.input(0)
-    channels = taps.shape[2]
-    geometry = Geometry.of(lowering.windows, input.dims[0], channels, 4)
-    rows = geometry.band_rows(1 if lowering.threads == 1 else 3 * lowering.threads)
+    channels, panels = taps.shape[2], panels_of(taps.shape[2])
+    whole = Geometry.of(lowering.windows, input.dims[0], channels, 4)
+    repeats = channels // input.dims[3]
+    direct = not whole.needs_padding and repeats == 1
+    bands = _Bands(whole, panels) if direct else _Bands.of(lowering, 4, panels)
+    geometry = bands.geometry
+    rows = geometry.band_rows(-(-_pieces(lowering) // bands.groups))
     low, high = float_clamp(kernel.products.activation)
-    repeated = channels != input.dims[3]
-    direct = not geometry.needs_padding and not repeated
     fewest = last_rows(geometry.out_size[0], rows) * geometry.out_size[1]
-    scratch = 0 if direct else geometry.rows_below(rows) * geometry.padded_width * channels * 4
+    scratch = 0 if direct else geometry.rows_below(rows) * geometry.padded_width * geometry.channels * 4
     values = {
-        **_common(lowering, geometry, rows, scratch),
-        "channels": input.dims[3],
-        "pad_value": channels // input.dims[3] if repeated else 0,
+        **_common(lowering, bands, rows, scratch),
+        "pad_value": repeats,
         "direct": int(direct),
         "pixels": geometry.pixel_offsets(rows),
         "segments": geometry.segment_offsets(by_tap=True),
@@ -58,8 +60,8 @@ def _float(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call]
         "low": low,
         "high": high,
     }
-    name = f"depthwise.{'repeated' if repeated else 'float'}_{4 if fewest >= 4 else 1}"
-    return [_call(name, lowering, values, geometry.images * values["bands"], taps)]
+    name = f"depthwise.{'float' if repeats == 1 else 'repeated'}_{4 if fewest >= 4 else 1}"
+    return [_call(name, lowering, bands, values, taps)]
 
 
 def _int8(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call] | None:
@@ -68,20 +70,22 @@ def _int8(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call] 
     stage = stage_of_8_bit(kernel.products, matrix, bias, slice(None))
     if stage is None:
         return None
-    geometry = Geometry.of(lowering.windows, input.dims[0], input.dims[3], 2, by_pixel=False)
     panels = panels_of(taps.shape[2])
-    pixel_bytes = panels * COLUMNS * 4
+    if kernel.depth_multiplier == 1:
+        bands = _Bands.of(lowering, 2, panels)
+    else:
+        channels = panels * COLUMNS
+        bands = _Bands(Geometry.of(lowering.windows, input.dims[0], channels, 2, by_pixel=False), panels)
+    geometry = bands.geometry
+    pixel_bytes = bands.group_panels * COLUMNS * 4
     pair_pitch = geometry.padded_width * pixel_bytes
-    pairs = max(1, BAND_BYTES // pair_pitch)
-    fitting = max(1, (2 * pairs - geometry.extent) // geometry.strides[0] + 1)
-    pieces = 1 if lowering.threads == 1 else 3 * lowering.threads
-    rows = min(fitting, max(1, -(-geometry.out_size[0] * geometry.images // pieces)), geometry.out_size[0])
+    rows = geometry.band_rows(-(-_pieces(lowering) // bands.groups))
     offsets, weights = paired_taps(taps, geometry, pair_pitch, pixel_bytes)
     columns = np.arange(geometry.out_size[1]) * geometry.strides[1] * pixel_bytes
     wide = stage.pop("kind") == "int8_wide"
     scratch = (geometry.rows_below(rows) + 1) // 2 * pair_pitch
     values = {
-        **_common(lowering, geometry, rows, scratch),
+        **_common(lowering, bands, rows, scratch),
         "pad_value": input.zero_point,
         "direct": 0,
         "pixels": padded(columns.astype(np.int32)),
@@ -92,15 +96,37 @@ def _int8(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call] 
         **stage,
     }
     width = 4 if geometry.out_size[1] >= 4 else 1
-    return [
-        _call(
-            f"depthwise.int8_{'wide_' if wide else ''}{width}",
-            lowering,
-            values,
-            geometry.images * values["bands"],
-            taps,
-        )
-    ]
+    return [_call(f"depthwise.int8_{'wide_' if wide else ''}{width}", lowering, bands, values, taps)]
+
+
+@dataclass(frozen=True)
+class _Bands:
+    """The channels of an image in groups of so many panels, each group cut into bands. geometry: of a group."""
+
+    geometry: Geometry
+    group_panels: int
+    groups: int = 1
+
+    @classmethod
+    def of(cls, lowering: Lowering, element_bytes: int, panels: int) -> _Bands:
+        """The groups that copy the least: few channels make high bands, which have few rows in common."""
+
+        def copied(grouped: _Bands) -> float:
+            geometry, rows = grouped.geometry, grouped.geometry.band_rows(1)
+            # Narrow groups are copied and written in short pieces, which costs a sixth more for a single panel.
+            return geometry.rows_below(rows) / (rows * geometry.strides[0]) + 1 / (6 * grouped.group_panels)
+
+        images = lowering.input(0).dims[0]
+        choices = []
+        for groups in range(1, panels + 1):
+            group_panels = -(-panels // groups)
+            geometry = Geometry.of(lowering.windows, images, group_panels * COLUMNS, element_bytes, by_pixel=False)
+            choices.append(cls(geometry, group_panels, -(-panels // group_panels)))
+        return min(choices, key=copied)
+
+
+def _pieces(lowering: Lowering) -> int:
+    return 1 if lowering.threads == 1 else 3 * lowering.threads
 
 
 def paired_taps(
@@ -128,15 +154,14 @@ def paired_taps(
     return offsets, np.stack(packed)
 
 
-def _common(lowering: Lowering, geometry: Geometry, rows: int, scratch: int) -> dict[str, Any]:
-    input, output = lowering.input(0), lowering.outputs[0]
-    panels = panels_of(output.dims[3])
+def _common(lowering: Lowering, bands: _Bands, rows: int, scratch: int) -> dict[str, Any]:
+    input, output, geometry = lowering.input(0), lowering.outputs[0], bands.geometry
     return {
         "source": Tensor(input.index),
         "image_bytes": prod(input.dims[1:]) * input.dtype.itemsize,
         "height": geometry.in_size[0],
         "width": geometry.in_size[1],
-        "channels": geometry.channels,
+        "channels": input.dims[3],
         "is_unsigned": int(input.type == TensorType.UINT8),
         "top": geometry.pads[0],
         "left": geometry.pads[1],
@@ -147,9 +172,9 @@ def _common(lowering: Lowering, geometry: Geometry, rows: int, scratch: int) -> 
         "out_height": geometry.out_size[0],
         "out_width": geometry.out_size[1],
         "stride_height": geometry.strides[0],
-        "panel_groups": 1,
-        "group_panels": panels,
-        "panels": panels,
+        "panel_groups": bands.groups,
+        "group_panels": bands.group_panels,
+        "panels": panels_of(output.dims[3]),
         "segment_steps": 0,
         "block": 0,
         "out": Tensor(output.index),
@@ -160,6 +185,7 @@ def _common(lowering: Lowering, geometry: Geometry, rows: int, scratch: int) -> 
     }
 
 
-def _call(kernel: str, lowering: Lowering, values: dict[str, Any], items: int, taps: np.ndarray) -> Call:
+def _call(kernel: str, lowering: Lowering, bands: _Bands, values: dict[str, Any], taps: np.ndarray) -> Call:
+    items = bands.geometry.images * values["bands"] * bands.groups
     work = lowering.outputs[0].size * prod(taps.shape[:2])
     return Call(kernel, CONVOLUTION, values, items=items, scratch_bytes=values["scratch_bytes"], work=work)

@@ -13,17 +13,17 @@ from numba import int32
 
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
-from litejit.kernels.jit.native.convolution import band_source
-from litejit.kernels.jit.native.copying import fill_f32, pad_rows_float
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
     getters,
     interleave_first,
     interleave_second,
     load_f32,
+    load_f32x8,
     load_i8,
     load_i8x16,
     load_u8,
+    splat_f32x8,
     splat_i16x16,
     store,
     widen_i8x16,
@@ -50,17 +50,17 @@ def load_16(address, is_unsigned):
 
 
 @inline
-def pair_rows(first, second, has_first, has_second, pad_value, pixels, channels, blocks, target, is_unsigned):
-    """Two rows of an image (those that it has) side by side."""
+def pair_rows(first, second, has_first, has_second, pad_value, pixels, channels, blocks, pitch, target, is_unsigned):
+    """Two rows of an image (those that it has) side by side: some blocks of 16 channels, `pitch` to a pixel."""
     padding = splat_i16x16(pad_value)
     for pixel in range(pixels):
         for block in range(blocks):
             at = pixel * channels + block * 16
             one = load_16(first + at, is_unsigned) if has_first else padding
             other = load_16(second + at, is_unsigned) if has_second else padding
-            store(target, interleave_first(one, other))
-            store(target + 32, interleave_second(one, other))
-            target += 64
+            store(target + block * 64, interleave_first(one, other))
+            store(target + block * 64 + 32, interleave_second(one, other))
+        target += pitch * 64
 
 
 @inline
@@ -100,37 +100,43 @@ def _int8(rows: int, wide: bool) -> Any:
             get(args, "zero_point"), get(args, "low"), get(args, "high"), get(args, "pad_value"),
         )  # fmt: skip
         scratch = get(args, "scratch") + rank * get(args, "scratch_bytes")
-        pair_pitch = padded_width * panels * 64
+        groups, group_panels = get(args, "panel_groups"), get(args, "group_panels")
+        row_bytes = padded_width * group_panels * 64
         for item in range(first, last):
-            image, start = item // bands, item % bands * band_rows
+            begin = item % groups * group_panels
+            end = min(panels, begin + group_panels)
+            image, start = item // groups // bands, item // groups % bands * band_rows
             count = min(band_rows, out_height - start)
-            source = get(args, "source") + image * get(args, "image_bytes")
+            source = get(args, "source") + image * get(args, "image_bytes") + begin * COLUMNS
             top = start * stride - get(args, "top")
             below = (count - 1) * stride + get(args, "extent")
             for pair in range((below + 1) // 2):
-                row, target = top + 2 * pair, scratch + pair * pair_pitch
+                row, target = top + 2 * pair, scratch + pair * row_bytes
                 upper, lower = 0 <= row < height, 0 <= row + 1 < height
                 one = source + row * width * channels
                 other = one + width * channels
-                fill_pairs(target, left, panels, pad_value)
-                target += left * panels * 64
+                fill_pairs(target, left, group_panels, pad_value)
+                target += left * group_panels * 64
                 if channels == out_channels:
-                    pair_rows(one, other, upper, lower, pad_value, width, channels, panels, target, is_unsigned)
+                    pair_rows(
+                        one, other, upper, lower, pad_value, width, channels, end - begin, group_panels, target,
+                        is_unsigned,
+                    )  # fmt: skip
                 else:
                     pair_rows_repeated(
                         one, other, upper, lower, pad_value, width, channels, panels, target, is_unsigned, out_channels
                     )
-                fill_pairs(target + width * panels * 64, padded_width - left - width, panels, pad_value)
+                fill_pairs(target + width * group_panels * 64, padded_width - left - width, group_panels, pad_value)
             for row in range(count):
                 odd = row * stride & 1
                 row_weights, row_taps = weights + odd * panels * panel_bytes, taps + odd * tap_count * 4
                 out = get(args, "out") + ((image * out_height + start + row) * out_width) * pitch
-                base = scratch + (row * stride >> 1) * pair_pitch
+                base = scratch + (row * stride >> 1) * row_bytes
                 for at in range(0, out_width, rows):
                     pixel = min(at, out_width - rows)
-                    for panel in range(panels):
+                    for panel in range(begin, end):
                         tile(
-                            base + panel * 64, pixels + 4 * pixel, row_taps, tap_count,
+                            base + (panel - begin) * 64, pixels + 4 * pixel, row_taps, tap_count,
                             row_weights + panel * panel_bytes, stage + panel * STAGE_BYTES,
                             out + pixel * pitch + panel * COLUMNS, pitch,
                             zero_point, low, high, out_channels - panel * COLUMNS,
@@ -140,42 +146,74 @@ def _int8(rows: int, wide: bool) -> Any:
 
 
 @inline
-def pad_rows_repeated(source, height, width, channels, target, top, rows, left, padded_width, repeats, is_unsigned):
-    """As pad_rows_float, every channel so many times over."""
-    before, after = left * channels * repeats, (padded_width - left - width) * channels * repeats
+def _copy_panels(args, pixel, begin, end, target):
+    """Some panels of a pixel."""
+    for at in range(begin * 64, end * 64, 32):
+        store(target + at - begin * 64, load_f32x8(pixel + at))
+
+
+@inline
+def _repeat_panels(args, pixel, begin, end, target):
+    """The same where every channel has several filters: it is repeated for each of them. Up to 7 more are written."""
+    repeats, out_channels = get(args, "pad_value"), get(args, "out_channels")
+    for column in range(begin * COLUMNS, end * COLUMNS):
+        channel = min(column, out_channels - 1) // repeats
+        store(target + 4 * (column - begin * COLUMNS), splat_f32x8(load_f32(pixel + 4 * channel)))
+
+
+@inline
+def _pad_panels(args, source, begin, end, top, rows, target, copy):
+    """Rows of some panels of an image, from row `top` on, with zeros where the image is not."""
+    height, width, channels = get(args, "height"), get(args, "width"), get(args, "channels")
+    left, after = get(args, "left"), get(args, "padded_width") - get(args, "left") - width
+    pitch, zero = get(args, "group_panels") * 64, splat_f32x8(0.0)
     for row in range(top, top + rows):
-        if row < 0 or row >= height:
-            fill_f32(target, padded_width * channels * repeats, 0.0)
-            target += 4 * padded_width * channels * repeats
-            continue
-        fill_f32(target, before, 0.0)
-        target += 4 * before
-        for element in range(row * width * channels, (row + 1) * width * channels):
-            fill_f32(target, repeats, load_f32(source + 4 * element))
-            target += 4 * repeats
-        fill_f32(target, after, 0.0)
-        target += 4 * after
+        inside = 0 <= row < height
+        before = left if inside else left + width + after
+        for at in range(0, before * pitch, 32):
+            store(target + at, zero)
+        target += before * pitch
+        if inside:
+            for pixel in range(width):
+                copy(args, source + 4 * (row * width + pixel) * channels, begin, end, target)
+                target += pitch
+            for at in range(0, after * pitch, 32):
+                store(target + at, zero)
+            target += after * pitch
 
 
-def _float(rows: int, pad: Any) -> Any:
+def _float(rows: int, copy: Any) -> Any:
     tile = float_taps(rows)
 
     def convolve(args, first, last, rank):
         pixels, taps, tap_count = get(args, "pixels"), get(args, "segments"), get(args, "segment_count")
         weights, panel_bytes, stage = get(args, "weights"), get(args, "panel_bytes"), get(args, "stage")
         channels, panels = get(args, "out_channels"), get(args, "panels")
-        pitch, width = get(args, "out_pitch"), get(args, "out_width")
+        groups, group_panels = get(args, "panel_groups"), get(args, "group_panels")
+        bands, band_rows, stride = get(args, "bands"), get(args, "band_rows"), get(args, "stride_height")
+        height, width, pitch = get(args, "out_height"), get(args, "out_width"), get(args, "out_pitch")
         low, high = get_float(args, "low"), get_float(args, "high")
         for item in range(first, last):
-            source, row, band_rows, image = band_source(args, item, rank, 4, pad)
-            count = band_rows * width
-            out = get(args, "out") + (image * get(args, "out_height") + row) * width * pitch
+            begin = item % groups * group_panels
+            end = min(panels, begin + group_panels)
+            image, row = item // groups // bands, item // groups % bands * band_rows
+            some = min(band_rows, height - row)
+            source = get(args, "source") + image * get(args, "image_bytes")
+            if get(args, "direct") == 1:
+                source += 4 * row * stride * get(args, "width") * get(args, "channels")
+            else:
+                target = get(args, "scratch") + rank * get(args, "scratch_bytes")
+                below = (some - 1) * stride + get(args, "extent")
+                _pad_panels(args, source, begin, end, row * stride - get(args, "top"), below, target, copy)
+                source = target
+            count = some * width
+            out = get(args, "out") + (image * height + row) * width * pitch
             for at in range(0, count, rows):
                 pixel = min(at, count - rows)
-                for panel in range(panels):
+                for panel in range(begin, end):
                     tile(
-                        source + panel * 64, pixels + 4 * pixel, taps, tap_count, weights + panel * panel_bytes,
-                        stage + panel * 64, out + pixel * pitch + panel * 64, pitch,
+                        source + (panel - begin) * 64, pixels + 4 * pixel, taps, tap_count,
+                        weights + panel * panel_bytes, stage + panel * 64, out + pixel * pitch + panel * 64, pitch,
                         low, high, channels - panel * COLUMNS,
                     )  # fmt: skip
 
@@ -183,5 +221,5 @@ def _float(rows: int, pad: Any) -> Any:
 
 
 int8_1, int8_4, int8_wide_1, int8_wide_4 = (_int8(rows, wide) for wide in (False, True) for rows in (1, 4))
-float_1, float_4 = (_float(rows, pad_rows_float) for rows in (1, 4))
-repeated_1, repeated_4 = (_float(rows, pad_rows_repeated) for rows in (1, 4))
+float_1, float_4 = (_float(rows, _copy_panels) for rows in (1, 4))
+repeated_1, repeated_4 = (_float(rows, _repeat_panels) for rows in (1, 4))
