@@ -11,10 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from litejit.feeding import feed
 from litejit.interpreter import Interpreter
 from litejit.schema.errors import UnsupportedError
 
-__all__ = ["PEERS", "Measurement", "measure", "random_inputs"]
+__all__ = ["PEERS", "Measurement", "alternate", "interpreter_of", "measure", "random_inputs"]
+
+_LEAST, _ENOUGH = 5, 10.0
+"""Rounds to take at least, unless they have taken so many seconds."""
+_REST = 0.03
+"""Seconds; the official runtime's threads wait that long for more work before they sleep."""
+_BLOCK = 0.04
 
 
 @dataclass(frozen=True)
@@ -53,60 +60,94 @@ def random_inputs(interpreter: Interpreter) -> list[np.ndarray]:
     return values
 
 
-def measure(path: Path, peer: str | None = "official", threads: int = 1, seconds: float = 2.0) -> Measurement:
-    """Times a model with random inputs for about this long. peer: one of PEERS; None: litejit alone.
+def measure(
+    model: Path | bytes,
+    peer: str | None = "official",
+    threads: int = 1,
+    seconds: float = 2.0,
+    inputs: Sequence[np.ndarray] | None = None,
+) -> Measurement:
+    """Times a model for about this long. peer: one of PEERS; None: litejit alone. inputs: random ones by default.
 
     Raises UnsupportedError when the peer is not installed, and what either runtime raises.
     """
     start = time.perf_counter()
-    interpreter = Interpreter(path, num_threads=threads)
+    interpreter = interpreter_of(model, threads)
     interpreter.allocate_tensors()
     prepare = time.perf_counter() - start
-    inputs = random_inputs(interpreter)
-    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
-        interpreter.set_tensor(detail["index"], value)
+    if inputs is None:
+        inputs = random_inputs(interpreter)
+    feed(interpreter, inputs)
     runs: list[Callable[[], Any]] = [interpreter.invoke]
     if peer is not None:
-        runs.append(PEERS[peer](path, inputs, threads))
-    for run in runs:
-        run()
-    times: list[list[float]] = [[] for _ in runs]
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[0]) < 3:
-        for run, taken in zip(runs, times, strict=True):
-            begin = time.perf_counter()
-            run()
-            taken.append(time.perf_counter() - begin)
+        runs.append(PEERS[peer](model, inputs, threads))
+    times = alternate(runs, seconds, threads)
     return Measurement(prepare, times[0], times[1] if peer is not None else ())
 
 
-def _official(path: Path, inputs: Sequence[np.ndarray], threads: int) -> Callable[[], Any]:
+def interpreter_of(model: Path | bytes, threads: int) -> Interpreter:
+    """litejit's interpreter of a file or of its content."""
+    return Interpreter(**_source(model), num_threads=threads)
+
+
+def _source(model: Path | bytes) -> dict[str, Any]:
+    return {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+
+
+def alternate(runs: Sequence[Callable[[], Any]], seconds: float, threads: int = 1) -> list[list[float]]:
+    """Seconds of each run, taken in turn for about this long.
+
+    With several threads, each has the processor for itself for a while: threads of a runtime go on waiting for work
+    after an inference, and would take the time of the others.
+    """
+    rest, block = (_REST, _BLOCK) if threads > 1 else (0.0, 0.0)
+    for run in runs:
+        run()
+    times: list[list[float]] = [[] for _ in runs]
+    begin = time.perf_counter()
+    while (passed := time.perf_counter() - begin) < seconds or (len(times[0]) < _LEAST and passed < _ENOUGH):
+        for run, taken in zip(runs, times, strict=True):
+            if rest:
+                time.sleep(rest)
+            stop = time.perf_counter() + block
+            while True:
+                start = time.perf_counter()
+                run()
+                now = time.perf_counter()
+                taken.append(now - start)
+                if now >= stop:
+                    break
+    return times
+
+
+def _official(model: Path | bytes, inputs: Sequence[np.ndarray], threads: int) -> Callable[[], Any]:
     try:
         from ai_edge_litert.interpreter import Interpreter as Official
     except ImportError:
         raise UnsupportedError("the official runtime is not installed: pip install 'litejit[crosscheck]'") from None
-    interpreter = Official(str(path), num_threads=threads)
-    interpreter.allocate_tensors()
-    for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
-        interpreter.set_tensor(detail["index"], value)
+    interpreter = Official(**_source(model), num_threads=threads)
+    feed(interpreter, inputs)
     invoke: Callable[[], Any] = interpreter.invoke
     return invoke
 
 
-def _openvino(path: Path, inputs: Sequence[np.ndarray], threads: int) -> Callable[[], Any]:
+def _openvino(model: Path | bytes, inputs: Sequence[np.ndarray], threads: int) -> Callable[[], Any]:
     try:
         import openvino
     except ImportError:
-        raise UnsupportedError("OpenVINO is not installed: pip install openvino") from None
+        raise UnsupportedError("OpenVINO is not installed: pip install 'litejit[openvino]'") from None
     options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-    request = openvino.Core().compile_model(str(path), "CPU", options).create_infer_request()
+    core = openvino.Core()
+    read = core.read_model(model if isinstance(model, bytes) else str(model))
+    read.reshape({at: value.shape for at, value in enumerate(inputs)})
+    request = core.compile_model(read, "CPU", options).create_infer_request()
     for at, value in enumerate(inputs):
         request.get_input_tensor(at).data[...] = value
     infer: Callable[[], Any] = request.infer
     return infer
 
 
-PEERS: dict[str, Callable[[Path, Sequence[np.ndarray], int], Callable[[], Any]]] = {
+PEERS: dict[str, Callable[[Path | bytes, Sequence[np.ndarray], int], Callable[[], Any]]] = {
     "official": _official,
     "openvino": _openvino,
 }

@@ -21,7 +21,7 @@ from litejit.plan import Plan, Step
 from litejit.rewrites import Task
 from litejit.schema.errors import InvalidInputError
 
-__all__ = ["MemoryUse", "OperatorTime", "TensorMemory", "memory", "profile", "trace"]
+__all__ = ["MemoryUse", "OperatorTime", "TensorMemory", "macs", "memory", "profile", "trace"]
 
 REFERENCE = "reference tier"
 
@@ -57,7 +57,7 @@ def profile(interpreter: Interpreter, repeat: int = 20) -> list[OperatorTime]:
             run()
             best[at] = min(best[at], time.perf_counter() - start)
     return [
-        OperatorTime(at, step.operation.name, kernels, seconds, _macs(plan, step), _bytes(plan, step))
+        OperatorTime(at, step.operation.name, kernels, seconds, macs(plan, step), _bytes(plan, step))
         for (at, step, kernels, _), seconds in zip(timed, best, strict=True)
     ]
 
@@ -86,7 +86,7 @@ def _program(part: Stretch, first: int, count: int) -> Callable[[], None]:
     return part.workers.program(part.entries[first].ctypes.data, count, part.threads)
 
 
-def _macs(plan: Plan, step: Step) -> int:
+def macs(plan: Plan, step: Step) -> int:
     """Multiply-adds of a product."""
     inputs = [plan.specs[at] if at >= 0 else None for at in step.operation.inputs]
     count = _MACS.get(step.operation.name)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from litejit import Interpreter
+from litejit.benchmark import measure
 from litejit.cli import main
 from litejit.interpreter import OpResolverType
+from litejit.kernels.jit.target import is_checked
 from litejit.profiler import REFERENCE, memory, profile, trace
 from tests.jit.test_machinery import DIGITS, chain, prepared
 
@@ -39,6 +42,8 @@ def test_counts_multiply_adds() -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_trace_has_a_row_for_each_thread(threads: int) -> None:
     events = trace(prepared(chain(), num_threads=threads))["traceEvents"]
+    if is_checked():
+        threads = 1  # one call at a time, so that its memory can be watched
     assert {event["tid"] for event in events} == set(range(threads))
     assert len(events) == 6 * threads
     assert all(event["dur"] >= 0 and event["name"] == "CONV_2D" for event in events)
@@ -62,3 +67,21 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["profile", str(DIGITS), "--memory"]) == 0
     assert "of the least possible" in capsys.readouterr().out
     assert main(["bench", "no_such_model"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("peer", "module", "extra"),
+    [("official", "ai_edge_litert.interpreter", "crosscheck"), ("openvino", "openvino", "openvino")],
+)
+def test_peers_that_are_not_installed(
+    peer: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    assert main(["bench", str(DIGITS), "--against", peer, "--seconds", "0.01"]) == 1
+    assert f"litejit[{extra}]" in capsys.readouterr().err
+
+
+def test_peer_openvino() -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    result = measure(DIGITS, "openvino", seconds=0.01)
+    assert min(result.theirs) > 0
