@@ -1,24 +1,47 @@
-"""MEAN, SUM and REDUCE_MAX along adjacent dimensions, on the fast tier."""
+"""MEAN, SUM, extremes along axes, and where these are, on the fast tier."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any
 
 from litejit.kernels.fixedpoint import multiply_by_quantized_multiplier
-from litejit.kernels.jit.call import Call, Tensor
+from litejit.kernels.jit.broadcasting import contiguous
+from litejit.kernels.jit.call import Call, Scratch, Tensor
 from litejit.kernels.jit.layouts.reduction import REDUCE
 from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.jit.moving import copy
 from litejit.kernels.node import TensorSpec
-from litejit.kernels.reference.reduction import Mean, ReduceMax, Sum
+from litejit.kernels.reference.arg import ArgMax, ArgMin
+from litejit.kernels.reference.reduction import (
+    Extremum,
+    Mean,
+    ReduceAll,
+    ReduceAny,
+    ReduceMax,
+    ReduceMin,
+    Sum,
+)
 from litejit.kernels.reference.reduction_flavours import FixedPoint
 from litejit.schema import TensorType
 
 __all__: list[str] = []
 
 _BLOCK = 64
-_MOST_BYTES = 1 << 22
-"""Sums of so many bytes, and their products with a mantissa, fit."""
+_MOST = (1 << 31) - 1
+_FLOAT_SIGN = -(1 << 31)
+
+_LARGEST = (ReduceMax, ReduceAny, ArgMax)
+_KINDS = {
+    TensorType.FLOAT32: "f32",
+    TensorType.BOOL: "bytes",
+    TensorType.INT8: "bytes",
+    TensorType.UINT8: "bytes",
+    TensorType.INT16: "words",
+    TensorType.INT32: "i32",
+    TensorType.INT64: "i64",
+}
 
 
 def _middle(input: TensorSpec, axes: tuple[int, ...]) -> tuple[int, int, int] | None:
@@ -32,51 +55,95 @@ def _middle(input: TensorSpec, axes: tuple[int, ...]) -> tuple[int, int, int] | 
     return prod(input.dims[:first]), prod(input.dims[first : last + 1]), prod(input.dims[last + 1 :])
 
 
-@lowers(Mean, Sum, ReduceMax)
-def reduction(lowering: Lowering) -> list[Call] | None:
-    """One call: columns side by side, or rows."""
-    kernel, input, output = lowering.kernel, lowering.input(0), lowering.outputs[0]
-    middle = _middle(input, kernel.axes)
-    if middle is None or input.size == 0:
-        return None
-    outer, count, inner = middle
-    found = _arithmetic(kernel, input, count, inner)
-    if found is None:
-        return None
-    name, slots = found
+def _call(
+    lowering: Lowering, kernel: str, source: Tensor | Scratch, dims: tuple[int, int, int], slots: dict[str, Any]
+) -> Call:
+    outer, count, inner = dims
     blocks = -(-inner // _BLOCK)
     values = {
         **dict.fromkeys(REDUCE.names, 0),
-        "source": Tensor(input.index),
-        "out": Tensor(output.index),
+        "source": source,
+        "out": Tensor(lowering.outputs[0].index),
         "count": count,
         "inner": inner,
         "blocks": blocks,
         "block": _BLOCK,
         **slots,
     }
-    return [Call(f"reduction.{name}", REDUCE, values, items=outer * blocks, grain=4, work=input.size // 2)]
+    grain = max(1, 256 // (count * min(inner, _BLOCK)))
+    return Call(kernel, REDUCE, values, items=outer * blocks, grain=grain, work=outer * count * inner // 2)
+
+
+@lowers(Mean, Sum, ReduceMax, ReduceMin, ReduceAny, ReduceAll)
+def reduction(lowering: Lowering) -> list[Call] | None:
+    """One call: columns side by side, or rows. Axes that are not adjacent are moved behind the others first."""
+    kernel, input = lowering.kernel, lowering.input(0)
+    if input.size == 0:
+        return None
+    dims = _middle(input, kernel.axes)
+    kept = [axis for axis in range(input.rank) if axis not in kernel.axes]
+    moved = dims is None
+    if dims is None:
+        dims = prod(input.dims[axis] for axis in kept), kernel.count, 1
+    found = _arithmetic(kernel, input, dims[1], dims[2])
+    if found is None:
+        return None
+    if not moved:
+        return [_call(lowering, found[0], Tensor(input.index), dims, found[1])]
+    order = (*kept, *kernel.axes)
+    shape, strides = [input.dims[axis] for axis in order], contiguous(input.dims)
+    size = input.dtype.itemsize
+    gathered = copy(Tensor(input.index), Scratch(), shape, [strides[axis] for axis in order], contiguous(shape), size)
+    if gathered is None:
+        return None
+    scratch_bytes = -(-input.size * size // 64) * 64 + 64
+    calls = gathered, _call(lowering, found[0], Scratch(), dims, found[1])
+    return [replace(call, scratch_bytes=scratch_bytes) for call in calls]
 
 
 def _arithmetic(kernel: Any, input: TensorSpec, count: int, inner: int) -> tuple[str, dict[str, Any]] | None:
-    rows = "_rows" if inner == 1 else ""
-    if input.type == TensorType.FLOAT32:
-        kind = "max" if isinstance(kernel, ReduceMax) else "sum"
-        return f"{kind}{rows}_f32", {"divisor": float(count) if isinstance(kernel, Mean) else 1.0}
-    if input.type not in (TensorType.INT8, TensorType.UINT8) or isinstance(kernel, ReduceMax) or count > _MOST_BYTES:
+    """Kernel and what it needs besides shapes."""
+    kind = _KINDS.get(input.type)
+    if kind is None:
         return None
+    if isinstance(kernel, (Extremum, ReduceAny, ReduceAll)):
+        name = kind if kind in ("words", "i32", "i64") else f"{'rows' if inner == 1 else 'columns'}_{kind}"
+        return f"extremes.{name}", {"flip": _flip(kernel, input)}
+    if kind == "f32":
+        divisor = float(count) if isinstance(kernel, Mean) else 1.0
+        return "reduction.sum_rows_f32" if inner == 1 else "reduction.sum_f32", {"divisor": divisor}
     rescaled = kernel.rescaled
     if not isinstance(rescaled, FixedPoint) or rescaled.rescale is not multiply_by_quantized_multiplier:
         return None
     exponent = int(rescaled.multiplier.exponent)
-    if not -30 <= exponent <= 0:
+    largest = (1 << 8 * input.dtype.itemsize) * count
+    if not -30 <= exponent <= 30 or largest << max(0, exponent) > _MOST:
         return None
-    return "sum_bytes", {
+    return f"reduction.sum_{kind}", {
         "mask": 255 if input.type == TensorType.UINT8 else -1,
         "mantissa": int(rescaled.multiplier.mantissa),
-        "exponent": -exponent,
+        "exponent": exponent,
         "offset": rescaled.offset,
         "zero_point": rescaled.zero_point,
         "low": kernel.low,
         "high": kernel.high,
     }
+
+
+def _flip(kernel: object, input: TensorSpec) -> int:
+    """The bits to change so that the largest of signed numbers, or of floats, is what is looked for."""
+    if input.type == TensorType.FLOAT32:
+        return 0 if isinstance(kernel, _LARGEST) else _FLOAT_SIGN
+    return (0 if isinstance(kernel, _LARGEST) else -1) ^ (-128 if input.type == TensorType.UINT8 else 0)
+
+
+@lowers(ArgMax, ArgMin)
+def arg(lowering: Lowering) -> list[Call] | None:
+    """One call."""
+    kernel, input, output = lowering.kernel, lowering.input(0), lowering.outputs[0]
+    kind = _KINDS.get(input.type)
+    if kind in (None, "i64") or input.size == 0:
+        return None
+    dims = prod(input.dims[: kernel.axis]), input.dims[kernel.axis], prod(input.dims[kernel.axis + 1 :])
+    slots = {"flip": _flip(kernel, input), "wide": output.type == TensorType.INT64}
+    return [_call(lowering, f"extremes.where_{kind}", Tensor(input.index), dims, slots)]

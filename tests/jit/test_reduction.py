@@ -21,29 +21,73 @@ CASES: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
     ((1, 1, 1, 9), (1, 2)),
     ((2, 1, 33), (1,)),
     ((1, 30, 30, 8), (1, 2)),
+    ((3, 7, 5, 9), (0, 2)),
+    ((2, 6, 4, 3), (1, 3)),
+    ((2, 3, 1, 5, 4), (0, 1, 4)),
 ]
 
 
-@pytest.mark.parametrize("op", ["MEAN", "SUM", "REDUCE_MAX"])
+@pytest.mark.parametrize("op", ["MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"])
 def test_floats(op: str) -> None:
     rng = np.random.default_rng(0)
     for at, (shape, axes) in enumerate(CASES):
         x = rng.normal(0, 1, shape).astype(np.float32)
         problem = single_op(op, [Input(x), Const(np.array(axes, np.int32))], keep_dims=at % 2 == 0)
-        atol = {"MEAN": 1e-6, "SUM": 1e-4, "REDUCE_MAX": 0}[op]
-        check_compiled(problem, "reduction.", atol=atol, threads=1 + at % 2)
+        atol = {"MEAN": 1e-6, "SUM": 1e-4}.get(op, 0)
+        check_compiled(problem, ("reduction.", "extremes.", "moving."), atol=atol, threads=1 + at % 2)
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
-def test_means_of_bytes(dtype: Any) -> None:
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16])
+def test_means_of_integers(dtype: Any) -> None:
     rng = np.random.default_rng(0)
     info = np.iinfo(dtype)
     for at, (shape, axes) in enumerate(CASES):
-        for scale in (0.05, 0.02):
-            zero_point = 3 if dtype == np.int8 else 120
+        for scale in (0.05, 0.02, 0.001):
+            zero_point = {np.int8: 3, np.uint8: 120, np.int16: 0}[dtype]
             x = Input(rng.integers(info.min, info.max + 1, shape), dtype, scale=np.float32(0.05), zero_point=zero_point)
-            outputs = [out(dtype, scale=np.float32(scale), zero_point=zero_point - 9)]
+            outputs = [out(dtype, scale=np.float32(scale), zero_point=max(zero_point - 9, 0))]
             operands = [x, Const(np.array(axes, np.int32))]
             problem = single_op("MEAN", operands, outputs=outputs, keep_dims=at % 2 == 0)
-            served = np.prod([shape[axis] for axis in axes]) > 4
-            check_compiled(problem, "reduction.sum_bytes" if served else None, threads=1 + at % 2)
+            check_compiled(problem, ("reduction.sum_", "moving."), threads=1 + at % 2)
+
+
+@pytest.mark.parametrize("op", ["REDUCE_MAX", "REDUCE_MIN"])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32, np.int64])
+def test_extremes_of_integers(op: str, dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    info = np.iinfo(dtype)
+    for at, (shape, axes) in enumerate(CASES):
+        x = Input(rng.integers(info.min, info.max, shape, dtype, endpoint=True), dtype)
+        problem = single_op(op, [x, Const(np.array(axes, np.int32))], keep_dims=at % 2 == 0)
+        check_compiled(problem, ("extremes.", "moving."), threads=1 + at % 2)
+
+
+@pytest.mark.parametrize("op", ["REDUCE_ANY", "REDUCE_ALL"])
+def test_truth(op: str) -> None:
+    rng = np.random.default_rng(0)
+    for shape, axes in CASES:
+        x = Input(rng.integers(0, 20, shape) == (3 if op == "REDUCE_ANY" else 0) ^ (op == "REDUCE_ALL"))
+        check_compiled(single_op(op, [x, Const(np.array(axes, np.int32))]), ("extremes.", "moving."))
+
+
+def test_special_floats() -> None:
+    x = np.array([[np.nan, 1, np.inf, -0.0], [-np.inf, np.nan, -5, 0], [np.nan] * 4, [2, 2, 1, 1]] * 3, np.float32)
+    for axis in (0, 1):
+        for op in ("REDUCE_MAX", "REDUCE_MIN"):
+            check_compiled(single_op(op, [Input(x), Const(np.array([axis], np.int32))]), "extremes.")
+        for op in ("ARG_MAX", "ARG_MIN"):
+            outputs = [out(np.int32)]
+            check_compiled(single_op(op, [Input(x), Const(np.array(axis, np.int32))], outputs), "extremes.where_f32")
+
+
+@pytest.mark.parametrize("op", ["ARG_MAX", "ARG_MIN"])
+@pytest.mark.parametrize("dtype", [np.float32, np.int8, np.uint8, np.int16, np.int32])
+def test_places(op: str, dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    for at, (shape, axis) in enumerate((((5,), 0), ((3, 1, 7), 2), ((2, 40, 9), 1), ((1, 33), -1), ((4, 300, 100), 1))):
+        x = rng.integers(-9, 9, shape).astype(dtype)
+        operands = [Input(x, dtype), Const(np.array(axis, np.int32))]
+        problem = single_op(
+            op, operands, [out(np.int64 if at % 2 else np.int32)], output_type="INT64" if at % 2 else "INT32"
+        )
+        check_compiled(problem, "extremes.where_", threads=1 + at % 2)

@@ -6,5 +6,10 @@ from litejit.kernels.jit.call import Layout
 
 __all__ = ["REDUCE"]
 
-REDUCE = Layout("source out count inner blocks block mask divisor mantissa exponent offset zero_point low high")
-"""Reductions of [outer, count, inner], an item a block of so many of the inner elements."""
+REDUCE = Layout(
+    # numbers of elements; an item is a block of so many of the inner ones
+    "source out count inner blocks block "
+    # of a byte, all ones for int8; what turns the order of numbers round, or makes unsigned ones signed: its bits
+    "mask flip divisor mantissa exponent offset zero_point low high wide"
+)
+"""Reductions of [outer, count, inner] along the middle. wide: whether indices are int64."""

@@ -1,0 +1,157 @@
+"""The largest of [outer, count, inner] along the middle, or where it is; the smallest is that of turned numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import float32, int8, int16, int32, int64
+
+from litejit.kernels.jit.native.bytes import store_first_bytes
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.reduction import get, place
+from litejit.kernels.jit.native.simd import (
+    bits_of_f32x8,
+    f32x8_of_bits,
+    largest,
+    load_f32,
+    load_f32x8,
+    load_i8,
+    load_i8x32,
+    load_i16,
+    load_i32,
+    load_i64,
+    maximum,
+    splat_f32x8,
+    splat_i8x32,
+    splat_i32x8,
+    store,
+    store_first,
+)
+
+
+@inline
+def _turned(address, flip):
+    """8 floats with their signs changed or not."""
+    return f32x8_of_bits(bits_of_f32x8(load_f32x8(address)) ^ flip)
+
+
+def columns_f32(args, first, last, rank):
+    """Largest along the middle; what is not a number never is."""
+    count, inner, flip = get(args, "count"), get(args, "inner"), splat_i32x8(get(args, "flip"))
+    for item in range(first, last):
+        source, out, columns = place(args, item, 4, 4)
+        for column in range(0, columns, 8):
+            best = splat_f32x8(-3.4028234663852886e38)
+            at = source + 4 * column
+            for _ in range(count):
+                best = maximum(_turned(at, flip), best)
+                at += 4 * inner
+            store_first(out + 4 * column, f32x8_of_bits(bits_of_f32x8(best) ^ flip), columns - column)
+
+
+def rows_f32(args, first, last, rank):
+    """Largest of rows; what is not a number never is."""
+    count, flip = get(args, "count"), splat_i32x8(get(args, "flip"))
+    sign = float32(1) if get(args, "flip") == 0 else float32(-1)
+    whole = count & -8
+    for item in range(first, last):
+        source = get(args, "source") + 4 * item * count
+        most = splat_f32x8(-3.4028234663852886e38)
+        for at in range(0, whole, 8):
+            most = maximum(_turned(source + 4 * at, flip), most)
+        result = largest(most)
+        for at in range(whole, count):
+            x = load_f32(source + 4 * at) * sign
+            result = x if x > result else result
+        store(get(args, "out") + 4 * item, result * sign)
+
+
+def columns_bytes(args, first, last, rank):
+    """Largest along the middle."""
+    count, inner, flip = get(args, "count"), get(args, "inner"), splat_i8x32(get(args, "flip"))
+    for item in range(first, last):
+        source, out, columns = place(args, item, 1, 1)
+        for column in range(0, columns, 32):
+            best = splat_i8x32(-128)
+            at = source + column
+            for _ in range(count):
+                best = maximum(load_i8x32(at) ^ flip, best)
+                at += inner
+            store_first_bytes(out + column, best ^ flip, columns - column)
+
+
+def rows_bytes(args, first, last, rank):
+    """Largest of rows."""
+    count, flip = get(args, "count"), get(args, "flip")
+    turn = splat_i8x32(flip)
+    for item in range(first, last):
+        source = get(args, "source") + item * count
+        best = -128
+        if count >= 32:
+            most = load_i8x32(source + count - 32) ^ turn
+            for at in range(0, count - 31, 32):
+                most = maximum(load_i8x32(source + at) ^ turn, most)
+            best = int(largest(most))
+        else:
+            for at in range(count):
+                best = max(best, int(load_i8(source + at)) ^ flip)
+        store(get(args, "out") + item, int8(best ^ flip))
+
+
+def _largest(load: Any, dtype: Any, size: int) -> Any:
+    """A kernel of one integer after the other."""
+
+    def kernel(args, first, last, rank):
+        count, inner, flip = get(args, "count"), get(args, "inner"), get(args, "flip")
+        for item in range(first, last):
+            source, out, columns = place(args, item, size, size)
+            for column in range(columns):
+                at = source + column * size
+                best = int(load(at)) ^ flip
+                for _ in range(1, count):
+                    at += inner * size
+                    best = max(best, int(load(at)) ^ flip)
+                store(out + column * size, dtype(best ^ flip))
+
+    return kernel
+
+
+words, i32, i64 = _largest(load_i16, int16, 2), _largest(load_i32, int32, 4), _largest(load_i64, int64, 8)
+
+
+@inline
+def _integer(x, flip):
+    return int(x) ^ flip
+
+
+@inline
+def _float(x, flip):
+    return x if flip == 0 else -x
+
+
+def _where(load: Any, turned: Any, size: int) -> Any:
+    """A kernel of the index of the first one that no other is larger than, in order."""
+
+    def kernel(args, first, last, rank):
+        count, inner, flip, wide = get(args, "count"), get(args, "inner"), get(args, "flip"), get(args, "wide")
+        out_size = 8 if wide == 1 else 4
+        for item in range(first, last):
+            source, out, columns = place(args, item, size, out_size)
+            for column in range(columns):
+                at = source + column * size
+                best, where = turned(load(at), flip), 0
+                for number in range(1, count):
+                    at += inner * size
+                    x = turned(load(at), flip)
+                    where = number if x > best else where
+                    best = x if x > best else best
+                if wide == 1:
+                    store(out + column * 8, int64(where))
+                else:
+                    store(out + column * 4, int32(where))
+
+    return kernel
+
+
+where_f32, where_bytes = _where(load_f32, _float, 4), _where(load_i8, _integer, 1)
+where_words, where_i32 = _where(load_i16, _integer, 2), _where(load_i32, _integer, 4)
