@@ -7,7 +7,7 @@ import numpy as np
 from litejit.kernels.jit.broadcasting import broadcast_call
 from litejit.kernels.jit.call import Call, padded
 from litejit.kernels.jit.lowering import Lowering, lowers
-from litejit.kernels.jit.tables import elements_call, planes_of
+from litejit.kernels.jit.tables import elements_call, table_slots
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.reference.comparison import Equal, Greater, GreaterEqual, Less, LessEqual, NotEqual
 from litejit.kernels.reference.logical import LogicalAnd, LogicalNot, LogicalOr
@@ -52,4 +52,4 @@ def logical(lowering: Lowering) -> list[Call] | None:
 def logical_not(lowering: Lowering) -> list[Call] | None:
     """By table."""
     table = np.arange(256, dtype=np.uint8) == 0
-    return elements_call(lowering, "tables.bytes", {"table": padded(table), "planes": padded(planes_of(table))})
+    return elements_call(lowering, "tables.bytes", table_slots(table))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -11,12 +12,13 @@ from litejit.kernels.jit.broadcasting import collapse, contiguous, strides_in
 from litejit.kernels.jit.call import Call, Scratch, Tensor, padded
 from litejit.kernels.jit.layouts.moving import COPY
 from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.jit.tables import pieces_call, table_slots
 from litejit.kernels.node import Shape, TensorSpec
 from litejit.kernels.reference.joining import Concatenation, Pack, Unpack
 from litejit.kernels.reference.padding import Pad, PadV2
 from litejit.kernels.reference.shape import BroadcastTo, Transpose
 from litejit.kernels.reference.slicing import Slice, Split, SplitV, StridedSlice
-from litejit.kernels.reference.space import BatchToSpaceNd, DepthToSpace, SpaceToBatchNd, SpaceToDepth
+from litejit.kernels.reference.space import DepthToSpace, SpaceToDepth
 
 __all__ = ["copy", "whole_copy"]
 
@@ -159,23 +161,39 @@ def _joined(lowering: Lowering, axis: int, parts: Sequence[Shape], joins: bool) 
     dims = list(parts[0])
     dims[axis] = sum(part[axis] for part in parts)
     strides = contiguous(dims)
-    for spec, part in zip(specs, parts, strict=True):
-        if spec.size:
-            inside = Tensor(whole.index, offset * strides[axis] * size)
-            ends = (Tensor(spec.index), inside) if joins else (inside, Tensor(spec.index))
-            steps = (contiguous(part), strides) if joins else (strides, contiguous(part))
-            calls.append(copy(*ends, part, *steps, size))
+    tables = lowering.kernel.tables if isinstance(lowering.kernel, Concatenation) else [None] * len(parts)
+    for spec, part, table in zip(specs, parts, tables, strict=True):
+        inside = Tensor(whole.index, offset * strides[axis] * size)
         offset += part[axis]
+        if not spec.size:
+            continue
+        if table is not None:
+            calls += _requantized(spec, inside, part, strides, table)
+            continue
+        ends = (Tensor(spec.index), inside) if joins else (inside, Tensor(spec.index))
+        steps = (contiguous(part), strides) if joins else (strides, contiguous(part))
+        calls.append(copy(*ends, part, *steps, size))
     return _calls(*calls)
+
+
+def _requantized(
+    spec: TensorSpec, out: Tensor, dims: Shape, strides: list[int], table: np.ndarray
+) -> list[Call | None]:
+    """Bytes by table to a part of the output; by way of scratch memory where that is not one piece."""
+    own, slots = contiguous(dims), table_slots(table)
+    if all(dim == 1 or step == steps for dim, step, steps in zip(dims, own, strides, strict=True)):
+        return [pieces_call(Tensor(spec.index), out, spec.size, "tables.bytes", slots)]
+    call = pieces_call(Tensor(spec.index), Scratch(), spec.size, "tables.bytes", slots)
+    moved = copy(Scratch(), out, dims, own, strides, 1)
+    scratch_bytes = -(-spec.size // 64) * 64 + 64
+    return [None if each is None else replace(each, scratch_bytes=scratch_bytes) for each in (call, moved)]
 
 
 @lowers(Concatenation)
 def concatenation(lowering: Lowering) -> list[Call] | None:
-    """One copy for each operand that is not empty."""
+    """One copy for each operand that is not empty; a table and a copy where it has another scale."""
     parts = [spec.dims for spec in lowering.inputs if spec is not None]
-    if any(table is not None for table in lowering.kernel.tables) or not parts[0]:
-        return None
-    return _joined(lowering, lowering.kernel.axis, parts, True)
+    return _joined(lowering, lowering.kernel.axis, parts, True) if parts[0] else None
 
 
 @lowers(Pack, Unpack)
@@ -221,38 +239,3 @@ def pad(lowering: Lowering) -> list[Call] | None:
         inside = Tensor(output.index, origin * size)
         calls.append(copy(Tensor(input.index), inside, input.dims, contiguous(input.dims), strides, size))
     return _calls(*calls)
-
-
-@lowers(BatchToSpaceNd)
-def batch_to_space(lowering: Lowering) -> list[Call] | None:
-    """Where nothing is cropped."""
-    kernel, input = lowering.kernel, lowering.input(0)
-    blocks, spatial = list(kernel.block_shape), input.dims[1:-1]
-    if list(kernel.shape[1:-1]) != [dim * block for dim, block in zip(spatial, blocks, strict=True)]:
-        return None
-    return _blocks(lowering, kernel.shape, input.dims, blocks, False)
-
-
-@lowers(SpaceToBatchNd)
-def space_to_batch(lowering: Lowering) -> list[Call] | None:
-    """Where nothing is padded."""
-    kernel = lowering.kernel
-    if any(max(pair) for pair in kernel.paddings):
-        return None
-    return _blocks(lowering, lowering.input(0).dims, kernel.shape, list(kernel.block_shape), True)
-
-
-def _blocks(lowering: Lowering, whole: Shape, split: Shape, blocks: list[int], splits: bool) -> list[Call] | None:
-    """Between [batch, (dimension * block) …, channels] and [block …, batch, dimension …, channels]."""
-    of_whole, of_split = contiguous(whole), contiguous((*blocks, whole[0], *split[1:]))
-    spatial = len(blocks)
-    shape = (*blocks, whole[0], *split[1:])
-    in_whole = [
-        *of_whole[1:-1],
-        of_whole[0],
-        *(step * block for step, block in zip(of_whole[1:-1], blocks, strict=True)),
-        1,
-    ]
-    assert len(in_whole) == 2 * spatial + 2
-    pair = (in_whole, of_split)
-    return _moved(lowering, shape, *(pair if splits else pair[::-1]))

@@ -11,7 +11,7 @@ from litejit.kernels.kernel import Kernel
 from litejit.kernels.reference.activation import HardSwish, LeakyRelu, Relu, Relu0To1, Relu6, ReluN1To1
 from litejit.kernels.reference.curves import Elu, Gelu, Logistic, Tanh
 from litejit.kernels.reference.roots import Rsqrt, Sqrt
-from litejit.kernels.reference.unary import Abs, Exp, Floor, Log, Neg, Round, Square
+from litejit.kernels.reference.unary import Abs, Ceil, Exp, Floor, Log, Neg, Round, Square
 from litejit.schema import TensorType
 
 __all__ = ["UNARY", "swish"]
@@ -36,6 +36,7 @@ _KERNELS: dict[type[Kernel], tuple[str, int]] = {
     Neg: ("neg", 1),
     Square: ("square", 1),
     Floor: ("floor_f32", 1),
+    Ceil: ("ceil_f32", 1),
     Round: ("round_f32", 1),
 }
 """Kernel for floats, and its rough cost for an element."""

@@ -1,4 +1,4 @@
-"""MAX_POOL_2D and AVERAGE_POOL_2D on the fast tier: float32 and 8-bit."""
+"""MAX_POOL_2D and AVERAGE_POOL_2D on the fast tier: float32, 8-bit and int16."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from litejit.schema import TensorType
 
 __all__: list[str] = []
 
-_MOST_TAPS = 1 << 16
-"""Sums of so many bytes, and half the count, are exact in float32."""
+_MOST_TAPS = {TensorType.INT8: 1 << 16, TensorType.UINT8: 1 << 16, TensorType.INT16: 500}
+"""Sums of so many integers, and half the count, are exact in float32."""
 
 
 @lowers(MaxPool2D, AveragePool2D)
@@ -29,12 +29,14 @@ def pool(lowering: Lowering) -> list[Call] | None:
     if input.type == TensorType.FLOAT32:
         low, high = float_clamp(kernel.options.fused_activation_function)
         kind, clamp = "f32", {"mask": 0, "low": low, "high": high}
-    elif input.type in (TensorType.INT8, TensorType.UINT8) and taps <= _MOST_TAPS:
+    elif name == "mean" and taps > _MOST_TAPS[input.type]:
+        return None
+    elif input.type == TensorType.INT16:
+        kind, clamp = "words", {"mask": 0, "low": kernel.low, "high": kernel.high}
+    else:
         shift = 128 if input.type == TensorType.UINT8 else 0
         kind = "bytes"
         clamp = {"mask": 255 if shift else -1, "low": kernel.low - shift, "high": kernel.high - shift}
-    else:
-        return None
     if output.size == 0:
         return []
     values = {

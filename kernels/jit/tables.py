@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from litejit.kernels.jit.call import Call, Tensor, padded
+from litejit.kernels.jit.call import Call, Scratch, Tensor, padded
 from litejit.kernels.jit.layouts.elements import ELEMENTS
 from litejit.kernels.jit.lowering import Lowering
 
-__all__ = ["elements_call", "planes_of", "table_call", "tabulated"]
+__all__ = ["elements_call", "pieces_call", "planes_of", "table_call", "table_slots", "tabulated"]
 
 PIECE = 16384
 """Elements of a work item."""
@@ -26,20 +26,27 @@ _FEW_WORDS = 256
 """Elements below which a table of all 16-bit values costs more memory than it is worth."""
 
 
-def elements_call(lowering: Lowering, kernel: str, values: dict[str, Any], work: int = 1) -> list[Call] | None:
-    """A call of a kernel over the elements of the first operand; values: slots that are not about shapes."""
-    input, output = lowering.input(0), lowering.outputs[0]
-    if output.size == 0:
-        return None
+def pieces_call(
+    source: Tensor, out: Tensor | Scratch, count: int, kernel: str, values: dict[str, Any], work: int = 1
+) -> Call:
+    """A call of a kernel over so many elements side by side; values: slots that are not about shapes."""
     slots = {
         **dict.fromkeys(ELEMENTS.names, 0),
-        "source": Tensor(input.index),
-        "out": Tensor(output.index),
-        "count": output.size,
+        "source": source,
+        "out": out,
+        "count": count,
         "piece": PIECE,
         **values,
     }
-    return [Call(kernel, ELEMENTS, slots, items=-(-output.size // PIECE), work=work * output.size)]
+    return Call(kernel, ELEMENTS, slots, items=-(-count // PIECE), work=work * count)
+
+
+def elements_call(lowering: Lowering, kernel: str, values: dict[str, Any], work: int = 1) -> list[Call] | None:
+    """The same over the elements of the first operand."""
+    input, output = lowering.input(0), lowering.outputs[0]
+    if output.size == 0:
+        return None
+    return [pieces_call(Tensor(input.index), Tensor(output.index), output.size, kernel, values, work)]
 
 
 def planes_of(table: np.ndarray) -> np.ndarray:
@@ -63,5 +70,9 @@ def tabulated(lowering: Lowering) -> list[Call] | None:
 def table_call(lowering: Lowering, table: np.ndarray) -> list[Call] | None:
     """A call that looks up every element of the first operand: values for all its values, by their bits."""
     kernel = _KERNELS[lowering.input(0).dtype.itemsize, table.dtype.itemsize]
-    planes = padded(planes_of(table)) if kernel == "tables.bytes" else 0
-    return elements_call(lowering, kernel, {"table": padded(table), "planes": planes})
+    return elements_call(lowering, kernel, table_slots(table) if kernel == "tables.bytes" else {"table": padded(table)})
+
+
+def table_slots(table: np.ndarray) -> dict[str, Any]:
+    """What `tables.bytes` needs of a table."""
+    return {"table": padded(table), "planes": padded(planes_of(table))}

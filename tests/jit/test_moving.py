@@ -108,6 +108,11 @@ def test_blocks_and_broadcasts() -> None:
         check_compiled(many("SPACE_TO_BATCH_ND", [x, blocks, none], 1, dtype), "moving.")
         y = operand((12, 3, 4, 5), dtype)
         check_compiled(many("BATCH_TO_SPACE_ND", [y, blocks, none], 1, dtype), "moving.")
+        padded, cropped = (Const(np.array(pairs, np.int32)) for pairs in ([(1, 2), (3, 1)], [(1, 0), (2, 3)]))
+        check_compiled(many("SPACE_TO_BATCH_ND", [x, blocks, padded], 1, dtype), "moving.", threads=2)
+        check_compiled(many("BATCH_TO_SPACE_ND", [y, blocks, cropped], 1, dtype), "moving.", threads=2)
+        wide = Const(np.array([(0, 6), (20, 0)], np.int32))
+        check_compiled(many("SPACE_TO_BATCH_ND", [x, blocks, wide], 1, dtype), "moving.")
     for shape, target in (((3, 1, 5), (3, 4, 5)), ((1,), (40,)), ((5, 1), (2, 5, 33))):
         operands = [Input(array(shape, np.float32)), Const(np.array(target, np.int32))]
         check_compiled(single_op("BROADCAST_TO", operands, version=2), "moving.")
@@ -117,3 +122,16 @@ def test_reshaped_output_of_a_graph() -> None:
     for count in (1, 31, 33, 65536, 100000):
         operands = [Input(array((count,), np.float32)), Const(np.array([1, -1], np.int32))]
         check_compiled(single_op("RESHAPE", operands, new_shape=[1, -1]), "moving.copy", threads=2)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_requantizing_concatenation(axis: int) -> None:
+    for batch in (1, 3):
+        operands = []
+        for at, size in enumerate((1, 5, 40, 3)):
+            shape = [batch, 4, 9]
+            shape[axis] = size
+            x = np.arange(np.prod(shape)).reshape(shape) % 256
+            operands.append(Input(x, np.uint8, scale=(0.5, 0.2, 0.5, 0.71)[at], zero_point=3 * at))
+        problem = single_op("CONCATENATION", operands, [out(np.uint8, scale=0.5, zero_point=0)], axis=axis)
+        check_compiled(problem, "moving.", threads=1 + batch // 2)

@@ -10,7 +10,20 @@ import pytest
 from tests.harness import Input, out, single_op
 from tests.jit.equal import check_compiled
 
-EXACT = ["RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1", "LEAKY_RELU", "SQRT", "ABS", "NEG", "SQUARE", "FLOOR", "ROUND"]
+EXACT = [
+    "RELU",
+    "RELU6",
+    "RELU_N1_TO_1",
+    "RELU_0_TO_1",
+    "LEAKY_RELU",
+    "SQRT",
+    "ABS",
+    "NEG",
+    "SQUARE",
+    "FLOOR",
+    "CEIL",
+    "ROUND",
+]
 CURVES = {
     # op: units in the last place, and an absolute error where the formula itself cancels
     "LOGISTIC": (4, 1e-37),

@@ -12,7 +12,7 @@ from tests.jit.equal import check_compiled
 
 
 @pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("dtype", [np.float32, np.int8, np.uint8])
+@pytest.mark.parametrize("dtype", [np.float32, np.int8, np.uint8, np.int16])
 @pytest.mark.parametrize("op", ["MAX_POOL_2D", "AVERAGE_POOL_2D"])
 def test_random(op: str, dtype: Any, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -31,7 +31,7 @@ def test_random(op: str, dtype: Any, seed: int) -> None:
         operands, outputs = [Input(rng.normal(0, 3, shape).astype(dtype))], {}
     else:
         info = np.iinfo(dtype)
-        quantized = {"scale": np.float32(0.1), "zero_point": 3 if dtype == np.int8 else 120}
+        quantized = {"scale": np.float32(0.1), "zero_point": {np.int8: 3, np.uint8: 120, np.int16: 0}[dtype]}
         operands = [Input(rng.integers(info.min, info.max + 1, shape), dtype, **quantized)]
         outputs = {"outputs": [out(dtype, **quantized)]}
     exact = op == "MAX_POOL_2D" or dtype != np.float32

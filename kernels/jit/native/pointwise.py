@@ -129,6 +129,12 @@ def _floor(x, unused, none):
 
 
 @inline
+def _ceil(x, unused, none):
+    zero = splat_f32x8(-0.0)
+    return zero - floor(zero - x)
+
+
+@inline
 def _round(x, unused, none):
     return round_even(x)
 
@@ -139,3 +145,4 @@ clamp, leaky, logistic_f32, swish, tanh_f32, exp_f32, log_f32, elu = (
 hard_swish, gelu, gelu_tanh, sqrt_f32, rsqrt, abs_f32, neg, square, floor_f32, round_f32 = (
     _map(each) for each in (_hard_swish, _gelu, _gelu_tanh, _sqrt, _rsqrt, _abs, _neg, _square, _floor, _round)
 )
+ceil_f32 = _map(_ceil)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from litejit.kernels.jit.layouts.pooling import POOL
-from litejit.kernels.jit.native.bytes import pack_bytes, store_first_bytes, wide_bytes
+from litejit.kernels.jit.native.bytes import as_bytes, pack_bytes, store_first_bytes, wide_bytes, wide_words
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
     absolute,
     getters,
     load_f32x8,
     load_i8x32,
+    load_i16x16,
     maximum,
     minimum,
+    narrow_i32x8_i16,
     select,
     splat_f32x8,
     splat_i8x32,
+    splat_i16x16,
     splat_i32x8,
     store_first,
     to_f32x8,
@@ -132,5 +135,34 @@ def _mean_bytes(args, source, out, rows, columns, pitch, channels):
         store_first_bytes(out + channel, minimum(maximum(packed, low), high) ^ flip, channels - channel)
 
 
+@inline
+def _largest_words(args, source, out, rows, columns, pitch, channels):
+    low, high = splat_i16x16(get(args, "low")), splat_i16x16(get(args, "high"))
+    for channel in range(0, channels, 16):
+        best = splat_i16x16(-32768)
+        for y in range(rows):
+            at = source + y * pitch + 2 * channel
+            for _ in range(columns):
+                best = maximum(load_i16x16(at), best)
+                at += 2 * channels
+        store_first_bytes(out + 2 * channel, as_bytes(minimum(maximum(best, low), high)), 2 * (channels - channel))
+
+
+@inline
+def _mean_words(args, source, out, rows, columns, pitch, channels):
+    low, high = splat_i32x8(get(args, "low")), splat_i32x8(get(args, "high"))
+    count, half = splat_f32x8(rows * columns), splat_f32x8(rows * columns // 2)
+    for channel in range(0, channels, 8):
+        sums = splat_i32x8(0)
+        for y in range(rows):
+            at = source + y * pitch + 2 * channel
+            for _ in range(columns):
+                sums = sums + wide_words(at)
+                at += 2 * channels
+        mean = minimum(maximum(_divided(sums, half, count, splat_i32x8(0)), low), high)
+        store_first(out + 2 * channel, narrow_i32x8_i16(mean), channels - channel)
+
+
 max_f32, mean_f32 = _over_windows(_largest_floats, 4), _over_windows(_mean_floats, 4)
 max_bytes, mean_bytes = _over_windows(_largest_bytes, 1), _over_windows(_mean_bytes, 1)
+max_words, mean_words = _over_windows(_largest_words, 2), _over_windows(_mean_words, 2)
