@@ -1,7 +1,7 @@
-"""LSTM and UNIDIRECTIONAL_SEQUENCE_LSTM on the fast tier: plain cells of floats and of integers with 16-bit gates.
+"""LSTM and UNIDIRECTIONAL_SEQUENCE_LSTM on the fast tier: plain cells of integers with 16-bit gates.
 
-Cells with peepholes, layer normalization, a projection or weights of another type than the inputs are left to the
-reference tier.
+Integer cells with peepholes, layer normalization or a projection are left to the reference tier; for cells on floats
+see `cells`.
 """
 
 from __future__ import annotations
@@ -13,22 +13,20 @@ import numpy as np
 
 from litejit.kernels.fixedpoint import Multiplier
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
-from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.layouts.recurrent import LSTM
 from litejit.kernels.jit.lowering import Lowering, lowers
-from litejit.kernels.jit.packing import pack_float_panels, pack_stage, panels_of
+from litejit.kernels.jit.packing import pack_stage, panels_of
 from litejit.kernels.jit.products import ELEMENTS, Left, Out, Right, matrix_rows, product, rounded
-from litejit.kernels.jit.stages import PackedStage, float_stage, pack_pairs, sums_within
+from litejit.kernels.jit.stages import PackedStage, pack_pairs, sums_within
 from litejit.kernels.reference.lstm import Lstm, UnidirectionalSequenceLstm
-from litejit.kernels.reference.lstm_float import FloatCell, stack
+from litejit.kernels.reference.lstm_float import stack
 from litejit.kernels.reference.lstm_integer import Integer16Cell, IntegerProducts, lookup
 from litejit.kernels.reference.lstm_operands import LSTM_OPERANDS
-from litejit.schema import ActivationFunctionType
 
 __all__: list[str] = []
 
-Cell = tuple[str, np.ndarray, PackedStage, dict[str, Any]]
-"""Kernel, weights of the input [1, depth, gates * n_cell], the stage of their products, fields of the kernel."""
+Cell = tuple[np.ndarray, PackedStage, dict[str, Any]]
+"""Weights of the input [1, depth, gates * n_cell], the stage of their products, fields of the kernel."""
 
 
 @lowers(Lstm, UnidirectionalSequenceLstm)
@@ -41,9 +39,9 @@ def lstm(lowering: Lowering) -> Sequence[Call] | None:
     plain = not (operands.peephole or operands.layer_norm or operands.projection)
     if cell is None or not plain or operands.n_aux_input:
         return None
-    arrays = operands.constants()
-    make = _integers if type(cell) is Integer16Cell else _floats if type(cell) is FloatCell else None
-    fields = None if make is None else make(lowering, cell, arrays)
+    if type(cell) is not Integer16Cell:
+        return None
+    fields = _integers(lowering, cell, operands.constants())
     return None if fields is None else _calls(lowering, *fields)
 
 
@@ -51,26 +49,6 @@ def _matrix(arrays: Any, pattern: str, gates: tuple[str, ...]) -> np.ndarray:
     """[1, depth, gates * n_cell]."""
     weights = stack(arrays, pattern, gates)
     return weights.reshape(-1, weights.shape[2]).T[None]
-
-
-def _floats(lowering: Lowering, cell: FloatCell, arrays: Any) -> Cell | None:
-    if cell.diagonal is not None or cell.settings.activation != ActivationFunctionType.TANH:
-        return None
-    matrix = _matrix(arrays, "input_to_{}_weights", cell.gates)
-    stage = float_stage(None, cell.bias.ravel(), matrix.shape[2])
-    recurrent = _matrix(arrays, "recurrent_to_{}_weights", cell.gates)[0]
-    columns = -(-recurrent.shape[1] // (4 * COLUMNS)) * 4 * COLUMNS
-    weights = pack_float_panels(np.pad(recurrent, [(0, 0), (0, columns - recurrent.shape[1])]))
-    fields = {
-        "panels": len(weights),
-        "panel_bytes": weights.nbytes // len(weights),
-        "weights": weights,
-        "stage": padded(np.zeros(4 * COLUMNS, np.float32)),
-        "float_clip": float(np.float32(cell.settings.cell_clip)),
-        "low": -np.inf,
-        "high": np.inf,
-    }
-    return "floats", matrix, stage, fields
 
 
 def _integers(lowering: Lowering, cell: Integer16Cell, arrays: Any) -> Cell | None:
@@ -101,7 +79,7 @@ def _integers(lowering: Lowering, cell: Integer16Cell, arrays: Any) -> Cell | No
         "cell_shift": 30 + p.cell_exponent,
         "clip": p.cell_clip,
     }
-    return "integer", matrix, stage, fields
+    return matrix, stage, fields
 
 
 def _rescaled(products: IntegerProducts, matrix: np.ndarray) -> PackedStage | None:
@@ -117,7 +95,7 @@ def _rescaled(products: IntegerProducts, matrix: np.ndarray) -> PackedStage | No
     return PackedStage("fixed32", pack_stage(bias, multiplier, bias.size)[0], 0, 0, 0, 4, 2)
 
 
-def _calls(lowering: Lowering, kind: str, matrix: np.ndarray, stage: PackedStage, fields: dict[str, Any]) -> list[Call]:
+def _calls(lowering: Lowering, matrix: np.ndarray, stage: PackedStage, fields: dict[str, Any]) -> list[Call]:
     kernel, input, output = lowering.kernel, lowering.input(0), lowering.outputs[0]
     operands, (_, depth, columns) = kernel.operand_specs, matrix.shape
     batch, cells, item_bytes = operands.batch, operands.n_cell, output.dtype.itemsize
@@ -126,14 +104,12 @@ def _calls(lowering: Lowering, kind: str, matrix: np.ndarray, stage: PackedStage
     # Rows of sums and of the output: elements from one step, and from one batch, to the next.
     step, other = (batch, 1) if kernel.time_major else (1, time)
     shared = rounded(rows * columns * 4 + SLACK)
-    element_bytes = 4 if kind == "floats" else 2
-    geometry = matrix_rows(rows, depth * element_bytes, element_bytes)
+    geometry = matrix_rows(rows, depth * 2)
     left = Left(Tensor(input.index), geometry, np.zeros(1, np.int64), ELEMENTS[input.type], shared_bytes=shared)
     out = Out(Scratch(0), 0, columns * 4, 0)
     row_bytes = rounded(cells * 4 + 2 * SLACK)
     own = row_bytes + rounded((panels_of(columns) + 4) * 64 + SLACK)
     values = {
-        **dict.fromkeys(LSTM.names, 0),
         "time": time,
         "gates": len(operands.gates),
         "cells": cells,
@@ -152,6 +128,6 @@ def _calls(lowering: Lowering, kind: str, matrix: np.ndarray, stage: PackedStage
         **fields,
     }
     steps = Call(
-        f"recurrent.{kind}", LSTM, values, batch, scratch_bytes=shared + own, work=rows * cells * (columns + 100)
+        "recurrent.integer", LSTM, values, batch, scratch_bytes=shared + own, work=rows * cells * (columns + 100)
     )
     return [product(left, Right(columns, depth, matrix), out, stage, lowering.threads), steps]

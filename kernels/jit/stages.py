@@ -27,6 +27,7 @@ __all__ = [
     "float_stage",
     "integer_stage",
     "pack_pairs",
+    "scaled_columns",
     "scaled_stage",
     "sums_within",
     "wide_segments",
@@ -126,10 +127,15 @@ def scaled_stage(
     if kind is None or products.arithmetic.scaled_products or activation not in (None, *_CLAMPS):
         return None
     low, high = _bounds(activation, infinite)
-    scales = _by_panel(products.filter_scales, columns, np.float32)
+    return replace(scaled_columns(products.filter_scales, bias, columns), kind=kind, low=low, high=high)
+
+
+def scaled_columns(scales: np.ndarray, bias: np.ndarray | None, columns: int) -> PackedStage:
+    """sum * (scale * scale of the row) + bias in FLOAT32, without a clamp."""
     # Nothing is added where there is no bias; -0.0 leaves every number as it is.
     biases = _by_panel(np.float32(-0.0) if bias is None else bias, columns, np.float32)
-    return PackedStage(kind, _joined(scales, biases), 0, low, high, 4)
+    scales = _by_panel(scales, columns, np.float32)
+    return PackedStage("scaled", _joined(scales, biases), 0, -np.inf, np.inf, 4)
 
 
 def integer_stage(

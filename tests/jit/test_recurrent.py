@@ -1,14 +1,19 @@
-"""Compiled LSTM and SVDF against the reference tier."""
+"""Compiled LSTM, RNN and SVDF against the reference tier."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.jit.equal import check_compiled
-from tests.ops.recurrent import lstm
-from tests.ops.test_lstm import KINDS, case_of
+from tests.ops.recurrent import GATES, CellCase, lstm
+from tests.ops.test_bidirectional import KINDS as BIDIRECTIONAL_KINDS
+from tests.ops.test_bidirectional import LAYOUTS, bidirectional
+from tests.ops.test_lstm import COMBINATIONS, SEQUENCE, case_of, label
+from tests.ops.test_rnn import KINDS as RNN_KINDS
+from tests.ops.test_rnn import rnn
 from tests.ops.test_svdf import SIZES, svdf
 
 ATOL = 5e-5
@@ -30,11 +35,83 @@ def test_plain_cells(kind: str, size: tuple[int, int, int, int], cifg: bool, op:
             check_compiled(problem, "products", atol=ATOL, threads=1 + time_major, stateful=True)
 
 
+FLOATS = ("float", "hybrid", "uint8")
+"""Kinds of cells on floats. With integer weights all of it is compared bit for bit."""
+
+
+def exact(kind: str) -> dict[str, Any]:
+    return {"atol": ATOL} if kind == "float" else {}
+
+
+@pytest.mark.parametrize("op", ["LSTM", SEQUENCE])
+@pytest.mark.parametrize("parts", COMBINATIONS, ids=label)
+@pytest.mark.parametrize("kind", FLOATS)
+def test_cells_on_floats(kind: str, parts: dict[str, bool], op: str) -> None:
+    for seed, (time_major, n_cell) in enumerate(((False, 6), (op == SEQUENCE, 20), (op == SEQUENCE, 7))):
+        options = {"asymmetric_quantize_inputs": bool(seed & 1), "fused_activation_function": "TANH"}
+        problem = lstm(op, case_of(kind, parts, n_cell=n_cell, batch=1 + seed), seed, time_major, **options)
+        first = "products" if kind == "float" else "quantizing"
+        check_compiled(problem, first, threads=1 + time_major, stateful=True, **exact(kind))
+
+
+@pytest.mark.parametrize("activation", ["NONE", "RELU", "RELU_N1_TO_1", "RELU6", "SIGN_BIT"])
+@pytest.mark.parametrize("kind", FLOATS)
+def test_activations_and_clips(kind: str, activation: str) -> None:
+    options = {"fused_activation_function": activation, "cell_clip": 0.4, "proj_clip": 0.3}
+    for parts in ({}, {"cifg": True, "projection": True, "projection_bias": False}):
+        problem = lstm(SEQUENCE, case_of(kind, parts, scale=0.3), 1, True, **options)
+        check_compiled(problem, ("products", "quantizing"), stateful=True, **exact(kind))
+
+
+@pytest.mark.parametrize("gates", [("forget",), GATES], ids=str)
+@pytest.mark.parametrize("kind", ["float", "hybrid"])
+def test_diagonal_recurrent_weights(kind: str, gates: tuple[str, ...]) -> None:
+    case = case_of(kind, {"diagonal": gates}, time=4)
+    problem = lstm(SEQUENCE, case, 1, True, fused_activation_function="TANH")
+    check_compiled(problem, ("products", "quantizing"), stateful=True, **exact(kind))
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-30, 1e4, 3e38, np.inf, np.nan], ids=str)
+def test_extreme_inputs(value: float) -> None:
+    """Rows of zeros, arguments at which the functions saturate, and what is no number."""
+    for n_cell in (8, 7):
+        problem = lstm(SEQUENCE, case_of("hybrid", {}, n_cell=n_cell), 1, True, fused_activation_function="TANH")
+        with np.errstate(over="ignore"):
+            problem.inputs[0][1:] *= np.float32(value)
+        check_compiled(problem, "quantizing", stateful=True)
+
+
 @pytest.mark.parametrize("part", ["peephole", "projection", "layer_norm"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_other_cells(kind: str, part: str) -> None:
-    problem = lstm("LSTM", case_of(kind, {part: True}), 0, False, fused_activation_function="TANH")
-    check_compiled(problem, atol=ATOL, stateful=True)
+def test_other_integer_cells(part: str) -> None:
+    problem = lstm("LSTM", case_of("int8", {part: True}), 0, False, fused_activation_function="TANH")
+    check_compiled(problem, stateful=True)
+
+
+@pytest.mark.parametrize("asymmetric", [False, True])
+@pytest.mark.parametrize("kind", FLOATS)
+def test_rnn(kind: str, asymmetric: bool) -> None:
+    # What has no bound grows from step to step.
+    dtype, atol = RNN_KINDS[kind], 1e-3 if kind == "float" else 0.0
+    for at, activation in enumerate(["NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT"]):
+        options = {"asymmetric_quantize_inputs": asymmetric, "fused_activation_function": activation}
+        for shape, units in (((1, 1), 1), ((3, 19), 7), ((2, 8), 24)):
+            problem = rnn("RNN", dtype, shape, units, **options)
+            check_compiled(problem, ("products", "quantizing"), stateful=True, atol=atol)
+        problem = rnn("UNIDIRECTIONAL_SEQUENCE_RNN", dtype, (3, 4, 9), 16, time_major=bool(at & 1), **options)
+        check_compiled(problem, ("products", "quantizing"), stateful=True, atol=atol)
+
+
+@pytest.mark.parametrize(("time_major", "merge_outputs", "aux"), LAYOUTS)
+@pytest.mark.parametrize("kind", FLOATS)
+def test_both_directions(kind: str, time_major: bool, merge_outputs: bool, aux: str) -> None:
+    for seed, op in enumerate(["LSTM", "RNN", "LSTM"]):
+        case = CellCase(**BIDIRECTIONAL_KINDS[kind], scale=0.4, peephole=seed == 2)
+        options = {"fused_activation_function": "TANH", "asymmetric_quantize_inputs": seed == 2}
+        name = f"BIDIRECTIONAL_SEQUENCE_{op}"
+        problem = bidirectional(name, case, time_major, merge_outputs, aux, **options)
+        # The hybrid RNN goes over the sequence once for each time step, which is left to the reference tier.
+        served = op == "LSTM" or kind == "float" or not time_major
+        check_compiled(problem, ("products", "quantizing") if served else None, stateful=True, **exact(kind))
 
 
 @pytest.mark.parametrize("sizes", [*SIZES, (2, 33, 20, 5, 2)], ids=str)

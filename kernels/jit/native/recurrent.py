@@ -10,28 +10,21 @@ from numba import int8, int16
 
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.layouts.recurrent import LSTM
-from litejit.kernels.jit.native.copying import copy_f32, widen
+from litejit.kernels.jit.native.copying import widen
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.mathematics import logistic, tanh
 from litejit.kernels.jit.native.products import product_tile
 from litejit.kernels.jit.native.simd import (
     getters,
-    load_f32x8,
     load_i16,
     load_i32,
-    maximum,
-    minimum,
-    splat_f32x8,
     store,
-    store_first,
 )
 from litejit.kernels.jit.native.stages import STAGES
-from litejit.kernels.jit.native.tiles import FLOATS, INT16_PAIRS
+from litejit.kernels.jit.native.tiles import INT16_PAIRS
 
-get, get_float = getters(LSTM)
+get, _ = getters(LSTM)
 
 _integer_tile = product_tile(STAGES["fixed32"], INT16_PAIRS, 1, 1)
-_float_tile = product_tile(STAGES["float"], FLOATS, 1, 4)
 
 
 @inline
@@ -96,42 +89,3 @@ def gate_of(sums, recurrent, table):
     """The function that a table holds, of the sum of both products."""
     total = saturated(saturated(int(load_i32(sums)), 32767) + int(load_i32(recurrent)), 32767)
     return int(load_i16(table + 2 * (total & 0xFFFF)))
-
-
-def floats(args, first, last, rank):
-    """Floats throughout, with tanh; sums have the biases in them."""
-    time, gates, cells = get(args, "time"), get(args, "gates"), get(args, "cells")
-    panels, panel_bytes, zeros = get(args, "panels"), get(args, "panel_bytes"), get(args, "zeros")
-    limit, no_low, no_high = get_float(args, "float_clip"), get_float(args, "low"), get_float(args, "high")
-    rows = get(args, "scratch") + rank * get(args, "scratch_bytes")
-    recurrent = rows + get(args, "row_bytes")
-    one, most, least = splat_f32x8(1.0), splat_f32x8(limit), splat_f32x8(-limit)
-    for batch in range(first, last):
-        h, c = get(args, "h") + batch * cells * 4, get(args, "c") + batch * cells * 4
-        for t in range(time):
-            sums = get(args, "sums") + t * get(args, "sums_time") + batch * get(args, "sums_batch")
-            out = get(args, "out") + t * get(args, "out_time") + batch * get(args, "out_batch")
-            copy_f32(h, cells, rows)
-            for next_panel in range(0, panels, 4):
-                panel = min(next_panel, panels - 4)
-                _float_tile(
-                    rows, zeros, zeros, 1, cells, get(args, "weights") + panel * panel_bytes, panel_bytes,
-                    get(args, "stage"), recurrent + panel * 64, zeros, zeros, 0, 0, no_low, no_high, 4 * COLUMNS,
-                )  # fmt: skip
-            for j in range(0, cells, 8):
-                at = 4 * ((gates - 1) * cells + j)
-                output = logistic(load_f32x8(sums + at) + load_f32x8(recurrent + at))
-                at -= 4 * cells
-                new = tanh(load_f32x8(sums + at) + load_f32x8(recurrent + at))
-                at -= 4 * cells
-                forget = logistic(load_f32x8(sums + at) + load_f32x8(recurrent + at))
-                input = one - forget
-                if gates == 4:
-                    input = logistic(load_f32x8(sums + 4 * j) + load_f32x8(recurrent + 4 * j))
-                state = forget * load_f32x8(c + 4 * j) + new * input
-                if limit > 0.0:
-                    state = minimum(most, maximum(least, state))
-                hidden = output * tanh(state)
-                store_first(c + 4 * j, state, cells - j)
-                store_first(h + 4 * j, hidden, cells - j)
-                store_first(out + 4 * j, hidden, cells - j)
