@@ -7,6 +7,7 @@ internal/reference/non_max_suppression.h.
 from __future__ import annotations
 
 import heapq
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,12 +37,30 @@ def suppress(boxes: np.ndarray, scores: np.ndarray, most: int, score_threshold: 
     """Indices of the best boxes, best first, that overlap no better one by more than threshold. Ties: lower index."""
     candidates = np.flatnonzero(scores >= np.float32(score_threshold))
     candidates = candidates[np.argsort(-scores[candidates], kind="stable")]
+    y1, x1, y2, x2 = corners = np.ascontiguousarray(boxes[candidates].T)
+    with np.errstate(all="ignore"):
+        areas = (y2 - y1) * (x2 - x1)
     selected: list[int] = []
     while len(candidates) and len(selected) < most:
-        best, candidates = candidates[0], candidates[1:]
-        selected.append(int(best))
-        candidates = candidates[~(intersection_over_union(boxes[best], boxes[candidates]) > np.float32(threshold))]
+        selected.append(int(candidates[0]))
+        overlap = _overlap_of_first(corners, areas)
+        kept = ~(overlap > np.float32(threshold))
+        candidates, corners, areas = candidates[1:], corners[:, 1:], areas[1:]
+        if not kept.all():
+            candidates, corners, areas = candidates[kept], corners[:, kept], areas[kept]
     return selected
+
+
+def _overlap_of_first(corners: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """`intersection_over_union` of the first of boxes given as [4, n] with the others."""
+    y1, x1, y2, x2 = corners
+    with np.errstate(all="ignore"):
+        height = np.maximum(np.minimum(y2[1:], y2[0]) - np.maximum(y1[1:], y1[0]), np.float32(0))
+        width = np.maximum(np.minimum(x2[1:], x2[0]) - np.maximum(x1[1:], x1[0]), np.float32(0))
+        shared = height * width
+        overlap = shared / (areas[0] + areas[1:] - shared)
+    overlap[(areas[1:] <= 0) | (areas[0] <= 0)] = 0
+    return overlap
 
 
 @custom("TFLite_Detection_PostProcess")
@@ -93,7 +112,7 @@ class DetectionPostProcess(Kernel):
         node.require(0 < self.threshold <= 1, "nms_iou_threshold is {}, expected 0 < threshold <= 1", self.threshold)
         node.require(not self.regular or self.per_class > 0, "detections_per_class must be > 0")
         node.require((self.scales != 0).all(), "scales must not be 0")
-        self.operands = [encodings, predictions, anchors]
+        self.reals = [_Real.of(spec) for spec in (encodings, predictions, anchors)]
         count = self.most * self.most_classes
         for at, shape in enumerate(((1, count, 4), (1, count), (1, count), (1,))):
             node.output(shape, at=at, types=TensorType.FLOAT32)
@@ -102,11 +121,11 @@ class DetectionPostProcess(Kernel):
         self, box_encodings: np.ndarray, class_predictions: np.ndarray, anchors: np.ndarray
     ) -> tuple[np.ndarray, ...]:
         """Decodes, selects, collects."""
-        specs = self.operands
-        boxes = self._decode(_real(box_encodings, specs[0])[0, :, :4], _real(anchors, specs[2]))
+        encodings, predictions, places = self.reals
+        boxes = self._decode(encodings(box_encodings[0, :, :4]), places(anchors))
         if (boxes[:, :2] > boxes[:, 2:]).any():
             raise InvalidInputError("a decoded box has its low corner above its high corner")
-        scores = _real(class_predictions, specs[1])[0, :, class_predictions.shape[2] - self.classes :]
+        scores = predictions(class_predictions[0, :, class_predictions.shape[2] - self.classes :])
         chosen = self._regular(boxes, scores) if self.regular else self._fast(boxes, scores)
         count = self.most * self.most_classes
         result = np.zeros((count, 4), np.float32), np.zeros(count, np.float32), np.zeros(count, np.float32)
@@ -145,10 +164,23 @@ class DetectionPostProcess(Kernel):
         return [(place, box, label) for place, (_, box, label) in enumerate(found)]
 
 
-def _real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
-    if spec.type == TensorType.FLOAT32:
-        return values
-    return (values.astype(np.float32) - np.float32(spec.zero_point)) * spec.scale
+@dataclass(frozen=True)
+class _Real:
+    """What an operand's raw values stand for, in float32."""
+
+    zero_point: np.float32
+    scale: np.float32
+
+    @classmethod
+    def of(cls, spec: TensorSpec) -> _Real:
+        """Floats stand for themselves."""
+        if spec.type == TensorType.FLOAT32:
+            return cls(np.float32(0), np.float32(1))
+        return cls(np.float32(spec.zero_point), spec.scale)
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """The numbers."""
+        return values if values.dtype == np.float32 else (values.astype(np.float32) - self.zero_point) * self.scale
 
 
 class NonMaxSuppression(Kernel):
