@@ -66,9 +66,11 @@ class ReadVariable(ResourceKernel):
     types = (TensorType.RESOURCE, TensorType.INT32)
 
     def prepare(self, node: Node) -> None:
-        """The declared shape, unless it is a scalar."""
+        """shape and size as declared, None for a scalar; dtype."""
         super().prepare(node)
-        self.output = node.output(node.declared[0].dims or None)
+        output = node.output(node.declared[0].dims or None)
+        self.shape, self.dtype = output.shape, output.dtype
+        self.size = None if output.shape is None else output.size
 
     def __call__(self, resource_id: np.ndarray) -> np.ndarray:
         """Reads."""
@@ -76,10 +78,10 @@ class ReadVariable(ResourceKernel):
         value = _variables(self.context).get(number)
         if value is None:
             raise InvalidInputError(f"variable {number} is read before anything is assigned to it")
-        shape = value.shape if self.output.shape is None else self.output.shape
-        if value.dtype != self.output.dtype or value.size != np.prod(shape, dtype=np.int64):
+        shape = value.shape if self.shape is None else self.shape
+        if value.dtype != self.dtype or (self.size is not None and value.size != self.size):
             raise InvalidInputError(
-                f"variable {number} holds {value.dtype}{list(value.shape)}, expected {self.output.dtype}{list(shape)}"
+                f"variable {number} holds {value.dtype}{list(value.shape)}, expected {self.dtype}{list(shape)}"
             )
         return value.reshape(shape)
 
