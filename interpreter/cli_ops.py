@@ -7,9 +7,10 @@ import json
 from typing import Any
 
 from litejit.cli_console import console
+from litejit.kernels.established import ALL_FLAVOURS, ESTABLISHED
 from litejit.kernels.float_bounds import FLOAT_BOUNDS
 from litejit.kernels.jit.lowering import lowered_kernels
-from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
+from litejit.kernels.kernel import Kernel
 from litejit.kernels.registry import builtin_kernels, custom_kernels
 from litejit.schema import BuiltinOperator
 
@@ -60,7 +61,8 @@ def operator_page() -> str:
         "",
         "Types are those of the deciding operand, mostly the first one. Integers, quantized ones included, bools and",
         "strings equal the official reference kernels bit for bit. Floats: how far they may be from the official ones,",
-        "and why; the tests hold every operator to it. Flavours: the [numerics](numerics.md) that an operator offers.",
+        "and why; the tests hold every operator to it. Numerics: the [flavours](numerics.md) that an operator offers,",
+        "with the types of scaled integers that it offers them for, if not all.",
         "",
         "| operator | versions | types | tiers | numerics | floats | why |",
         "|---|---|---|---|---|---|---|",
@@ -69,7 +71,7 @@ def operator_page() -> str:
         if row["tier"]:
             versions = "-".join(map(str, row["versions"])) if "versions" in row else "custom"
             types = ", ".join(row["types"]) or "any"
-            flavours = "all" if set(row["flavours"]) == ALL_FLAVOURS else ", ".join(row["flavours"])
+            flavours = _flavours(row["operator"], row["flavours"])
             bound, reason = row.get("float_bound", ("exact", ""))
             lines.append(
                 f"| {row['operator']} | {versions} | {types} | {row['tier']} | {flavours} | {bound} | {reason} |"
@@ -81,6 +83,17 @@ def operator_page() -> str:
         if not row["tier"]
     ]
     return "\n".join(lines) + "\n"
+
+
+def _flavours(operator: str, flavours: list[str]) -> str:
+    """All flavours, or which; those that are there for some types of scaled integers only, with the types."""
+    rows = ESTABLISHED.get(operator, {})
+    whole = [flavour for flavour in flavours if all(flavour in known for known in rows.values())]
+    texts = ["all" if set(whole) == ALL_FLAVOURS else ", ".join(whole)]
+    for flavour in sorted(set(flavours) - set(whole)):
+        types = [signature for signature, known in rows.items() if flavour in known]
+        texts.append(f"{flavour}: {' '.join(types) or 'plain numbers'}")
+    return "; ".join(texts)
 
 
 def ops(options: argparse.Namespace) -> None:

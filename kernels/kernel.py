@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
+from litejit.kernels.established import ALL_FLAVOURS, DEFAULT_FLAVOUR, established, signature
 from litejit.kernels.node import Node
 from litejit.schema import Table, TensorType
 from litejit.schema.errors import InvalidModelError, UnsupportedError
 
 __all__ = ["ALL_FLAVOURS", "DEFAULT_FLAVOUR", "Kernel"]
-
-DEFAULT_FLAVOUR = "litert-ref"
-ALL_FLAVOURS = frozenset({"litert-ref", "litert-opt", "xnnpack", "tflm", "single-rounding"})
 
 
 class Kernel:
@@ -30,7 +28,8 @@ class Kernel:
         types: TensorTypes accepted for the operand named by `typed_by` (default: the first one); empty: any.
         n_outputs: how many outputs the operator has (None: any number).
         stateful: results depend on more than the inputs (variables, randomness), so never folded into a constant.
-        flavours: numerics flavours whose results this kernel reproduces. All of them for pure data movement.
+        flavours: numerics flavours that this kernel knows; all of them for pure data movement. For which types of
+            scaled integers it reproduces them is in `established.py`.
     """
 
     types: ClassVar[Collection[TensorType]] = ()
@@ -70,15 +69,15 @@ class Kernel:
         self._check_types(node)
         self._check_enums(node)
         if self.flavour not in self.flavours:
-            raise UnsupportedError(
-                f"numerics '{self.flavour}' is not established for {node.op}, it has {', '.join(sorted(self.flavours))}"
-            )
+            self._refuse_flavour(node.op, self.flavours)
+        self._check_flavour(node)
         # Quotients of extreme scales may overflow; `require_finite` refuses them where it matters.
         with np.errstate(over="ignore", divide="ignore"):
             self.prepare(node)
         missing = [at for at, spec in enumerate(node.outputs) if spec is None]
         if missing:
             raise InvalidModelError(f"the operator declares {len(node.outputs)} outputs, {node.op} has {missing[0]}")
+        self._check_flavour(node)
 
     def prepare(self, node: Node) -> None:
         """Validates, declares the outputs with `node.output`, and derives constants."""
@@ -87,6 +86,16 @@ class Kernel:
     def __call__(self, *operands: Any) -> Any:
         """Computes the outputs from the operands' arrays."""
         raise TypeError(f"{type(self).__name__} must define __call__")
+
+    def _check_flavour(self, node: Node) -> None:
+        """Refuses what no sweep stands behind; the default flavour is what all operators are tested under."""
+        known = None if self.flavour == DEFAULT_FLAVOUR else established(node)
+        if known is not None and self.flavour not in known:
+            self._refuse_flavour(f"{node.op} of {signature(node)}", known)
+
+    def _refuse_flavour(self, what: str, known: Collection[str]) -> NoReturn:
+        has = ", ".join(sorted(known)) or f"only {DEFAULT_FLAVOUR}"
+        raise UnsupportedError(f"numerics '{self.flavour}' is not established for {what}, it has {has}")
 
     def _check_version(self, node: Node) -> None:
         low, high = self.versions

@@ -10,7 +10,8 @@ from litejit.kernels.jit.call import Call, Tensor
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.matrices import Rows, packed_right, stage_of_matrix
 from litejit.kernels.jit.products import Out, Right, matrix_rows, product
-from litejit.kernels.reference.fully_connected import BlockwiseProducts, FourBitProducts, FullyConnected
+from litejit.kernels.reference.fully_connected import FullyConnected
+from litejit.kernels.reference.hybrid_products import BlockwiseProducts, FourBitProducts, SparseProducts
 from litejit.kernels.reference.products import HybridProducts
 from litejit.schema import TensorType
 
@@ -24,7 +25,7 @@ def fully_connected(lowering: Lowering) -> Sequence[Call] | None:
     products, bias = kernel.products, lowering.given(2)
     if kernel.shuffled or output.size == 0 or input.size == 0 or (bias is not None and bias.value is None):
         return None
-    if isinstance(products, BlockwiseProducts | FourBitProducts):
+    if isinstance(products, BlockwiseProducts | FourBitProducts | SparseProducts):
         return None
     biases = None if bias is None or bias.value is None else bias.value.ravel()
     features, units = kernel.in_features, output.dims[-1]

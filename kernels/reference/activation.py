@@ -21,14 +21,13 @@ from litejit.kernels.gemmlowp import WORD16
 from litejit.kernels.geometry import broadcast_shapes
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.elementwise import Quantized, refuse_flavours, rescale_of
+from litejit.kernels.reference.elementwise import Quantized, rescale_of
 from litejit.kernels.reference.pointwise import Activation, Formula, Pointwise, require_zero_point
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, LeakyReluOptions, TensorType
 
 _FLOAT_OR_8_BIT = (TensorType.FLOAT32, TensorType.UINT8, TensorType.INT8)
 _FLOAT_OR_QUANTIZED = (*_FLOAT_OR_8_BIT, TensorType.INT16)
-_TFLM_TYPES = (TensorType.INT8, TensorType.INT16)
 
 
 def _require_symmetric_int16(node: Node, x: TensorSpec, y: TensorSpec) -> None:
@@ -43,7 +42,6 @@ class _Clamp(Activation):
     Semantics: LiteRT tflite/kernels/activations.cc (ReluPrepare, QuantizedReluX), reference_ops.h (ReluX).
     """
 
-    tflm_types = ()
     lower: ClassVar[float]
     upper: ClassVar[float | None]
 
@@ -79,7 +77,6 @@ class Relu(_Clamp):
     """max(x, 0), see `_Clamp`."""
 
     types = _FLOAT_OR_QUANTIZED
-    tflm_types = _TFLM_TYPES
     lower, upper = 0.0, None
 
 
@@ -118,7 +115,6 @@ class LeakyRelu(Activation):
     """
 
     types = _FLOAT_OR_QUANTIZED
-    tflm_types = _TFLM_TYPES
     options: LeakyReluOptions
 
     def prepare(self, node: Node) -> None:
@@ -187,8 +183,6 @@ class Prelu(Kernel):
         y = node.output(shape, type=x.type)
         if x.type == TensorType.FLOAT32:
             return
-        if x.type not in _TFLM_TYPES:
-            refuse_flavours(self, node, x, "tflm")
         precision = np.float64 if self.flavour == "tflm" else np.float32
         x_scale, alpha_scale, y_scale = precision(x.scale), precision(alpha.scale), precision(y.scale)
         identity = Multiplier.from_real(x_scale / y_scale)

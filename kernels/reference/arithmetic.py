@@ -15,7 +15,7 @@ from litejit.kernels.fixedpoint import float_activation
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.arithmetic_flavours import InBlocks, quantized_product, quantized_sum
-from litejit.kernels.reference.elementwise import Broadcast, Quantized, check_zero_points, refuse_flavours, rescale_of
+from litejit.kernels.reference.elementwise import Broadcast, Quantized, check_zero_points, rescale_of
 from litejit.kernels.reference.quantized_arithmetic import (
     DifferenceSquare,
     PotSum,
@@ -175,7 +175,6 @@ class Mul(Arithmetic):
         activation = self.options.fused_activation_function
         input1, input2, output = self.operands_of(node, declares=self.output_types(node.input("input1").type))
         if input1.type != output.type:
-            refuse_flavours(self, node, output, "tflm")
             check_zero_points(node, output)
             self.quantized = Quantized(Q15Product.of(output, activation), input1.dtype, output.dtype)
             return
@@ -227,7 +226,6 @@ class Div(Arithmetic):
 
     def quantize(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Quantized | InBlocks:
         """Quotient."""
-        refuse_flavours(self, node, input1, "tflm", "single-rounding")
         formula = Quotient.of(input1, input2, output, self.options.fused_activation_function)
         return Quantized(formula, input1.dtype, output.dtype)
 

@@ -28,7 +28,6 @@ from litejit.kernels.node import Shape, TensorSpec
 from litejit.kernels.reference.elementwise import Quantized
 from litejit.kernels.reference.quantized_arithmetic import Product, Rescaled, Sum
 from litejit.schema import ActivationFunctionType, TensorType
-from litejit.schema.errors import UnsupportedError
 
 __all__ = ["InBlocks", "Run", "inner_run", "quantized_product", "quantized_sum"]
 
@@ -210,7 +209,6 @@ def quantized_sum(
         single = multiply_by_quantized_multiplier_single
         return Quantized(replace(formula, rescale=single, rescale_sum=single), *dtypes)
     if flavour == "tflm":
-        _refuse_uint8(output)
         precision = np.float64 if formula.sign > 0 else np.float32
         return Quantized(Sum.of(input1, input2, output, activation, formula.sign, precision), *dtypes)
     if flavour == "xnnpack":
@@ -241,7 +239,6 @@ def quantized_product(
     if flavour == "single-rounding":
         return Quantized(replace(formula, rescale=multiply_by_quantized_multiplier_single), *dtypes)
     if flavour == "tflm":
-        _refuse_uint8(output)
         return Quantized(Product.of(input1, input2, output, activation, np.float64), *dtypes)
     if flavour == "xnnpack":
         delegate = XnnpackProduct.of(input1, input2, output, activation)
@@ -258,8 +255,3 @@ def quantized_product(
 
 def _fields(formula: Sum | Product) -> dict[str, object]:
     return {field.name: getattr(formula, field.name) for field in fields(formula)}
-
-
-def _refuse_uint8(output: TensorSpec) -> None:
-    if output.type == TensorType.UINT8:
-        raise UnsupportedError(f"numerics 'tflm' is not established for {output}, tflite-micro has no UINT8 arithmetic")

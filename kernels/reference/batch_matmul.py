@@ -110,7 +110,7 @@ def _products(node: Node, lhs: TensorSpec, rhs: TensorSpec, output: TensorSpec, 
     if lhs.type == _FLOAT:
         scales = channel_scales(node, rhs, columns)
         arithmetic = rows_as_asked(node.options, delegating and is_float_delegable(rhs, None, axis))
-        return HybridProducts.of(node, arithmetic, scales, lambda x: x)
+        return HybridProducts.of(arithmetic, scales, lambda x: x)
     low, high = integer_range(lhs.type)
     if output.type == _INT32:
         int32_low, int32_high = integer_range(_INT32)

@@ -12,7 +12,7 @@ from litejit.kernels.fixedpoint import (
     multiply_by_quantized_multiplier_smaller_than_one,
 )
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.elementwise import Broadcast, refuse_flavours, values_of
+from litejit.kernels.reference.elementwise import Broadcast, values_of
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, TensorType
 
@@ -41,8 +41,8 @@ class Comparison(Broadcast):
         input1, input2, _ = self.operands_of(node, sets=TensorType.BOOL)
         plain_int16 = input1.type == TensorType.INT16 and input1.quantization is None
         if input1.type in self.quantized_types and not plain_int16:
-            if input1.type != TensorType.INT8 or max(input1.scale, input2.scale) >= 1:
-                refuse_flavours(self, node, input1, "tflm")
+            if self.flavour == "tflm" and max(input1.scale, input2.scale) >= 1:
+                node.unsupported("numerics 'tflm' is not established for {} with a scale of 1 or more", node.op)
             single = self.flavour == "single-rounding"
             self.scaled = _rescaled_values(input1, single), _rescaled_values(input2, single)
 

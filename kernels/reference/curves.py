@@ -102,7 +102,6 @@ class MicroCurve:
 class _Saturating(Activation):
     """What quantized TANH and LOGISTIC share: int16 input scales and how they reach the sample table's; tflm's int8."""
 
-    tflm_types = (TensorType.INT8, TensorType.INT16)
     fixed_shift: int | None = None
     power_shifts: tuple[int, ...]
     """Left shifts n for which an input scale of 2**(n - 12) counts as a power of two."""
@@ -257,7 +256,6 @@ class Gelu(Activation):
     """
 
     types = (TensorType.FLOAT32, TensorType.FLOAT16, *_QUANTIZED)
-    tflm_types = ()
     options: GeluOptions
 
     def quantize(self, node: Node, x: TensorSpec, y: TensorSpec) -> Formula:

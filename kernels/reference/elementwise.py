@@ -21,7 +21,6 @@ from litejit.kernels.geometry import broadcast_shapes
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
 from litejit.schema import TensorType
-from litejit.schema.errors import UnsupportedError
 
 __all__ = [
     "QUANTIZED_TYPES",
@@ -30,7 +29,6 @@ __all__ = [
     "Quantized",
     "Rescale",
     "check_zero_points",
-    "refuse_flavours",
     "rescale_of",
     "values_of",
 ]
@@ -61,12 +59,6 @@ def check_zero_points(node: Node, *specs: TensorSpec) -> None:
             low,
             high,
         )
-
-
-def refuse_flavours(kernel: Kernel, node: Node, spec: TensorSpec, *flavours: str) -> None:
-    """Raises UnsupportedError if a quantized node is asked for in one of these flavours."""
-    if kernel.flavour in flavours:
-        raise UnsupportedError(f"numerics '{kernel.flavour}' is not established for {node.op} of {spec.type.name}")
 
 
 def rescale_of(flavour: str) -> Rescale:

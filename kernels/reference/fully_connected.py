@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -12,7 +11,8 @@ from litejit.kernels.kernel import ALL_FLAVOURS
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
 from litejit.kernels.reference.hybrid import vector_activation
-from litejit.kernels.reference.hybrid_flavours import asymmetric, four_bit, rows_as_asked
+from litejit.kernels.reference.hybrid_flavours import four_bit, rows_as_asked
+from litejit.kernels.reference.hybrid_products import BlockwiseProducts, FourBitProducts, SparseProducts
 from litejit.kernels.reference.output_stage import channel_scales, check_bias_scale
 from litejit.kernels.reference.product_flavours import (
     fully_connected_rounding,
@@ -178,51 +178,6 @@ class FullyConnected(Weighted):
         return result, shuffled.reshape(self.workspace_shape)
 
 
-class FourBitProducts(HybridProducts):
-    """Hybrid arithmetic of litert-opt's kernel for INT4 weights, which also needs the sum of each row of inputs."""
-
-    def matrix(self, weights: np.ndarray) -> IntegerMatrix:
-        """The weights with a column of ones."""
-        return super().matrix(np.pad(weights, ((0, 0), (0, 1)), constant_values=1))
-
-
-@dataclass(frozen=True, eq=False)
-class BlockwiseProducts(HybridProducts):
-    """Hybrid arithmetic for weights with a scale for each block of a row, [units, blocks] float32."""
-
-    block_size: int
-
-    def weights(self, filter: np.ndarray) -> np.ndarray:
-        """The real weights; 4 bits times a scale of 11 significant bits are exact."""
-        return filter * np.repeat(self.filter_scales, self.block_size, axis=1)
-
-    def matrix(self, weights: np.ndarray) -> FloatMatrix:
-        """The real weights, contiguous."""
-        return FloatMatrix(weights)
-
-    @classmethod
-    def of_weights(cls, node: Node, weights: TensorSpec) -> BlockwiseProducts:
-        """The arithmetic for blockwise quantized weights."""
-        units, features = weights.dims
-        block_size, scales = weights.quantized.block_size, weights.quantized.scale
-        node.require(
-            weights.type == TensorType.INT4 and features % block_size == 0 and scales.size * block_size == weights.size,
-            "{} ({}, shape {}) has {} scales for blocks of {}, expected INT4 and a scale for each block of a row",
-            weights,
-            weights.type.name,
-            weights.dims,
-            scales.size,
-            block_size,
-        )
-        if node.numerics not in ("litert-ref", "litert-opt"):
-            node.unsupported("numerics '{}' is not established for blockwise weights", node.numerics)
-        activation = node.options.fused_activation_function
-        # The scales of the weights are in the weights already.
-        arithmetic = asymmetric(lambda sums, scale, _, bias: sums * scale + (0 if bias is None else bias))
-        scales = scales.reshape(units, -1)
-        return cls(-255, 255, 0, arithmetic, scales, lambda x: vector_activation(activation, x), block_size)
-
-
 def _products(
     node: Node, input: TensorSpec, weights: TensorSpec, bias: TensorSpec | None, output: TensorSpec
 ) -> Products:
@@ -241,9 +196,11 @@ def _products(
     delegable = is_float_delegable(weights, None, 0, fully_connected_types(weights)) and has_clamp(activation)
     delegated = node.numerics == "xnnpack" and delegable and weights.sparsity is None
     if node.numerics in ("litert-opt", "xnnpack") and not delegated and _has_four_bit_kernel(input, weights):
-        return FourBitProducts.of(node, four_bit(), scales, lambda x: vector_activation(activation, x))
+        return FourBitProducts.of(four_bit(), scales, lambda x: vector_activation(activation, x))
     arithmetic = rows_as_asked(options, delegated)
-    return HybridProducts.of(node, arithmetic, scales, lambda x: vector_activation(activation, x))
+    if weights.sparsity is not None and options.asymmetric_quantize_inputs:
+        return SparseProducts.of_weights(node, weights, scales)
+    return HybridProducts.of(arithmetic, scales, lambda x: vector_activation(activation, x))
 
 
 def _has_four_bit_kernel(input: TensorSpec, weights: TensorSpec) -> bool:
@@ -275,7 +232,7 @@ def _quantized_products(
         and (weights_zero_point == 0 or weights.type == _UINT8)
     )
     double = shuffled or weights.sparsity is not None
-    rounding = fully_connected_rounding(node, node.numerics, weights, wide, delegated, double)
+    rounding = fully_connected_rounding(node.numerics, weights, wide, delegated, double)
     wraps = not wide and may_exceed_int32(input, weights.dims[1], bias)
     stage = output_stage(rounding, input, scales, output, activation, wraps)
     low, high = integer_range(input.type)

@@ -14,7 +14,7 @@ from litejit.kernels.fixedpoint import (
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.newton import inverse_sqrt
 from litejit.kernels.node import Node
-from litejit.kernels.reference.elementwise import refuse_flavours, rescale_of
+from litejit.kernels.reference.elementwise import rescale_of
 from litejit.kernels.reference.pointwise import OverRows, require_zero_point
 from litejit.kernels.registry import builtin
 from litejit.schema import (
@@ -49,8 +49,6 @@ class L2Normalization(OverRows):
         if x.type != TensorType.FLOAT32:
             node.require(y.scale == 1 / 128, "{} has scale {}, expected 1/128", y, y.scale)
             require_zero_point(node, 0 if x.type == TensorType.INT8 else 128, y)
-            if x.type != TensorType.INT8:
-                refuse_flavours(self, node, x, "tflm")
             self.type, self.zero_point = x.type, x.zero_point
             self.rows = self._of_8_bits
 

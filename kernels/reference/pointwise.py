@@ -8,14 +8,13 @@ is evaluated once for all 256 values and looked up; for wider ones it is evaluat
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import ClassVar
 
 import numpy as np
 
 from litejit.kernels.fixedpoint import CHUNK
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.elementwise import refuse_flavours, values_of
+from litejit.kernels.reference.elementwise import values_of
 from litejit.kernels.reference.lut import look_up
 from litejit.schema import TensorType
 
@@ -60,11 +59,9 @@ class Activation(Kernel):
     """Base of activations, input -> output of the same type and shape.
 
     quantized: how the node is computed on scaled integers, None for floats, which `plain` computes.
-    tflm_types: quantized types for which this is what tflite-micro computes.
     """
 
     flavours = ALL_FLAVOURS
-    tflm_types: ClassVar[Collection[TensorType]] = (TensorType.INT8,)
     quantized: Formula | None = None
 
     def prepare(self, node: Node) -> None:
@@ -72,8 +69,6 @@ class Activation(Kernel):
         x = node.input("input")
         y = node.output(x.dims, types=x.type)
         if x.type in (TensorType.INT8, TensorType.UINT8, TensorType.INT16):
-            if x.type not in self.tflm_types:
-                refuse_flavours(self, node, x, "tflm")
             self.quantized = self.quantize(node, x, y)
 
     def quantize(self, node: Node, x: TensorSpec, y: TensorSpec) -> Formula:

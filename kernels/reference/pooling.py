@@ -10,7 +10,6 @@ from litejit.kernels.fixedpoint import activation_range, float_activation
 from litejit.kernels.geometry import Window, sliding
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.elementwise import refuse_flavours
 from litejit.kernels.registry import builtin, custom
 from litejit.schema import BuiltinOperator, Padding, Pool2DOptions, TensorType
 
@@ -66,8 +65,6 @@ class _Pool2D(Kernel):
             Window.along("width", o.padding, width, o.filter_width, o.stride_w),
         )
         y = node.output((batch, *(window.out_size for window in self.windows), channels), types=x.type)
-        if x.type == TensorType.UINT8:
-            refuse_flavours(self, node, x, "tflm")
         if x.type != TensorType.FLOAT32:
             self.low, self.high = activation_range(o.fused_activation_function, y)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.output_stage import BlockStage, OutputStage, Rescaling, scale_of_products
 from litejit.schema import ActivationFunctionType, TensorType
 
@@ -88,20 +88,14 @@ def convolution_rounding(flavour: str, kind: str, type: TensorType, wide: bool, 
     return optimised.get((kind, type), Rounding("double", precision))
 
 
-def fully_connected_rounding(
-    node: Node, flavour: str, weights: TensorSpec, wide: bool, delegated: bool, double: bool
-) -> Rounding:
+def fully_connected_rounding(flavour: str, weights: TensorSpec, wide: bool, delegated: bool, double: bool) -> Rounding:
     """wide: sums of 64 bits. double: the weights are sparse or shuffled, which have kernels of their own."""
     precision = "float64" if weights.quantized.per_channel else "mixed"
     official = flavour in ("litert-ref", "litert-opt", "xnnpack")
     if weights.type == _INT16:
         return Rounding("q15", precision)
     if double:
-        if not official:
-            node.unsupported("numerics '{}' is not established for sparse or shuffled weights", flavour)
         return Rounding("double", precision)
-    if flavour == "tflm" and weights.type == TensorType.INT4 and weights.quantized.per_channel:
-        node.unsupported("numerics 'tflm' is not established for INT4 weights with a scale for each channel")
     if not official:
         return Rounding("q15" if wide else _FIXED_POINT[flavour], precision)
     if wide or flavour == "litert-ref":

@@ -181,14 +181,11 @@ class HybridProducts(IntegerInputs):
     @classmethod
     def of(
         cls,
-        node: Node,
         arithmetic: HybridArithmetic,
         filter_scales: np.ndarray,
         activate: Callable[[np.ndarray], np.ndarray],
     ) -> HybridProducts:
-        """The products of a node; UnsupportedError in flavours of kernel libraries that have no such operators."""
-        if node.numerics in ("tflm", "single-rounding"):
-            node.unsupported("numerics '{}' has no integer weights for float inputs", node.numerics)
+        """The products in an arithmetic."""
         return cls(-arithmetic.span, arithmetic.span, 0, arithmetic, filter_scales, activate)
 
     def weights(self, filter: np.ndarray) -> np.ndarray:
@@ -236,7 +233,7 @@ def convolution_products(
     delegable = delegable and has_clamp(activation)
     if input.type == TensorType.FLOAT32:
         arithmetic = hybrid(flavour == "xnnpack" and delegable and is_float_delegable(filter, bias, channel_axis))
-        return HybridProducts.of(node, arithmetic, scales, lambda x: float_activation(activation, x))
+        return HybridProducts.of(arithmetic, scales, lambda x: float_activation(activation, x))
     filter_zero_point = 0
     if input.type == TensorType.UINT8:
         check_bias_scale(node, input, filter, bias, output)

@@ -13,7 +13,6 @@ import numpy as np
 from litejit.kernels.fixedpoint import integer_range, round_half_away
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.elementwise import refuse_flavours
 from litejit.kernels.reference.pointwise import in_blocks, require_zero_point
 from litejit.kernels.reference.quantization_flavours import affine_quantize, dequantizer, quantizer, requantizer
 from litejit.kernels.registry import builtin, custom
@@ -74,8 +73,6 @@ class Quantize(Kernel):
             )
             self.run = partial(self._per_channel, *_along_axis(y), *integer_range(y.type), y.dtype)
         else:
-            if y.type == TensorType.UINT8:
-                refuse_flavours(self, node, y, "tflm")
             self.run = quantizer(y, self.flavour)
 
     @staticmethod
@@ -183,7 +180,8 @@ class NumericVerify(Kernel):
         options = decode_flexbuffer(self.options)
         node.require(isinstance(options, dict), "options are {}, expected a map", options)
         tolerance = np.float32(options.get("tolerance", 0))
-        self.dequantize = _dequantizer(node, x, self.flavour)
+        # A custom operator is none that XNNPACK takes.
+        self.dequantize = _dequantizer(node, x, "litert-opt" if self.flavour == "xnnpack" else self.flavour)
         if options.get("log_if_failed", False) and tolerance >= 0.1:
             self.limit = tolerance * (np.float32(0) if x.type == TensorType.FLOAT16 else x.scale)
 

@@ -6,9 +6,8 @@ How each numerics flavour rescales is in reduction_flavours.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from math import prod
-from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +15,6 @@ from litejit.kernels.fixedpoint import integer_range
 from litejit.kernels.geometry import normalize_axes
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.elementwise import refuse_flavours
 from litejit.kernels.reference.reduction_flavours import (
     Reduced,
     Rescaled,
@@ -79,21 +77,15 @@ class Reduction(Kernel):
 
 
 class Quantized(Reduction):
-    """Base of reductions that rescale: `rescaled` makes raw results of sums of raw values, None for plain numbers.
-
-    tflm_types: quantized types that tflite-micro has, too.
-    """
+    """Base of reductions that rescale: `rescaled` makes raw results of sums of raw values, None for plain numbers."""
 
     flavours = ALL_FLAVOURS
-    tflm_types: ClassVar[Collection[TensorType]] = (TensorType.INT8, TensorType.INT16)
     rescaled: Rescaled | None = None
 
     def derive(self, node: Node, input: TensorSpec, output: TensorSpec) -> None:
         """Derives `rescaled`."""
         if not self.is_quantized(input):
             return
-        if input.type not in self.tflm_types:
-            refuse_flavours(self, node, input, "tflm")
         axis = node.input("axis")
         reduced = Reduced(
             input,
@@ -171,7 +163,6 @@ class ReduceProd(Quantized):
     in row-major order, with the rounding of 64-bit accumulators.
     """
 
-    tflm_types = ()
     copies = False
 
     def is_quantized(self, input: TensorSpec) -> bool:

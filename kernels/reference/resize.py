@@ -10,7 +10,6 @@ import numpy as np
 from litejit.kernels.fixedpoint import CHUNK, round_half_away, rounding_divide_by_pot
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.elementwise import refuse_flavours
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, ResizeBilinearOptions, ResizeNearestNeighborOptions, TensorType
 
@@ -156,8 +155,6 @@ class ResizeBilinear(Kernel):
         )
         x, height, width = _resized(node, 1)
         delegated = self.flavour == "xnnpack" and node.input("size").value is not None
-        if x.type in (TensorType.UINT8, TensorType.INT16):
-            refuse_flavours(self, node, x, "tflm")
         self.blend, interpolation = self._arithmetic(x.type, delegated)
         self.rows = interpolation(x.dims[1], height, align_corners, half_pixel_centers)
         self.columns = interpolation(x.dims[2], width, align_corners, half_pixel_centers)

@@ -9,7 +9,7 @@ import numpy as np
 from litejit.kernels.fixedpoint import Multiplier, float_to_int32, integer_range, wrap32
 from litejit.kernels.newton import inverse_sqrt
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.elementwise import check_zero_points, refuse_flavours, rescale_of
+from litejit.kernels.reference.elementwise import check_zero_points, rescale_of
 from litejit.kernels.reference.lut import look_up, table
 from litejit.kernels.reference.pointwise import Activation, Formula, Pointwise
 from litejit.kernels.registry import builtin
@@ -39,7 +39,6 @@ class Sqrt(Activation):
 
     def quantize(self, node: Node, x: TensorSpec, y: TensorSpec) -> Formula:
         """The formula."""
-        refuse_flavours(self, node, x, "tflm")
         check_zero_points(node, x, y)
         self.zero_point = x.zero_point
 
@@ -79,7 +78,6 @@ class Rsqrt(Activation):
         check_zero_points(node, x, y)
         self.zero_point = x.zero_point
         if x.type == TensorType.INT16:
-            refuse_flavours(self, node, x, "tflm")
             largest = np.float32(np.iinfo(np.int16).max) * y.scale
             return partial(look_up, table(lambda r: np.where(r <= 0, largest, np.float32(1) / np.sqrt(r)), x, y))
         multiplier = Multiplier.from_real(np.divide(1.0, np.float64(np.sqrt(x.scale) * y.scale)))

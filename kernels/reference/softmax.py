@@ -19,7 +19,7 @@ from litejit.kernels.fixedpoint import (
 from litejit.kernels.gemmlowp import WORD32, bit_length, log
 from litejit.kernels.newton import reciprocal
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.elementwise import refuse_flavours, rescale_of
+from litejit.kernels.reference.elementwise import rescale_of
 from litejit.kernels.reference.lut import in_double, look_up, table16
 from litejit.kernels.reference.pointwise import Formula, OverRows, require_zero_point
 from litejit.kernels.registry import builtin
@@ -105,8 +105,6 @@ class Softmax(OverRows):
         wider = {type: (type, TensorType.INT16) for type in _8_BIT}
         x, y = self.declare(node, wider)
         self.beta = float(self.options.beta)
-        if x.type == TensorType.UINT8:
-            refuse_flavours(self, node, x, "tflm")
         if x.type in _8_BIT:
             if y.type == TensorType.INT8:
                 self._require_output(node, y, 256, -128)
@@ -198,8 +196,6 @@ class LogSoftmax(OverRows):
         if x.type == TensorType.FLOAT32:
             self.rows = self._of_floats
             return
-        if x.type == TensorType.UINT8:
-            refuse_flavours(self, node, x, "tflm")
         node.require(y.scale == 1 / 16, "{} has scale {}, expected 1/16", y, y.scale)
         require_zero_point(node, integer_range(y.type)[1], y)
         self.rows = self._of_8_bits(node, x, y)

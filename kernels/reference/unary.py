@@ -12,7 +12,7 @@ import numpy as np
 
 from litejit.kernels.fixedpoint import Multiplier, integer_range
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.elementwise import check_zero_points, refuse_flavours, rescale_of
+from litejit.kernels.reference.elementwise import check_zero_points, rescale_of
 from litejit.kernels.reference.lut import RealFunction, in_double, look_up, table
 from litejit.kernels.reference.pointwise import Activation, Formula, Pointwise
 from litejit.kernels.registry import builtin
@@ -194,7 +194,6 @@ class TableUnary(Activation):
 
     def quantize(self, node: Node, x: TensorSpec, y: TensorSpec) -> Formula:
         """The table."""
-        refuse_flavours(self, node, x, "tflm")
         check_zero_points(node, x, y)
         return partial(look_up, table(self.function(y), x, y))
 

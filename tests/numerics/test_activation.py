@@ -53,11 +53,12 @@ def test_leaky_relu(flavour: str, resolver: str, dtype: Any, alpha: float) -> No
         check(problem, resolver=resolver, numerics=flavour)
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16])
 @pytest.mark.parametrize("scales", [(0.05, 0.01, 0.05), (1.0, 0.5, 0.02), (0.003, 2.0, 0.1)])
 @pytest.mark.parametrize(("flavour", "resolver"), OFFICIAL)
 def test_prelu(flavour: str, resolver: str, dtype: Any, scales: tuple[float, float, float]) -> None:
-    check(prelu(dtype, scales), resolver=resolver, numerics=flavour)
+    problem = wide_prelu(scales) if dtype == np.int16 else prelu(dtype, scales)
+    check(problem, resolver=resolver, numerics=flavour)
 
 
 def prelu(dtype: Any, scales: tuple[float, float, float]) -> Problem:
@@ -122,38 +123,75 @@ def clip(x: int, dtype: Any) -> int:
     return max(int(np.iinfo(dtype).min), min(int(np.iinfo(dtype).max), x))
 
 
+LIBRARIES = {"tflm": rescale_twice, "single-rounding": rescale_once}
+BOUNDS = {"RELU": (0, None), "RELU6": (0, 6), "RELU_N1_TO_1": (-1, 1), "RELU_0_TO_1": (0, 1)}
+LINEAR = [
+    *[("RELU", dtype, flavour) for dtype in (np.int8, np.int16) for flavour in LIBRARIES],
+    *[("LEAKY_RELU", dtype, flavour) for dtype in (np.int8, np.int16) for flavour in LIBRARIES],
+    *[(op, np.uint8, "single-rounding") for op in (*BOUNDS, "LEAKY_RELU")],
+    *[(op, np.int8, "single-rounding") for op in list(BOUNDS)[1:]],
+    ("RELU6", np.int16, "single-rounding"),
+]
+
+
 @pytest.mark.parametrize("scales", SCALES, ids=str)
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
-def test_relu_and_leaky_relu_rounded_once(dtype: Any, scales: tuple[float, float]) -> None:
-    zero = int(np.iinfo(dtype).max) - 100
-    real, sloped = ratio(*scales), ratio(scales[0], 0.3, scales[1])
-    relu, leaky = [], []
-    for q in unary("RELU", dtype, *scales).inputs[0].tolist():
-        positive = rescale_once(q - zero, real)
-        relu.append(clip(max(positive, 0) + zero + 7, dtype))
-        leaky.append(clip((positive if q >= zero else rescale_once(q - zero, sloped)) + zero + 7, dtype))
-    assert run(unary("RELU", dtype, *scales), numerics="single-rounding")[0].tolist() == relu
-    assert run(unary("LEAKY_RELU", dtype, *scales, alpha=0.3), numerics="single-rounding")[0].tolist() == leaky
+@pytest.mark.parametrize(("op", "dtype", "flavour"), LINEAR)
+def test_relu_and_leaky_relu_of_kernel_libraries(
+    op: str, dtype: Any, flavour: str, scales: tuple[float, float]
+) -> None:
+    rescale = LIBRARIES[flavour]
+    options = {"alpha": 0.3} if op == "LEAKY_RELU" else {}
+    problem = unary(op, dtype, *scales, **options)
+    wide = dtype == np.int16
+    zero, shift = (0, 0) if wide else (int(np.iinfo(dtype).max) - 100, 7)
+    x_scale, y_scale = (np.float32(scale / 256 if wide else scale) for scale in scales)
+    real, sloped = ratio(x_scale, y_scale), ratio(x_scale, 0.3, y_scale)
+    low, high = (
+        None if bound is None else nearest(np.float32(bound) / y_scale) for bound in BOUNDS.get(op, (None,) * 2)
+    )
+    expected = []
+    for q in problem.inputs[0].tolist()[:: 61 if wide else 1]:
+        steps = rescale(q - zero, sloped if op == "LEAKY_RELU" and q < zero else real)
+        steps = steps if low is None else max(steps, low)
+        steps = steps if high is None else min(steps, high)
+        expected.append(clip(steps + zero + shift, dtype))
+    assert run(problem, numerics=flavour)[0].tolist()[:: 61 if wide else 1] == expected
 
 
-@pytest.mark.parametrize("flavour", ["single-rounding", "tflm"])
+def nearest(x: Any) -> int:
+    return int(math.copysign(math.floor(abs(float(x)) + 0.5), x))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "flavour"),
+    [(np.int8, "single-rounding"), (np.int8, "tflm"), (np.uint8, "single-rounding"), (np.int16, "single-rounding")],
+)
 @pytest.mark.parametrize("scales", [(0.05, 0.01, 0.05), (1.0, 0.5, 0.02), (0.0712, 0.0313, 0.0017)])
-def test_prelu_models(flavour: str, scales: tuple[float, float, float]) -> None:
+def test_prelu_models(scales: tuple[float, float, float], dtype: Any, flavour: str) -> None:
     """tflite-micro divides the scales in double precision."""
-    zero = int(every(np.int8)[120])
-    rescale = rescale_twice if flavour == "tflm" else rescale_once
+    wide = dtype == np.int16
+    zero = 0 if wide else int(every(dtype)[120])
+    alpha_zero = 0 if wide else zero - 20
+    rescale = LIBRARIES[flavour]
     if flavour == "tflm":
         s = [float(np.float32(scale)) for scale in scales]
         real, sloped = s[0] / s[2], s[0] * s[1] / s[2]
     else:
         real, sloped = ratio(scales[0], scales[2]), ratio(*scales)
-    problem = prelu(np.int8, scales)
+    problem = wide_prelu(scales) if wide else prelu(dtype, scales)
     expected = []
-    for q, alpha in zip(*(x.tolist() for x in problem.inputs), strict=True):
+    for q, alpha in zip(*(x[::3].tolist() for x in problem.inputs), strict=True):
         v = q - zero
-        steps = rescale(v, real) if v >= 0 else rescale(v * (alpha - zero + 20), sloped)
-        expected.append(clip(steps + zero + 20, np.int8))
-    assert run(problem, numerics=flavour)[0].tolist() == expected
+        steps = rescale(v, real) if v >= 0 else rescale(v * (alpha - alpha_zero), sloped)
+        expected.append(clip(steps + (0 if wide else zero + 20), dtype))
+    assert run(problem, numerics=flavour)[0][::3].tolist() == expected
+
+
+def wide_prelu(scales: tuple[float, float, float]) -> Problem:
+    """INT16 with slopes of INT8."""
+    x, alpha = pairs(every(np.int16)[::331])
+    operands = [Input(x, scale=scales[0]), Input((alpha >> 8).astype(np.int8), scale=scales[1])]
+    return single_op("PRELU", operands, [out(np.int16, scale=scales[2], shape=x.shape)])
 
 
 def test_elu_of_tflm() -> None:

@@ -1,68 +1,160 @@
-"""Which sweep stands behind each flavour that an operator offers: no operator offers one without.
+"""No operator offers a flavour for types that no sweep compares; what no sweep compares is refused by name.
 
-Operators that rescale or round quantized numbers have sweeps of their own, listed in SWEEPS. All others only move,
-select or compare numbers, or take none that are quantized; for them, the problems of the catalogue come out alike under
-all official kernel sets.
+Operators that compute with scaled integers have rows in `litejit.kernels.established`, and sweeps of their own, listed
+in SWEEPS. All others only move, select or compare numbers, or take none that are scaled; for them, the problems of the
+catalogue come out alike under all official kernel sets.
 """
 
 from __future__ import annotations
 
-import importlib
+from functools import cache
 
 import numpy as np
 import pytest
 
-from litejit.kernels.kernel import DEFAULT_FLAVOUR
-from litejit.kernels.registry import builtin_kernels
+from litejit.kernels.established import ALL_FLAVOURS, DEFAULT_FLAVOUR, ESTABLISHED
+from litejit.kernels.registry import builtin_kernels, custom_kernels
 from tests.catalogue import CATALOGUE
 from tests.harness import assert_same, run
+from tests.numerics.sweeps import Combination, combinations, sweep_function
 from tests.numerics.test_arithmetic import OFFICIAL
 from tests.oracle import oracle
 from tests.paths import ROOT
 
-SWEEPS = {
+_RECURRENT = (
+    "LSTM UNIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_LSTM RNN UNIDIRECTIONAL_SEQUENCE_RNN "
+    "BIDIRECTIONAL_SEQUENCE_RNN SVDF"
+)
+_RELUS = "RELU RELU6 RELU_N1_TO_1 RELU_0_TO_1"
+_ORDERS = "EQUAL NOT_EQUAL LESS LESS_EQUAL GREATER GREATER_EQUAL"
+
+OFFICIAL_SWEEPS = {
     "numerics.test_arithmetic.test_every_pair": "ADD SUB MUL",
     "numerics.test_unary.test_unary": "ABS EXP LOG SQRT RSQRT",
-    "numerics.test_unary.test_binary": "DIV SQUARED_DIFFERENCE EQUAL NOT_EQUAL LESS LESS_EQUAL GREATER GREATER_EQUAL "
-    "MAXIMUM MINIMUM",
-    "numerics.test_activation.test_relus": "RELU RELU6 RELU_N1_TO_1 RELU_0_TO_1",
+    "numerics.test_unary.test_binary": "DIV SQUARED_DIFFERENCE",
+    "numerics.test_activation.test_relus": _RELUS,
     "numerics.test_activation.test_leaky_relu": "LEAKY_RELU",
     "numerics.test_activation.test_prelu": "PRELU",
     "numerics.test_activation.test_curves": "HARD_SWISH TANH ELU GELU",
     "numerics.test_activation.test_logistic": "LOGISTIC",
+    "numerics.test_activation.test_curves_of_16_bits": "LOGISTIC TANH",
     "numerics.test_products.test_convolution": "CONV_2D",
     "numerics.test_products.test_depthwise": "DEPTHWISE_CONV_2D",
     "numerics.test_products.test_transposed": "TRANSPOSE_CONV",
+    "numerics.test_products.test_revealing_sums": "CONV_2D TRANSPOSE_CONV FULLY_CONNECTED",
     "numerics.test_products.test_fully_connected": "FULLY_CONNECTED",
     "numerics.test_products.test_batch_matmul": "BATCH_MATMUL",
     "numerics.test_reduction.test_sums": "SUM MEAN",
     "numerics.test_reduction.test_products": "REDUCE_PROD",
-    "numerics.test_recurrent.test_kernel_sets_agree": "LSTM UNIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_LSTM "
-    "RNN UNIDIRECTIONAL_SEQUENCE_RNN BIDIRECTIONAL_SEQUENCE_RNN SVDF",
+    "numerics.test_recurrent.test_kernel_sets_agree": _RECURRENT,
+    "numerics.test_kernel_sets.test_kernel_sets": f"{_ORDERS} MAXIMUM MINIMUM REDUCE_MAX REDUCE_MIN MUL DIV QUANTIZE "
+    "DEQUANTIZE EMBEDDING_LOOKUP CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED BATCH_MATMUL NumericVerify",
     "ops.test_quantization.test_quantize": "QUANTIZE",
+    "ops.test_quantization.test_requantize": "QUANTIZE",
     "ops.test_quantization.test_dequantize": "DEQUANTIZE",
+    "ops.test_quantization.test_dequantize_packed_constants": "DEQUANTIZE",
     "ops.test_softmax.test_quantized": "SOFTMAX",
     "ops.test_softmax.test_quantized_log": "LOG_SOFTMAX",
     "ops.test_normalization.test_l2_quantized": "L2_NORMALIZATION",
     "ops.test_resize.test_quantized": "RESIZE_BILINEAR",
+    "ops.test_joining.test_concatenation_requantizes_uint8": "CONCATENATION",
+    "ops.test_fully_connected.test_blockwise_weights": "FULLY_CONNECTED",
     "ops.test_pooling.test_quantized": "AVERAGE_POOL_2D MAX_POOL_2D",
 }
-"""Test (below tests/) -> operators whose flavours it sweeps."""
+REFERENCE_SWEEPS = {
+    "ops.test_activation.test_quantized": "ELU GELU HARD_SWISH LEAKY_RELU RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 TANH",
+    "ops.test_activation.test_curves_16_bits": "LOGISTIC TANH",
+    "ops.test_activation.test_logistic_8_bits": "LOGISTIC",
+    "ops.test_activation.test_prelu_all_pairs": "PRELU",
+    "ops.test_activation.test_prelu_16_bits": "PRELU",
+    "ops.test_arithmetic.test_quantized_broadcast": "ADD DIV MUL SQUARED_DIFFERENCE SUB",
+    "ops.test_unary.test_every_quantized_value": "ABS EXP LOG RSQRT SQRT",
+    "ops.test_convolution.test_convolution": "CONV_2D",
+    "ops.test_convolution.test_depthwise": "DEPTHWISE_CONV_2D",
+    "ops.test_convolution.test_activation": "CONV_2D DEPTHWISE_CONV_2D",
+    "ops.test_transpose_convolution.test_transposed": "TRANSPOSE_CONV",
+    "ops.test_fully_connected.test_formats": "FULLY_CONNECTED",
+    "ops.test_fully_connected.test_weights_of_16_bits": "FULLY_CONNECTED",
+    "ops.test_batch_matmul.test_hybrid": "BATCH_MATMUL",
+    "ops.test_batch_matmul.test_quantized": "BATCH_MATMUL",
+}
+LIBRARY_SWEEPS = {
+    "numerics.test_arithmetic.test_scalar_models": "ADD SUB MUL",
+    "numerics.test_unary.test_absolute_value_rounded_once": "ABS",
+    "numerics.test_unary.test_inverse_square_root_rounded_once": "RSQRT",
+    "numerics.test_unary.test_tflite_micro_agrees": "ABS RSQRT",
+    "numerics.test_unary.test_squared_difference_of_kernel_libraries": "SQUARED_DIFFERENCE",
+    "numerics.test_unary.test_comparisons_of_kernel_libraries": _ORDERS,
+    "numerics.test_activation.test_relu_and_leaky_relu_of_kernel_libraries": f"{_RELUS} LEAKY_RELU",
+    "numerics.test_activation.test_prelu_models": "PRELU",
+    "numerics.test_activation.test_elu_of_tflm": "ELU",
+    "numerics.test_activation.test_curves_of_tflm": "LOGISTIC TANH",
+    "numerics.test_products.test_kernel_libraries": "CONV_2D DEPTHWISE_CONV_2D TRANSPOSE_CONV FULLY_CONNECTED",
+    "numerics.test_products.test_batch_matmul_of_kernel_libraries": "BATCH_MATMUL",
+    "numerics.test_reduction.test_scalar_models": "SUM MEAN",
+    "numerics.test_reduction.test_products_of_kernel_libraries": "REDUCE_PROD",
+    "numerics.test_rows_and_images.test_requantize": "QUANTIZE",
+    "numerics.test_rows_and_images.test_softmax_of_kernel_libraries": "SOFTMAX LOG_SOFTMAX",
+    "numerics.test_rows_and_images.test_softmax_of_16_bits": "SOFTMAX",
+    "numerics.test_rows_and_images.test_l2_normalization": "L2_NORMALIZATION",
+    "numerics.test_rows_and_images.test_resize_bilinear_rounds_ties_up": "RESIZE_BILINEAR",
+    "numerics.test_kernel_libraries.test_what_is_shared": "MAXIMUM MINIMUM REDUCE_MAX REDUCE_MIN AVERAGE_POOL_2D "
+    "MAX_POOL_2D EXP LOG SQRT RSQRT LOGISTIC TANH HARD_SWISH ELU GELU MUL QUANTIZE DEQUANTIZE RESIZE_BILINEAR "
+    "CONCATENATION",
+}
+"""Test (below tests/) -> operators that it sweeps: under all official sets, under litert-ref, under the other two."""
 
-SWEPT = {name for operators in SWEEPS.values() for name in operators.split()}
-AS_THEY_LIKE = {"RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL", "MULTINOMIAL", "STABLEHLO_RNG_BIT_GENERATOR"}
-"""Operators whose results are not meant to repeat."""
+SWEEPS = OFFICIAL_SWEEPS | REFERENCE_SWEEPS | LIBRARY_SWEEPS
+LIBRARIES = {"tflm", "single-rounding"}
 
-MANY = [op.name for op, kernel in builtin_kernels().items() if set(kernel.flavours) != {DEFAULT_FLAVOUR}]
-SHARED = sorted(set(MANY) - SWEPT - AS_THEY_LIKE)
+DECLARED = {
+    (operator, name, flavour)
+    for operator, rows in ESTABLISHED.items()
+    for name, flavours in rows.items()
+    for flavour in flavours
+}
+
+
+@cache
+def compared() -> set[Combination]:
+    """What all sweeps compare."""
+    found: set[Combination] = set()
+    elsewhere = {operator for operators in REFERENCE_SWEEPS.values() for operator in operators.split()}
+    for sweeps in (OFFICIAL_SWEEPS, REFERENCE_SWEEPS, LIBRARY_SWEEPS):
+        for test, operators in sweeps.items():
+            wanted = {one for one in DECLARED - found if one[0] in operators.split()}
+            if sweeps is OFFICIAL_SWEEPS:
+                wanted -= {one for one in wanted if one[2] == DEFAULT_FLAVOUR and one[0] in elsewhere}
+            wanted = {one for one in wanted if (one[2] in LIBRARIES) == (sweeps is LIBRARY_SWEEPS)}
+            found |= combinations(test, wanted)
+    return found
 
 
 def test_every_sweep_is_there() -> None:
     for test, operators in SWEEPS.items():
-        module, _, function = test.rpartition(".")
-        assert callable(getattr(importlib.import_module(f"tests.{module}"), function)), test
-        assert set(operators.split()) <= set(MANY), operators
-    assert len(SWEPT) == sum(len(operators.split()) for operators in SWEEPS.values())
+        sweep_function(test)
+        assert set(operators.split()) <= set(ESTABLISHED), test
+
+
+@pytest.mark.parametrize("operator", ESTABLISHED)
+def test_every_combination_has_a_sweep(operator: str) -> None:
+    """Operator, types and flavour: what is declared is compared, and nothing is compared that is not declared."""
+    declared, swept = ({one for one in group if one[0] == operator} for group in (DECLARED, compared()))
+    assert declared - swept == set()
+    assert swept - declared == set()
+
+
+MANY = [op.name for op, kernel in builtin_kernels().items() if set(kernel.flavours) != {DEFAULT_FLAVOUR}]
+AS_THEY_LIKE = {"RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL", "MULTINOMIAL", "STABLEHLO_RNG_BIT_GENERATOR"}
+"""Operators whose results are not meant to repeat."""
+
+SHARED = sorted(set(MANY) - set(ESTABLISHED) - AS_THEY_LIKE)
+
+
+def test_rows_are_of_operators() -> None:
+    names = {op.name for op in builtin_kernels()} | set(custom_kernels())
+    assert set(ESTABLISHED) <= names
+    assert all(flavour in ALL_FLAVOURS for _, _, flavour in DECLARED)
 
 
 def test_others_are_in_the_catalogue() -> None:

@@ -14,13 +14,16 @@ from tests.ops.test_svdf import svdf
 from tests.oracle import oracle
 
 SEQUENCE = "UNIDIRECTIONAL_SEQUENCE_LSTM"
-HYBRID, INTEGER = {"weights": np.int8}, {"weights": np.int8, "input": np.int8}
+HYBRID, UNSIGNED, INTEGER = {"weights": np.int8}, {"weights": np.uint8}, {"weights": np.int8, "input": np.int8}
 FULL = {"peephole": True, "projection": True, "layer_norm": True, "n_output": 4}
 WIDE = {"batch": 3, "time": 9, "n_input": 33, "n_cell": 40, "n_output": 40}
 TANH = {"fused_activation_function": "TANH"}
 PROBLEMS: dict[str, list[Problem]] = {
     "lstm float": [lstm(SEQUENCE, CellCase(**parts), **TANH) for parts in ({}, FULL, WIDE)],
     "lstm hybrid": [lstm(SEQUENCE, CellCase(**HYBRID | parts), **TANH) for parts in ({}, FULL, WIDE)],
+    "lstm of uint8 weights": [
+        lstm(op, CellCase(**UNSIGNED | parts), **TANH) for op in ("LSTM", SEQUENCE) for parts in ({}, FULL)
+    ],
     "lstm hybrid asymmetric": [
         lstm("LSTM", CellCase(**HYBRID | parts), asymmetric_quantize_inputs=True, **TANH) for parts in ({}, FULL, WIDE)
     ],
@@ -35,9 +38,13 @@ PROBLEMS: dict[str, list[Problem]] = {
     "lstm basic": [basic(np.uint8, *sizes, states="variables") for sizes in ((1, 3, 5), (3, 16, 8), (2, 7, 40))],
     "bidirectional lstm": [
         bidirectional("BIDIRECTIONAL_SEQUENCE_LSTM", CellCase(**kind), True, True, "cross", **TANH)
-        for kind in ({}, HYBRID)
+        for kind in ({}, HYBRID, UNSIGNED)
     ],
-    "rnn": [rnn("RNN", dtype, (3, 19), 7, **TANH) for dtype in (np.float32, np.int8)],
+    "rnn": [rnn("RNN", dtype, (3, 19), 7, **TANH) for dtype in (np.float32, np.int8, np.uint8)],
+    "bidirectional rnn": [
+        bidirectional("BIDIRECTIONAL_SEQUENCE_RNN", CellCase(**kind, scale=0.3), True, False, "cross", **TANH)
+        for kind in ({}, HYBRID, UNSIGNED)
+    ],
     "sequence rnn": [rnn("UNIDIRECTIONAL_SEQUENCE_RNN", dtype, (3, 4, 19), 7, **TANH) for dtype in (np.int8, np.uint8)],
     "svdf": [
         svdf(kind, 3, features, 5, 7, 2)

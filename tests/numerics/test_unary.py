@@ -9,7 +9,7 @@ import pytest
 
 from litejit.kernels.newton import inverse_sqrt
 from tests.harness import Input, Problem, check, out, refused, run, single_op
-from tests.numerics.test_arithmetic import OFFICIAL, quantize_multiplier, rescale_once
+from tests.numerics.test_arithmetic import OFFICIAL, quantize_multiplier, rescale_once, rescale_twice
 from tests.ops.values import every, pairs
 
 UNARY = ["ABS", "EXP", "LOG", "SQRT", "RSQRT"]
@@ -57,26 +57,54 @@ def test_absolute_value_rounded_once(dtype: Any, scales: tuple[float, float]) ->
     assert np.array_equal(run(unary("ABS", dtype, scales), numerics="single-rounding")[0], expected)
 
 
-def test_squared_difference_rounded_once() -> None:
+LIBRARIES = {"tflm": rescale_twice, "single-rounding": rescale_once}
+
+
+@pytest.mark.parametrize("flavour", LIBRARIES)
+def test_squared_difference_of_kernel_libraries(flavour: str) -> None:
+    rescale = LIBRARIES[flavour]
     s1, s2, so = (np.float32(s) for s in (0.3, 0.2, 0.7))
     problem = binary("SQUARED_DIFFERENCE", np.int8)
     common = 2 * float(s1)
     expected = []
     for a, b in zip(*problem.inputs, strict=True):
-        first = rescale_once((int(a) - 5) << 7, float(s1) / common)
-        second = rescale_once((int(b) - 3) << 7, float(s2) / common)
-        steps = rescale_once((first - second) ** 2, common**2 / float(np.float32(1 << 14) * so))
+        first = rescale((int(a) - 5) << 7, float(s1) / common)
+        second = rescale((int(b) - 3) << 7, float(s2) / common)
+        steps = rescale((first - second) ** 2, common**2 / float(np.float32(1 << 14) * so))
         expected.append(min(max(steps, -128), 127))
-    assert np.array_equal(run(problem, numerics="single-rounding")[0], expected)
+    assert np.array_equal(run(problem, numerics=flavour)[0], expected)
 
 
-def test_comparison_rounded_once() -> None:
-    problem = binary("EQUAL", np.int8)
-    values = [
-        [rescale_once((int(q) - zero) << 8, float(np.float32(scale))) for q in x]
-        for x, zero, scale in zip(problem.inputs, (5, 3), (0.3, 0.2), strict=True)
+ORDERS = {
+    "EQUAL": np.equal,
+    "NOT_EQUAL": np.not_equal,
+    "LESS": np.less,
+    "LESS_EQUAL": np.less_equal,
+    "GREATER": np.greater,
+    "GREATER_EQUAL": np.greater_equal,
+}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "flavour"),
+    [(np.int8, "tflm"), *[(dtype, "single-rounding") for dtype in (np.int8, np.uint8, np.int16)]],
+)
+@pytest.mark.parametrize("op", ORDERS)
+def test_comparisons_of_kernel_libraries(op: str, dtype: Any, flavour: str) -> None:
+    """INT16 is ordered by its raw values."""
+    wide = dtype == np.int16
+    a, b = pairs(every(dtype)[:: 257 if wide else 1])
+    zeros = (0, 0) if wide else (5, 3)
+    operands = [
+        Input(x, scale=scale, zero_point=zero) for x, scale, zero in zip((a, b), (0.3, 0.2), zeros, strict=True)
     ]
-    assert np.array_equal(run(problem, numerics="single-rounding")[0], np.equal(*values))
+    raw = wide and op not in ("EQUAL", "NOT_EQUAL")
+    values = []
+    for x, zero, scale in zip((a, b), zeros, (0.3, 0.2), strict=True):
+        compared = {q: LIBRARIES[flavour]((q - zero) << 8, float(np.float32(scale))) for q in set(x.tolist())}
+        values.append(x if raw else np.array([compared[q] for q in x.tolist()]))
+    problem = single_op(op, operands, [out(np.bool_)], version=2)
+    assert np.array_equal(run(problem, numerics=flavour)[0], ORDERS[op](*values))
 
 
 def test_inverse_square_root_rounded_once() -> None:

@@ -112,7 +112,7 @@ def test_weights_of_16_bits() -> None:
         given = [x, weights, *([] if bias is None else [bias])]
         problem = single_op("FULLY_CONNECTED", given, outputs=[out(np.int16, scale=1e-4)], **options)
         expected = _rescaled_by_q15(x.value, weights.value, 0 if bias is None else bias.value)
-        np.testing.assert_array_equal(run(problem)[0], expected)
+        np.testing.assert_array_equal(run(problem, numerics="litert-ref")[0], expected)
 
 
 def _rescaled_by_q15(x: np.ndarray, weights: np.ndarray, bias: Any) -> np.ndarray:
@@ -190,7 +190,14 @@ def test_sparse_hybrid_weights(asymmetric: bool) -> None:
     check(connected(values, {"asymmetric_quantize_inputs": asymmetric}), atol=4e-6 if asymmetric else 0)
 
 
-def blockwise(block_size: int, scales_shape: tuple[int, ...], units: int = 32, features: int = 64) -> Problem:
+def blockwise(
+    block_size: int,
+    scales_shape: tuple[int, ...],
+    units: int = 32,
+    features: int = 64,
+    bias: bool = False,
+    **options: Any,
+) -> Problem:
     b = ModelBuilder()
     rng = np.random.default_rng(0)
     x = rng.normal(size=(3, features)).astype(np.float32)
@@ -201,13 +208,22 @@ def blockwise(block_size: int, scales_shape: tuple[int, ...], units: int = 32, f
         type=TensorType.INT4,
         quantization=QuantizationParameters(details=details),
     )
-    b.output(b.op("FULLY_CONNECTED", [b.input("x", x.shape, np.float32), weights], [out()]))
+    operands = [b.input("x", x.shape, np.float32), weights]
+    if bias:
+        operands.append(b.constant(rng.normal(size=units).astype(np.float32)))
+    b.output(b.op("FULLY_CONNECTED", operands, [out()], **options))
     return Problem(b.to_bytes(), [x])
 
 
-def test_blockwise_weights() -> None:
-    # The reference kernel does not look at blockwise scales and gives zeros.
-    check(blockwise(32, (32, 2)), resolver="opt", atol=1e-5)
+@pytest.mark.parametrize("numerics", ["litert-ref", "litert-opt"])
+@pytest.mark.parametrize("activation", ["NONE", "RELU"])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(("features", "block_size"), [(64, 32), (256, 32), (512, 128)])
+def test_blockwise_weights(features: int, block_size: int, bias: bool, activation: str, numerics: str) -> None:
+    """The official reference kernel does not look at blockwise scales, and gives zeros."""
+    scales = 32, features // block_size
+    problem = blockwise(block_size, scales, 32, features, bias, fused_activation_function=activation)
+    check(problem, resolver="opt", numerics=numerics)
 
 
 @pytest.mark.parametrize(("block_size", "scales"), [(48, (32, 1)), (32, (32, 3)), (16, (32, 2))])
