@@ -29,9 +29,9 @@ class ZeroPointsApart(HybridProducts):
     """Base of arithmetics that take off what the zero points of inputs add up to by itself."""
 
     def inputs(self, x: np.ndarray, dtype: type[np.floating]) -> tuple[np.ndarray, np.ndarray]:
-        """Each row quantized, with its zero point at the end."""
+        """Each row quantized, less its zero point, which comes at the end of the row."""
         rows = self.arithmetic.quantize(x)
-        return np.column_stack([rows.values, rows.zero_point]).astype(dtype), rows.scale
+        return np.column_stack([rows.centred(dtype), rows.zero_point]).astype(dtype), rows.scale
 
 
 class BlockMatrix:
@@ -54,11 +54,12 @@ class BlockMatrix:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """[rows, depth + 1] -> [rows, columns]; the last element of a row is its zero point."""
+        zero_points = x[:, -1:]
+        values = (x[:, :-1] + zero_points).reshape(len(x), *self.blocks.shape[:2])
         total = np.zeros((len(x), self.column_sums.size), np.float32)
-        size = self.blocks.shape[1]
         for at, (block, scale) in enumerate(zip(self.blocks, self.scales, strict=True)):
-            total += (x[:, at * size : (at + 1) * size] @ block) * scale
-        return total - x[:, -1:] * self.column_sums
+            total += (values[:, at] @ block) * scale
+        return total - zero_points * self.column_sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +113,9 @@ class SparseProducts(ZeroPointsApart):
         return cls(-255, 255, 0, arithmetic, scales, lambda x: vector_activation(activation, x), row_sums)
 
     def matrix(self, weights: np.ndarray) -> IntegerMatrix:
-        """The weights, and a column that picks the zero point, the last element of each row of inputs."""
+        """The weights, to be multiplied by quantized inputs with their zero points; the last column picks those."""
         packed = np.pad(weights, ((0, 1), (0, 1)))
+        packed[-1, :-1] = weights.sum(axis=0)
         packed[-1, -1] = 1
         return super().matrix(packed)
 

@@ -13,8 +13,9 @@ from litejit.crosscheck.explain.operations import Plan
 from litejit.crosscheck.explain.registry import Case, broadcast_index, explains
 from litejit.kernels.reference.batch_matmul import BatchMatMul
 from litejit.kernels.reference.convolution import Conv2D, DepthwiseConv2D, _bytes_if_int16
-from litejit.kernels.reference.fully_connected import BlockwiseProducts, FullyConnected
+from litejit.kernels.reference.fully_connected import FullyConnected
 from litejit.kernels.reference.hybrid import vector_activation
+from litejit.kernels.reference.hybrid_products import BlockwiseProducts
 from litejit.kernels.reference.output_stage import BlockStage, Rescaling
 from litejit.kernels.reference.products import FloatProducts, HybridProducts, QuantizedProducts
 from litejit.kernels.reference.transpose_convolution import TransposeConv
@@ -187,6 +188,7 @@ def _arrived(kernel: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         depth = kernel.in_features if isinstance(kernel, FullyConnected) else ordered.shape[-1]
         rows = ordered.reshape(-1, depth)
     values, scale = kernel.products.inputs(rows, np.float64)
+    values = values[..., : rows.shape[-1]]
     scale = scale.reshape(*scale.shape, *(1,) * (rows.ndim - scale.ndim))
     both = [part.reshape(ordered.shape) for part in (values, np.broadcast_to(scale, rows.shape))]
     first, second = (part.swapaxes(-1, -2) if swapped else part for part in both)
