@@ -21,7 +21,7 @@ from litejit.kernels.jit.products import Out, Right, matrix_rows, product, round
 from litejit.kernels.jit.stages import PackedStage, float_stage, pack_pairs, scaled_columns
 from litejit.kernels.node import TensorSpec
 
-__all__ = ["Cell", "Walk", "Weights", "both_ways", "only_way", "walk_calls"]
+__all__ = ["Cell", "Walk", "Weights", "both_ways", "only_way", "sums_of_rows", "walk_calls"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,9 @@ class Walk:
     backward: bool = False
 
 
-def _sums(lowering: Lowering, input: TensorSpec, weights: Weights, asymmetric: bool, at: int) -> tuple[list[Call], int]:
+def sums_of_rows(
+    lowering: Lowering, input: TensorSpec, weights: Weights, asymmetric: bool, at: int
+) -> tuple[list[Call], int]:
     """Calls that put the products of all rows of an input into scratch memory, and where they begin."""
     depth = weights.matrix.shape[0]
     rows = Rows(Tensor(input.index), input.size // depth, depth, input.type, at)
@@ -125,10 +127,10 @@ def walk_calls(lowering: Lowering, cell: Cell | None, walk: Walk) -> list[Call] 
         return None
     columns, rows = cell.inputs.columns, walk.time * walk.batch
     row_sums = rounded(rows * columns * 4 + SLACK)
-    calls, sums = _sums(lowering, walk.source, cell.inputs, cell.asymmetric, 0)
+    calls, sums = sums_of_rows(lowering, walk.source, cell.inputs, cell.asymmetric, 0)
     shared, aux = sums + row_sums, 0
     if walk.aux is not None and cell.aux is not None:
-        more, aux = _sums(lowering, walk.aux, cell.aux, cell.asymmetric, shared)
+        more, aux = sums_of_rows(lowering, walk.aux, cell.aux, cell.asymmetric, shared)
         calls, shared = calls + more, aux + row_sums
     panels, stage = cell.recurrent.packed()
     projection: dict[str, Any] = dict.fromkeys(

@@ -1,4 +1,4 @@
-"""SVDF of integers on the fast tier."""
+"""SVDF on the fast tier: integers, and floats with weights of floats or of integers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import numpy as np
 
 from litejit.kernels.fixedpoint import Multiplier
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
+from litejit.kernels.jit.cells import Weights, sums_of_rows
 from litejit.kernels.jit.layouts.svdf import SVDF
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.packing import pack_stage
 from litejit.kernels.jit.products import ELEMENTS, Left, Out, Right, matrix_rows, product, rounded
 from litejit.kernels.jit.stages import PackedStage, sums_within
 from litejit.kernels.reference.svdf import Svdf
+from litejit.kernels.sparse import dense_value
 from litejit.schema import TensorType
 
 __all__: list[str] = []
@@ -21,7 +23,7 @@ __all__: list[str] = []
 
 @lowers(Svdf)
 def svdf(lowering: Lowering) -> Sequence[Call] | None:
-    """The newest activations, then the memories."""
+    """Of integers: the newest activations, then the memories."""
     kernel, input, output = lowering.kernel, lowering.input(0), lowering.outputs[0]
     weights, weights_time = lowering.input(1).value, lowering.input(2).value
     bias = lowering.constant_bias(3, kernel.units)
@@ -55,8 +57,41 @@ def svdf(lowering: Lowering) -> Sequence[Call] | None:
         "zero_point": kernel.output_zero_point,
         "mantissa": int(into_output.mantissa),
         "exponent": int(into_output.exponent),
+        "activation": 0,
         "state": Tensor(lowering.input(4).index),
         "out": Tensor(output.index),
     }
     weigh = Call("svdf.integer", SVDF, values, batch, scratch_bytes=shared, work=4 * batch * filters * memory)
     return [product(rows, Right(filters, depth, matrix), out, stage, lowering.threads), weigh]
+
+
+@lowers(Svdf)
+def svdf_of_floats(lowering: Lowering) -> Sequence[Call] | None:
+    """The same of floats."""
+    kernel, input, output = lowering.kernel, lowering.input(0), lowering.outputs[0]
+    features, weights_time = dense_value(lowering.input(1)), lowering.input(2).value
+    bias = lowering.constant_bias(3, kernel.units)
+    if input.type != TensorType.FLOAT32 or features is None or weights_time is None or bias is None:
+        return None
+    scale = None if features.dtype == np.float32 else lowering.input(1).scale
+    weights, asymmetric = Weights.of(features, scale), kernel.options.asymmetric_quantize_inputs
+    if not weights.fit(asymmetric) or output.size == 0 or input.size == 0:
+        return None
+    if weights_time.dtype != np.float32:
+        weights_time = weights_time.view(np.int8) * kernel.time_scale
+    (batch, _), (filters, memory) = input.dims, weights_time.shape
+    calls, newest = sums_of_rows(lowering, input, weights, asymmetric, 0)
+    values = {
+        **dict.fromkeys(SVDF.names, 0),
+        "newest": Scratch(newest),
+        "units": kernel.units,
+        "ranks": filters // kernel.units,
+        "memory": memory,
+        "weights": padded(weights_time.astype(np.float32)),
+        "bias": padded(bias.astype(np.float32)),
+        "activation": int(kernel.options.fused_activation_function),
+        "state": Tensor(lowering.input(4).index),
+        "out": Tensor(output.index),
+    }
+    shared = calls[-1].scratch_bytes
+    return [*calls, Call("svdf.floats", SVDF, values, batch, scratch_bytes=shared, work=batch * filters * memory)]

@@ -114,6 +114,15 @@ def test_both_directions(kind: str, time_major: bool, merge_outputs: bool, aux: 
         check_compiled(problem, ("products", "quantizing") if served else None, stateful=True, **exact(kind))
 
 
+@pytest.mark.parametrize("activation", ["NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT"])
+@pytest.mark.parametrize("kind", FLOATS)
+def test_svdf_on_floats(kind: str, activation: str) -> None:
+    for seed, sizes in enumerate((*SIZES, (2, 33, 20, 5, 2))):
+        options = {"fused_activation_function": activation, "asymmetric_quantize_inputs": bool(seed & 1)}
+        problem = svdf(kind, *sizes, changes={3: None} if seed == 1 else None, **options)
+        check_compiled(problem, ("products", "quantizing"), atol=ATOL, stateful=True)
+
+
 @pytest.mark.parametrize("sizes", [*SIZES, (2, 33, 20, 5, 2)], ids=str)
 def test_svdf(sizes: tuple[int, ...]) -> None:
     check_compiled(svdf("int8", *sizes), "products", stateful=True)

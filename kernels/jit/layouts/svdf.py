@@ -6,5 +6,5 @@ from litejit.kernels.jit.call import Layout
 
 __all__ = ["SVDF"]
 
-SVDF = Layout("newest units ranks memory weights bias zero_point mantissa exponent state out")
-"""Weighing of remembered activations."""
+SVDF = Layout("newest units ranks memory weights bias zero_point mantissa exponent activation state out")
+"""Weighing of remembered activations. Of integers a multiplier and a zero point, of floats an activation."""

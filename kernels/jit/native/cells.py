@@ -18,23 +18,20 @@ from litejit.kernels.jit.native.mathematics import logistic, tanh
 from litejit.kernels.jit.native.products import product_tile
 from litejit.kernels.jit.native.quantizing import quantize_part, row_extremes, row_parameters
 from litejit.kernels.jit.native.simd import (
-    bits_of_f32x8,
     getters,
     load_f32,
     load_f32x8,
     load_i8,
     maximum,
     minimum,
-    select,
     splat_f32x8,
-    splat_i32x8,
     sqrt,
     store,
     store_first,
 )
 from litejit.kernels.jit.native.stages import STAGES
 from litejit.kernels.jit.native.tiles import FLOATS, INT8_PAIRS
-from litejit.kernels.jit.native.vector_math import logistic_exact, official_logistic, official_tanh
+from litejit.kernels.jit.native.vector_math import activation_by, logistic_exact, official_logistic, official_tanh
 
 get, get_float = getters(CELLS)
 
@@ -77,25 +74,6 @@ def _products(hybrid: bool) -> Any:
             )  # fmt: skip
 
     return products
-
-
-def _activation(tanh: Any) -> Any:
-    @inline
-    def activated(x, code):
-        zero, one = splat_f32x8(0.0), splat_f32x8(1.0)
-        if code == 4:
-            return tanh(x)
-        if code == 1:
-            return maximum(zero, x)
-        if code == 2:
-            return minimum(one, maximum(zero - one, x))
-        if code == 3:
-            return minimum(splat_f32x8(6.0), maximum(zero, x))
-        if code == 5:
-            return select(bits_of_f32x8(x) < splat_i32x8(0), one, zero)
-        return x
-
-    return activated
 
 
 @inline
@@ -179,7 +157,7 @@ def keep(args, scratch, activated, limit, c):
 
 def _lstm(hybrid: bool) -> Any:
     ready, products = _ready(hybrid), _products(hybrid)
-    activated = _activation(official_tanh if hybrid else tanh)
+    activated = activation_by(official_tanh if hybrid else tanh)
     squash = _squash(official_logistic if hybrid else logistic)
 
     def lstm(args, first, last, rank):
@@ -232,7 +210,7 @@ def _lstm(hybrid: bool) -> Any:
 
 
 def _rnn(hybrid: bool) -> Any:
-    ready, products, activated = _ready(hybrid), _products(hybrid), _activation(official_tanh)
+    ready, products, activated = _ready(hybrid), _products(hybrid), activation_by(official_tanh)
 
     def rnn(args, first, last, rank):
         time, outputs, activation = get(args, "time"), get(args, "outputs"), get(args, "activation")

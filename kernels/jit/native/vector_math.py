@@ -5,10 +5,13 @@ What they are is explained in `litejit.kernels.reference.vector_math`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from numba import float32, float64
 
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
+    bits_of_f32x8,
     f32x8_of_bits,
     floor,
     load_f64,
@@ -20,7 +23,7 @@ from litejit.kernels.jit.native.simd import (
     to_i32x8,
 )
 
-__all__ = ["logistic_exact", "official_logistic", "official_tanh"]
+__all__ = ["activation_by", "logistic_exact", "official_logistic", "official_tanh"]
 
 
 @inline
@@ -69,3 +72,24 @@ def logistic_exact(x, powers):
         series = 1.0 + series * rest / k
     e = float32(series * load_f64(powers + 8 * (n + 200)))
     return float32(e / float32(float32(1) + e))
+
+
+def activation_by(tanh: Any) -> Any:
+    """Activations of vectors by their number in the schema."""
+
+    @inline
+    def activated(x, code):
+        zero, one = splat_f32x8(0.0), splat_f32x8(1.0)
+        if code == 4:
+            return tanh(x)
+        if code == 1:
+            return maximum(zero, x)
+        if code == 2:
+            return minimum(one, maximum(zero - one, x))
+        if code == 3:
+            return minimum(splat_f32x8(6.0), maximum(zero, x))
+        if code == 5:
+            return select(bits_of_f32x8(x) < splat_i32x8(0), one, zero)
+        return x
+
+    return activated
