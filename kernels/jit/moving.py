@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,11 @@ __all__ = ["copy", "whole_copy"]
 _BYTES = 32768
 _OUTER = 6
 _SIZES = (1, 2, 4, 8)
+_TILE = 16
+"""Bytes of a row of a tile."""
+
+_LINE = 64
+"""Bytes of the source that are taken at once."""
 
 
 def copy(
@@ -42,13 +48,59 @@ def copy(
     fills: the source is a pattern of 32 bytes, the strides are those of the output.
     """
     dims, (source_steps, out_steps) = collapse(shape, source_strides, out_strides)
+    if len(dims) > _OUTER + 2 or size not in _SIZES:
+        return None
+    walk = _transposition(dims, source_steps, out_steps, size)
+    if walk is None:
+        walk = _rows(dims, source_steps, out_steps, size, fills)
+    missing = _OUTER - len(dims)
+    outer_dims = [1] * missing + dims
+    step = 0 if fills else size
+    kernel, items, values = walk
+    values |= {
+        "source": source,
+        "out": out,
+        **{f"dim{at}": outer_dims[at] for at in range(1, _OUTER)},
+        **{f"source{at}": step * by for at, by in enumerate([0] * missing + source_steps)},
+        **{f"out{at}": size * by for at, by in enumerate([0] * missing + out_steps)},
+    }
+    return Call(kernel, COPY, values, items=prod(dims) * items, work=prod(shape) * size // 8)
+
+
+_Walk = tuple[str, int, dict[str, Any]]
+"""Kernel, items of a block, and the slots of a walk through a block, whose dimensions are taken out of the lists."""
+
+
+def _transposition(dims: list[int], source_steps: list[int], out_steps: list[int], size: int) -> _Walk | None:
+    """In tiles, where one dimension is side by side in the source and another one in the output."""
+    if size > 4 or 1 not in source_steps or 1 not in out_steps:
+        return None
+    across, along = source_steps.index(1), out_steps.index(1)
+    if across == along or min(dims[across], dims[along]) < _TILE // size:
+        return None
+    group = _LINE // size
+    values = {
+        "inner": dims[across],
+        "source_step": size,
+        "out_step": out_steps[across] * size,
+        "rows": dims[along],
+        "source_row": source_steps[along] * size,
+        "out_row": size,
+        "groups": -(-dims[across] // group),
+        "group_rows": group,
+    }
+    for parts in (dims, source_steps, out_steps):
+        parts[:] = [part for at, part in enumerate(parts) if at not in (across, along)]
+    return f"transposing.transpose_{size}", values["groups"], values
+
+
+def _rows(dims: list[int], source_steps: list[int], out_steps: list[int], size: int, fills: bool) -> _Walk:
+    """Row by row, bytes or elements."""
     if dims[-1] == 1 or source_steps[-1] != 1 or out_steps[-1] != 1:
         # The longest dimension is the innermost one, where elements are not side by side anyway.
         inner = max(range(len(dims)), key=lambda at: (dims[at] > 8 and at >= len(dims) - 2, at))
         for parts in (dims, source_steps, out_steps):
             parts.append(parts.pop(inner))
-    if len(dims) > _OUTER + 2 or size not in _SIZES:
-        return None
     inner, source_step, out_step = dims.pop(), source_steps.pop(), out_steps.pop()
     kernel = "moving.fill" if fills else "moving.copy"
     if source_step == out_step == 1 or inner == 1:
@@ -62,12 +114,8 @@ def copy(
         in_bytes = inner
     group_rows = min(rows, max(1, _BYTES // in_bytes))
     groups = -(-rows // group_rows)
-    missing = _OUTER - len(dims)
-    outer_dims = [1] * missing + dims
     step = 0 if fills else size
     values = {
-        "source": source,
-        "out": out,
         "inner": inner,
         "source_step": source_step * step,
         "out_step": out_step * size,
@@ -76,11 +124,8 @@ def copy(
         "out_row": out_row * size,
         "groups": groups,
         "group_rows": group_rows,
-        **{f"dim{at}": outer_dims[at] for at in range(1, _OUTER)},
-        **{f"source{at}": step * by for at, by in enumerate([0] * missing + source_steps)},
-        **{f"out{at}": size * by for at, by in enumerate([0] * missing + out_steps)},
     }
-    return Call(kernel, COPY, values, items=prod(dims) * groups, work=prod(shape) * size // 8)
+    return kernel, groups, values
 
 
 def whole_copy(source: TensorSpec, target: TensorSpec) -> list[Call] | None:

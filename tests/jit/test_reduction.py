@@ -9,6 +9,7 @@ import pytest
 
 from tests.harness import Const, Input, out, single_op
 from tests.jit.equal import check_compiled
+from tests.jit.test_moving import MOVED
 
 # Sums of up to 900 numbers: the bounds below are what adding them one by one may lose.
 CASES: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
@@ -34,7 +35,7 @@ def test_floats(op: str) -> None:
         x = rng.normal(0, 1, shape).astype(np.float32)
         problem = single_op(op, [Input(x), Const(np.array(axes, np.int32))], keep_dims=at % 2 == 0)
         atol = {"MEAN": 1e-6, "SUM": 1e-4}.get(op, 0)
-        check_compiled(problem, ("reduction.", "extremes.", "moving."), atol=atol, threads=1 + at % 2)
+        check_compiled(problem, ("reduction.", "extremes.", *MOVED), atol=atol, threads=1 + at % 2)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16])
@@ -48,7 +49,7 @@ def test_means_of_integers(dtype: Any) -> None:
             outputs = [out(dtype, scale=np.float32(scale), zero_point=max(zero_point - 9, 0))]
             operands = [x, Const(np.array(axes, np.int32))]
             problem = single_op("MEAN", operands, outputs=outputs, keep_dims=at % 2 == 0)
-            check_compiled(problem, ("reduction.sum_", "moving."), threads=1 + at % 2)
+            check_compiled(problem, ("reduction.sum_", *MOVED), threads=1 + at % 2)
 
 
 @pytest.mark.parametrize("op", ["REDUCE_MAX", "REDUCE_MIN"])
@@ -59,7 +60,7 @@ def test_extremes_of_integers(op: str, dtype: Any) -> None:
     for at, (shape, axes) in enumerate(CASES):
         x = Input(rng.integers(info.min, info.max, shape, dtype, endpoint=True), dtype)
         problem = single_op(op, [x, Const(np.array(axes, np.int32))], keep_dims=at % 2 == 0)
-        check_compiled(problem, ("extremes.", "moving."), threads=1 + at % 2)
+        check_compiled(problem, ("extremes.", *MOVED), threads=1 + at % 2)
 
 
 @pytest.mark.parametrize("op", ["REDUCE_ANY", "REDUCE_ALL"])
@@ -67,7 +68,7 @@ def test_truth(op: str) -> None:
     rng = np.random.default_rng(0)
     for shape, axes in CASES:
         x = Input(rng.integers(0, 20, shape) == (3 if op == "REDUCE_ANY" else 0) ^ (op == "REDUCE_ALL"))
-        check_compiled(single_op(op, [x, Const(np.array(axes, np.int32))]), ("extremes.", "moving."))
+        check_compiled(single_op(op, [x, Const(np.array(axes, np.int32))]), ("extremes.", *MOVED))
 
 
 def test_special_floats() -> None:

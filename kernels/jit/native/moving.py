@@ -12,6 +12,21 @@ from litejit.kernels.jit.native.simd import getters, load_i8, load_i8x32, load_i
 get, _ = getters(COPY)
 
 
+@inline
+def outer_places(args, outer):
+    """Addresses of the first elements of a block: of the source, of the output."""
+    rest, i5 = outer // get(args, "dim5"), outer % get(args, "dim5")
+    rest, i4 = rest // get(args, "dim4"), rest % get(args, "dim4")
+    rest, i3 = rest // get(args, "dim3"), rest % get(args, "dim3")
+    rest, i2 = rest // get(args, "dim2"), rest % get(args, "dim2")
+    i0, i1 = rest // get(args, "dim1"), rest % get(args, "dim1")
+    source = get(args, "source") + i0 * get(args, "source0") + i1 * get(args, "source1") + i2 * get(args, "source2")
+    source += i3 * get(args, "source3") + i4 * get(args, "source4") + i5 * get(args, "source5")
+    out = get(args, "out") + i0 * get(args, "out0") + i1 * get(args, "out1") + i2 * get(args, "out2")
+    out += i3 * get(args, "out3") + i4 * get(args, "out4") + i5 * get(args, "out5")
+    return source, out
+
+
 def _over_rows(row: Any) -> Any:
     """A kernel of row(source, out, inner, source_step, out_step)."""
 
@@ -20,17 +35,9 @@ def _over_rows(row: Any) -> Any:
         rows, source_row, out_row = get(args, "rows"), get(args, "source_row"), get(args, "out_row")
         groups, group_rows = get(args, "groups"), get(args, "group_rows")
         for item in range(first, last):
-            rest, start = item // groups, item % groups * group_rows
-            rest, i5 = rest // get(args, "dim5"), rest % get(args, "dim5")
-            rest, i4 = rest // get(args, "dim4"), rest % get(args, "dim4")
-            rest, i3 = rest // get(args, "dim3"), rest % get(args, "dim3")
-            rest, i2 = rest // get(args, "dim2"), rest % get(args, "dim2")
-            i0, i1 = rest // get(args, "dim1"), rest % get(args, "dim1")
-            source = get(args, "source") + start * source_row + i0 * get(args, "source0") + i1 * get(args, "source1")
-            source += i2 * get(args, "source2") + i3 * get(args, "source3")
-            source += i4 * get(args, "source4") + i5 * get(args, "source5")
-            out = get(args, "out") + start * out_row + i0 * get(args, "out0") + i1 * get(args, "out1")
-            out += i2 * get(args, "out2") + i3 * get(args, "out3") + i4 * get(args, "out4") + i5 * get(args, "out5")
+            start = item % groups * group_rows
+            source, out = outer_places(args, item // groups)
+            source, out = source + start * source_row, out + start * out_row
             for _ in range(start, min(rows, start + group_rows)):
                 row(source, out, inner, source_step, out_step)
                 source, out = source + source_row, out + out_row

@@ -21,6 +21,7 @@ from litejit.kernels.jit.native.simd import (
     splat_i8x32,
     splat_i16x16,
     splat_i32x8,
+    store,
     store_first,
     to_f32x8,
     to_i32x8,
@@ -61,8 +62,21 @@ def _over_windows(pool: Any, size: int) -> Any:
 @inline
 def _largest_floats(args, source, out, rows, columns, pitch, channels):
     low, high = splat_f32x8(get_float(args, "low")), splat_f32x8(get_float(args, "high"))
-    for channel in range(0, channels, 8):
-        best = splat_f32x8(-3.4028234663852886e38)
+    start = splat_f32x8(-3.4028234663852886e38)
+    for channel in range(0, channels & -32, 32):
+        b0, b1, b2, b3 = start, start, start, start
+        for y in range(rows):
+            at = source + y * pitch + 4 * channel
+            for _ in range(columns):
+                b0, b1 = maximum(load_f32x8(at), b0), maximum(load_f32x8(at + 32), b1)
+                b2, b3 = maximum(load_f32x8(at + 64), b2), maximum(load_f32x8(at + 96), b3)
+                at += 4 * channels
+        store(out + 4 * channel, minimum(high, maximum(low, b0)))
+        store(out + 4 * channel + 32, minimum(high, maximum(low, b1)))
+        store(out + 4 * channel + 64, minimum(high, maximum(low, b2)))
+        store(out + 4 * channel + 96, minimum(high, maximum(low, b3)))
+    for channel in range(channels & -32, channels, 8):
+        best = start
         for y in range(rows):
             at = source + y * pitch + 4 * channel
             for _ in range(columns):
@@ -74,24 +88,44 @@ def _largest_floats(args, source, out, rows, columns, pitch, channels):
 @inline
 def _mean_floats(args, source, out, rows, columns, pitch, channels):
     low, high = splat_f32x8(get_float(args, "low")), splat_f32x8(get_float(args, "high"))
-    count = splat_f32x8(rows * columns)
-    for channel in range(0, channels, 8):
-        total = splat_f32x8(0.0)
+    share = splat_f32x8(1.0) / splat_f32x8(rows * columns)
+    zero = splat_f32x8(0.0)
+    for channel in range(0, channels & -32, 32):
+        t0, t1, t2, t3 = zero, zero, zero, zero
         for y in range(rows):
             at = source + y * pitch + 4 * channel
-            line = splat_f32x8(0.0)
             for _ in range(columns):
-                line = line + load_f32x8(at)
+                t0, t1 = t0 + load_f32x8(at), t1 + load_f32x8(at + 32)
+                t2, t3 = t2 + load_f32x8(at + 64), t3 + load_f32x8(at + 96)
                 at += 4 * channels
-            total = total + line
-        store_first(out + 4 * channel, minimum(high, maximum(low, total / count)), channels - channel)
+        store(out + 4 * channel, minimum(high, maximum(low, t0 * share)))
+        store(out + 4 * channel + 32, minimum(high, maximum(low, t1 * share)))
+        store(out + 4 * channel + 64, minimum(high, maximum(low, t2 * share)))
+        store(out + 4 * channel + 96, minimum(high, maximum(low, t3 * share)))
+    for channel in range(channels & -32, channels, 8):
+        total = zero
+        for y in range(rows):
+            at = source + y * pitch + 4 * channel
+            for _ in range(columns):
+                total = total + load_f32x8(at)
+                at += 4 * channels
+        store_first(out + 4 * channel, minimum(high, maximum(low, total * share)), channels - channel)
 
 
 @inline
 def _largest_bytes(args, source, out, rows, columns, pitch, channels):
     flip = splat_i8x32(-128 if get(args, "mask") == 255 else 0)
     low, high = splat_i8x32(get(args, "low")), splat_i8x32(get(args, "high"))
-    for channel in range(0, channels, 32):
+    for channel in range(0, channels & -64, 64):
+        b0, b1 = splat_i8x32(-128), splat_i8x32(-128)
+        for y in range(rows):
+            at = source + y * pitch + channel
+            for _ in range(columns):
+                b0, b1 = maximum(load_i8x32(at) ^ flip, b0), maximum(load_i8x32(at + 32) ^ flip, b1)
+                at += channels
+        store(out + channel, minimum(maximum(b0, low), high) ^ flip)
+        store(out + channel + 32, minimum(maximum(b1, low), high) ^ flip)
+    for channel in range(channels & -64, channels, 32):
         best = splat_i8x32(-128)
         for y in range(rows):
             at = source + y * pitch + channel

@@ -42,13 +42,27 @@ def place(args, item, size, out_size):
 def sum_f32(args, first, last, rank):
     """Sums along the middle, divided by the divisor."""
     count, inner = get(args, "count"), get(args, "inner")
-    divisor = splat_f32x8(get_float(args, "divisor"))
+    divisor, zero = splat_f32x8(get_float(args, "divisor")), splat_f32x8(0.0)
     for item in range(first, last):
         source, out, columns = place(args, item, 4, 4)
-        for column in range(0, columns, 8):
-            whole = splat_f32x8(0.0)
+        for column in range(0, columns & -32, 32):
+            w0, w1, w2, w3 = zero, zero, zero, zero
             for start in range(0, count, CHUNK):
-                part = splat_f32x8(0.0)
+                p0, p1, p2, p3 = zero, zero, zero, zero
+                at = source + 4 * (start * inner + column)
+                for _ in range(start, min(count, start + CHUNK)):
+                    p0, p1 = p0 + load_f32x8(at), p1 + load_f32x8(at + 32)
+                    p2, p3 = p2 + load_f32x8(at + 64), p3 + load_f32x8(at + 96)
+                    at += 4 * inner
+                w0, w1, w2, w3 = w0 + p0, w1 + p1, w2 + p2, w3 + p3
+            store(out + 4 * column, w0 / divisor)
+            store(out + 4 * column + 32, w1 / divisor)
+            store(out + 4 * column + 64, w2 / divisor)
+            store(out + 4 * column + 96, w3 / divisor)
+        for column in range(columns & -32, columns, 8):
+            whole = zero
+            for start in range(0, count, CHUNK):
+                part = zero
                 at = source + 4 * (start * inner + column)
                 for _ in range(start, min(count, start + CHUNK)):
                     part = part + load_f32x8(at)
