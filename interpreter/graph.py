@@ -10,7 +10,7 @@ import numpy as np
 
 from litejit.kernels.kernel import DEFAULT_FLAVOUR, Kernel
 from litejit.kernels.node import Quantization, SubgraphSignature, TensorSpec
-from litejit.kernels.registry import builtin_kernels, custom_kernels
+from litejit.kernels.registry import builtin_kernel, custom_kernel
 from litejit.numerics import Numerics
 from litejit.overrides import Overrides
 from litejit.schema import OPTIONS_OF, BuiltinOperator, Model, Operator, SubGraph, Tensor, UnknownTable, tensor_value
@@ -139,13 +139,13 @@ def _operation(
     code = model.operator_codes[operator.opcode_index]
     if code.operator == BuiltinOperator.CUSTOM:
         name = code.custom_code or ""
-        factory: KernelFactory | None = custom_ops.get(name) or custom_kernels().get(name)
+        factory: KernelFactory | None = custom_ops.get(name) or custom_kernel(name)
         raw = operator.custom_options
         options: Any = b"" if raw is None else bytes(raw)
     else:
         known = isinstance(code.operator, BuiltinOperator)
         name = code.operator.name if known else f"builtin operator {int(code.operator)}"
-        factory = builtin_kernels().get(code.operator) if known else None
+        factory = builtin_kernel(code.operator) if known else None
         options = _builtin_options(f"subgraph {subgraph_index}, operator {index} ({name})", code.operator, operator)
     return Operation(
         where=f"subgraph {subgraph_index}, operator {index} ({name})",

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import TypeVar
 
 from litejit.kernels.kernel import Kernel
 from litejit.schema import BuiltinOperator
 
-__all__ = ["builtin", "builtin_kernels", "custom", "custom_kernels"]
+__all__ = ["builtin", "builtin_kernel", "builtin_kernels", "custom", "custom_kernel", "custom_kernels"]
 
 _BUILTIN: dict[BuiltinOperator, type[Kernel]] = {}
 _CUSTOM: dict[str, type[Kernel]] = {}
+
+_REGISTRATION = re.compile(r'^@(?:builtin\(BuiltinOperator\.|custom\(")([\w.]+)', re.MULTILINE)
 
 KernelClass = TypeVar("KernelClass", bound=type[Kernel])
 
@@ -45,6 +49,18 @@ def custom(name: str) -> Callable[[KernelClass], KernelClass]:
     return register
 
 
+def builtin_kernel(operator: BuiltinOperator) -> type[Kernel] | None:
+    """The kernel of a builtin operator; imports its family alone."""
+    _load_family(operator.name)
+    return _BUILTIN.get(operator)
+
+
+def custom_kernel(name: str) -> type[Kernel] | None:
+    """The kernel of the custom operator of that name; imports its family alone."""
+    _load_family(name)
+    return _CUSTOM.get(name)
+
+
 def builtin_kernels() -> dict[BuiltinOperator, type[Kernel]]:
     """Every builtin operator that has a kernel."""
     _load_reference()
@@ -55,6 +71,27 @@ def custom_kernels() -> dict[str, type[Kernel]]:
     """Every custom operator that has a kernel."""
     _load_reference()
     return _CUSTOM
+
+
+def _load_family(operator: str) -> None:
+    family = _families().get(operator)
+    if family is None:
+        _load_reference()
+    else:
+        importlib.import_module(f"litejit.kernels.reference.{family}")
+
+
+@cache
+def _families() -> dict[str, str]:
+    """Operator -> module that registers it, by the text of the sources; importing all of them takes ten times longer.
+
+    Without sources there is nothing here, and all modules are imported.
+    """
+    return {
+        operator: path.stem
+        for path in (Path(__file__).parent / "reference").glob("*.py")
+        for operator in _REGISTRATION.findall(path.read_text("utf-8"))
+    }
 
 
 @cache

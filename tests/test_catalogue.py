@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from litejit.kernels import registry
 from litejit.kernels.registry import builtin_kernels, custom_kernels
 from tests.catalogue import CATALOGUE
 from tests.catalogue_beyond import BEYOND
@@ -37,3 +38,8 @@ def test_entry(name: str, problem: Problem) -> None:
         assert len(run(problem)) > 0
     else:
         check(problem, ulp=8, atol=1e-5)
+
+
+def test_families_are_found_without_importing_them() -> None:
+    kernels = {operator.name: kernel for operator, kernel in builtin_kernels().items()} | custom_kernels()
+    assert registry._families() == {name: kernel.__module__.rpartition(".")[2] for name, kernel in kernels.items()}

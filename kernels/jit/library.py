@@ -16,11 +16,12 @@ import sys
 import threading
 from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from litejit.kernels.jit.guard import define
-from litejit.kernels.jit.target import cpu, is_checked
+from litejit.kernels.jit.target import cpu, is_checked, triple
 
 __all__ = ["address", "cache_directory", "is_compiled"]
 
@@ -64,9 +65,15 @@ def _user_cache() -> Path:
 
 
 def _fingerprint() -> str:
-    from importlib.metadata import version
+    import llvmlite
 
-    return _digest(version("numba"), version("llvmlite"), *cpu(), sys.platform, str(is_checked()))
+    return _digest(_numba_version(), llvmlite.__version__, *cpu(), triple(), sys.platform, str(is_checked()))
+
+
+def _numba_version() -> str:
+    """Without importing numba, nor what asks for the metadata of packages, which takes long."""
+    numba = find_spec("numba")
+    return (Path(str(numba.origin)).parent / "_version.py").read_text() if numba is not None else ""
 
 
 def _digest(*parts: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,6 +65,8 @@ class Lowering:
 
 Lower = Callable[[Lowering], Lowered | None]
 
+_IMPORT = re.compile(r"^from (litejit\.kernels\.reference\.\w+) import", re.MULTILINE)
+
 _LOWERINGS: dict[type[Kernel], list[Lower]] = {}
 
 
@@ -85,17 +89,35 @@ def lower(lowering: Lowering) -> Lowered | None:
 
     Compiled code follows the default numerics flavour; operators under another one are left to the reference tier.
     """
-    _load_families()
     if lowering.kernel.flavour != DEFAULT_FLAVOUR:
         return None
-    results = (function(lowering) for function in _LOWERINGS.get(type(lowering.kernel), ()))
-    return next((result for result in results if result is not None), None)
+    kernel = type(lowering.kernel)
+    for family in _families().get(kernel.__module__, ()):
+        importlib.import_module(family)
+    # Whatever the order in which families were imported.
+    functions = sorted(_LOWERINGS.get(kernel, ()), key=lambda function: function.__module__)
+    return next((result for function in functions if (result := function(lowering)) is not None), None)
 
 
 def lowered_kernels() -> frozenset[type[Kernel]]:
     """The reference kernels of all operators that may have compiled code."""
     _load_families()
     return frozenset(_LOWERINGS)
+
+
+@cache
+def _families() -> dict[str, list[str]]:
+    """Module of reference kernels -> modules here that know it, by the text of the sources: importing all takes long.
+
+    Without sources, all are imported.
+    """
+    found: dict[str, list[str]] = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        for module in set(_IMPORT.findall(path.read_text("utf-8"))):
+            found.setdefault(module, []).append(f"{__package__}.{path.stem}")
+    if not found:
+        _load_families()
+    return found
 
 
 @cache

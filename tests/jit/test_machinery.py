@@ -15,7 +15,7 @@ import pytest
 from litejit import Interpreter, InvalidInputError, ModelBuilder
 from litejit.arena import Block, lower_bound, place
 from litejit.interpreter import OpResolverType
-from litejit.kernels.jit import library
+from litejit.kernels.jit import library, lowering
 from tests.harness import Const, Input, Problem, single_op
 from tests.paths import ROOT
 
@@ -81,7 +81,7 @@ def test_generic_processor_gives_the_same(tmp_path: Path) -> None:
 
 LOAD = """
 import sys
-from litejit.kernels.jit import library
+from litejit.kernels.jit import library, lowering
 print(*(library.address(name) for name in sys.argv[1:]), *(library._read(name)[1] for name in sys.argv[1:]))
 """
 
@@ -326,3 +326,9 @@ def test_resizing_plans_anew() -> None:
 
 def test_unknown_kernels_are_not_compiled() -> None:
     assert not library.is_compiled("convolution.no_such_kernel")
+
+
+def test_lowerings_are_found_without_importing_all() -> None:
+    for kernel in lowering.lowered_kernels():
+        known = lowering._families()[kernel.__module__]
+        assert {function.__module__ for function in lowering._LOWERINGS[kernel]} <= set(known)
