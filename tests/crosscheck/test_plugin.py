@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -78,6 +80,60 @@ def test_the_suite_of_the_readme(pytester: Any) -> None:
     assert len([line for line in suite.splitlines() if line.strip()]) <= 10
     pytester.makepyfile(suite)
     pytester.runpytest_subprocess(*PLUGIN, "-q").assert_outcomes(passed=1)
+
+
+C_KERNEL = """
+#include <stdint.h>
+void mul(const int8_t *a, const int8_t *b, int8_t *out, long size, const int32_t *p) {
+  for (long i = 0; i < size; ++i) {
+    int64_t x = (int64_t)(a[i] - p[0]) * (b[i] - p[1]);
+    if (p[3] > 0) x <<= p[3];
+    int64_t high = (x * p[2] + (1 << 30)) >> 31;
+    int right = p[3] < 0 ? -p[3] : 0;
+    int64_t steps = right ? (high + ((int64_t)1 << right >> 1) - (high < 0)) >> right : high;
+    steps += p[4];
+    out[i] = (int8_t)(steps < p[5] ? p[5] : steps > p[6] ? p[6] : steps);
+  }
+}
+"""
+C_SUITE = """
+import ctypes
+import numpy as np
+from litejit.testing import Input, out, single_op, strategies
+
+lib = ctypes.CDLL("./mul.so")
+
+def my_mul(input1, input2, kernel):
+    f = kernel.quantized.formula
+    a, b = (np.ascontiguousarray(x) for x in np.broadcast_arrays(input1, input2))
+    out = np.empty_like(a)
+    p = np.int32([*f.offsets, f.multiplier.mantissa, f.multiplier.exponent, f.zero_point, f.low, f.high])
+    lib.mul(*(x.ctypes.data_as(ctypes.c_void_p) for x in (a, b, out)), ctypes.c_long(out.size), p.ctypes)
+    return out
+
+x = Input(np.arange(-128, 128).astype(np.int8), scale=2.0**-5)
+EVERY_NUMBER = single_op("MUL", [x, Input(np.int8([3]), scale=2.0**-5)], [out(np.int8, scale=2.0**-5)])
+
+def test_my_mul(assert_kernel_matches):
+    assert_kernel_matches(my_mul, "MUL", CASES)
+"""
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no C compiler: install gcc")
+@pytest.mark.parametrize(
+    ("away", "cases", "outcome"),
+    [
+        ("- (high < 0)", 'strategies.mul(dtype="int8"), EVERY_NUMBER', "passed"),
+        ("", "EVERY_NUMBER", "failed"),
+    ],
+    ids=["right", "wrong"],
+)
+def test_a_kernel_in_c(away: str, cases: str, outcome: str, pytester: Any) -> None:
+    """Through ctypes. Leaving out what makes ties round away from zero is found."""
+    pytester.makefile(".c", mul=C_KERNEL.replace("- (high < 0)", away))
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "mul.c", "-o", "mul.so"], cwd=pytester.path, check=True)
+    pytester.makepyfile(C_SUITE.replace("CASES", cases))
+    pytester.runpytest_subprocess(*PLUGIN, "-q").assert_outcomes(**{outcome: 1})
 
 
 SUITES = {

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from litejit import Interpreter, ModelBuilder
 from litejit.cli import main
 from litejit.crosscheck import Comparison, compare
 from tests.crosscheck.faults import FAULTS
+from tests.crosscheck.test_compare import boom, chain, loop
+from tests.crosscheck.test_resources import accumulator
 from tests.paths import ROOT
 
 DIGITS = ROOT / "interpreter" / "models" / "digits_int8.tflite"
-BROWSER = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="there is no chromium")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "chrome-headless-shell")
+
+
+@pytest.fixture(scope="session")
+def browser() -> str:
+    """A browser that runs without a screen. Tests skip without one, or fail if LITEJIT_NEEDS_BROWSER is set."""
+    found = os.environ.get("LITEJIT_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        reason = f"no browser: install one of {', '.join(BROWSERS)}, or name one with LITEJIT_BROWSER"
+        (pytest.fail if os.environ.get("LITEJIT_NEEDS_BROWSER") else pytest.skip)(reason)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -30,22 +41,27 @@ def broken() -> Comparison:
     return compare(DIGITS, against=Interpreter(DIGITS, kernels={1: FAULTS["rounded_once"]}))
 
 
-def rendered(page: Path, profile: Path, script: str = "") -> str:
+def rendered(browser: str, page: Path, script: str = "") -> str:
     """The page's DOM after its script, and after a script of the test's."""
     if script:
         text = page.read_text().replace("</body>", f"<script>{script}</script></body>")
         page = page.with_name("scripted.html")
         page.write_text(text)
-    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
-    command += ["--proxy-server=127.0.0.1:9", "--virtual-time-budget=4000", "--dump-dom", page.as_uri()]
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    command += [
+        f"--user-data-dir={page.parent / 'profile'}",
+        "--proxy-server=127.0.0.1:9",
+        "--virtual-time-budget=4000",
+        "--dump-dom",
+        page.as_uri(),
+    ]
     return html.unescape(subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout)
 
 
-@needs_browser
-def test_page_in_a_browser(broken: Comparison, tmp_path: Path) -> None:
+def test_page_in_a_browser(browser: str, broken: Comparison, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     broken.save_html(page)
-    dom = rendered(page, tmp_path / "profile")
+    dom = rendered(browser, page)
     assert 'data-ready="yes"' in dom, "the page's script did not get to its end"
     assert "First divergence: subgraph 0, operator 1 (DEPTHWISE_CONV_2D)" in dom
     assert "first divergence: DEPTHWISE_CONV_2D" in dom, "the plot marks it"
@@ -65,16 +81,12 @@ SCRIPTS = {
 }
 
 
-@needs_browser
 @pytest.mark.parametrize("case", SCRIPTS)
-def test_page_is_alive(case: str, broken: Comparison, tmp_path: Path) -> None:
+def test_page_is_alive(case: str, browser: str, broken: Comparison, tmp_path: Path) -> None:
     script, expected = SCRIPTS[case]
     broken.save_html(tmp_path / "report.html")
-    body = (
-        rendered(tmp_path / "report.html", tmp_path / "profile", script)
-        .partition("<tbody>")[2]
-        .partition("</tbody>")[0]
-    )
+    dom = rendered(browser, tmp_path / "report.html", script)
+    body = dom.partition("<tbody>")[2].partition("</tbody>")[0]
     shown = [int(at) for at in re.findall(r'<tr data-position="(\d+)"', body)]
     assert shown[: len(expected)] == expected
     assert case != "diverging only" or set(shown) >= {1}
@@ -91,12 +103,47 @@ def test_page_needs_no_network_and_no_name_breaks_it(tmp_path: Path) -> None:
     assert [url for url in re.findall(r"https?://[^\s\"']+", text) if "w3.org/2000/svg" not in url] == []
 
 
-@needs_browser
-def test_page_without_operators(tmp_path: Path) -> None:
-    compare(b"no model").save_html(tmp_path / "r.html")
-    dom = rendered(tmp_path / "r.html", tmp_path / "profile")
+def not_a_number(folder: Path) -> Comparison:
+    np.savez(folder / "d.npz", abs=np.full((2, 3), np.nan, np.float32), stranger=1)
+    return compare(chain(), against=folder / "d.npz")
+
+
+def other_shapes(folder: Path) -> Comparison:
+    np.savez(folder / "d.npz", abs=np.zeros((3, 2), np.float32))
+    return compare(chain(), against=folder / "d.npz")
+
+
+def with_names(folder: Path) -> Comparison:
+    b = ModelBuilder()
+    x = b.input("größe <b>&amp;", (2,))
+    b.output(b.op("ABS", [x], [{"name": "</script><img src=x onerror=alert(1)>", "shape": (2,)}]))
+    return compare(b.to_bytes(), against=lambda inputs: inputs["größe <b>&amp;"] + 1)
+
+
+PAGES: dict[str, tuple[Any, list[str]]] = {
+    "no operators": (lambda _: compare(b"no model"), ["does not load the model"]),
+    "not a number": (
+        not_a_number,
+        ["First divergence: subgraph 0, operator 0 (ABS)", "∞", "no tensor called stranger"],
+    ),
+    "other shapes": (other_shapes, ["shapes differ: [2, 3] and [3, 2]"]),
+    "control flow": (lambda _: compare(loop(), against="litejit"), ["No divergence", "1:0", "2:0"]),
+    "resources": (lambda _: compare(accumulator(), against="litejit"), ["a handle is no data"]),
+    "one mode": (lambda _: compare(chain(), against="litejit", modes=["cascaded"]), ["0 of 3"]),
+    "strange names": (with_names, ["First divergence", "</script><img src=x onerror=alert(1)>"]),
+    "nothing computed": (lambda _: compare(chain(), against=boom), ["boom failed: KeyError"]),
+}
+
+
+@pytest.mark.parametrize("case", PAGES)
+def test_pages(case: str, browser: str, tmp_path: Path) -> None:
+    """Whatever a comparison is like, the page's script gets to its end, and says so."""
+    make, texts = PAGES[case]
+    make(tmp_path).save_html(tmp_path / "r.html")
+    dom = rendered(browser, tmp_path / "r.html")
     assert 'data-ready="yes"' in dom
-    assert "does not load the model" in dom
+    for text in texts:
+        assert text in dom
 
 
 def test_node_data(broken: Comparison, tmp_path: Path) -> None:
@@ -111,6 +158,25 @@ def test_node_data(broken: Comparison, tmp_path: Path) -> None:
         assert re.fullmatch("#[0-9a-f]{6}", result["bgColor"])
     assert graph["results"]["1"]["value"] == 1
     assert graph["results"]["0"]["value"] == 0
+
+
+def test_node_data_in_model_explorer(tmp_path: Path) -> None:
+    """Model Explorer's own adapter calls graphs and nodes so, and its classes take the data."""
+    reason = "Model Explorer is not installed: pip install ai-edge-model-explorer"
+    builder = pytest.importorskip("model_explorer.node_data_builder", reason=reason)
+    adapter = pytest.importorskip("ai_edge_model_explorer_adapter", reason=reason)
+    for model in (DIGITS.read_bytes(), loop()):
+        (tmp_path / "m.tflite").write_bytes(model)
+        compare(model, against="litert").save_json(tmp_path / "n.json")
+        data = json.loads((tmp_path / "n.json").read_text())
+        (collection,) = json.loads(
+            adapter.ConvertFlatbufferDirectlyToJson(adapter.VisualizeConfig(), str(tmp_path / "m.tflite"))
+        )
+        nodes = {graph["id"]: {node["id"] for node in graph["nodes"]} for graph in collection["subgraphs"]}
+        for graph, content in data.items():
+            assert set(content["results"]) <= nodes[graph]
+            results = {node: builder.NodeDataResult(**result) for node, result in content.pop("results").items()}
+            builder.GraphNodeData(results=results, **content)
 
 
 COMMANDS: dict[str, tuple[list[str], int, list[str]]] = {
