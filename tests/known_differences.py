@@ -64,3 +64,12 @@ KNOWN_DIFFERENCES: dict[str, Difference] = {
     "train/transfer_train_head": _DEEP,
 }
 """Model -> how it differs."""
+
+IN_THE_FAST_TIER: dict[str, Difference] = {
+    "img2img/style_transfer_dynamic": Difference(
+        "means of images are taken in another order before dynamic-range convolutions quantize what they normalize; "
+        "moving each input by one unit in the last place moves official outputs by 1.6 % of the largest",
+        relative=0.05,
+    ),
+}
+"""Model -> how the fast tier differs where the reference tier does not."""

@@ -55,6 +55,9 @@ WEIGHT_TYPES = {_FLOAT: (_FLOAT, _UINT8, *_NARROW), _UINT8: (_UINT8,), _INT8: _N
 OUTPUT_TYPES = {_FLOAT: (_FLOAT,), _UINT8: (_UINT8, _INT16), _INT8: (_INT8,), _INT16: (_INT16,)}
 """Types of the output by type of the input."""
 
+_NOT_DELEGATED = 8
+"""XNNPACK leaves this version to the builtin kernels, for which the converter chooses it: weights are sparse in it."""
+
 _CLAMPS = (
     ActivationFunctionType.NONE,
     ActivationFunctionType.RELU,
@@ -188,13 +191,15 @@ def _products(
         return FloatProducts(activation)
     if input.type == _FLOAT and weights.quantized.block_size:
         return BlockwiseProducts.of_weights(node, weights)
+    if node.numerics == "xnnpack" and weights.sparsity is not None and node.version != _NOT_DELEGATED:
+        node.unsupported("numerics 'xnnpack' reads sparse weights as dense ones in version {}", node.version)
     scales = channel_scales(node, weights, weights.dims[0])
     narrow = weights.type in (TensorType.INT4, TensorType.INT2)
     node.require(not (narrow and weights.quantized.zero_point.any()), "{} has zero points other than 0", weights)
     if input.type != _FLOAT:
         return _quantized_products(node, input, weights, bias, output, scales)
     delegable = is_float_delegable(weights, None, 0, fully_connected_types(weights)) and has_clamp(activation)
-    delegated = node.numerics == "xnnpack" and delegable and weights.sparsity is None
+    delegated = node.numerics == "xnnpack" and delegable and node.version != _NOT_DELEGATED
     if node.numerics in ("litert-opt", "xnnpack") and not delegated and _has_four_bit_kernel(input, weights):
         return FourBitProducts.of(four_bit(), scales, lambda x: vector_activation(activation, x))
     arithmetic = rows_as_asked(options, delegated)
@@ -229,6 +234,7 @@ def _quantized_products(
     delegated = (
         is_integer_delegable(input, weights, bias, output, 0, fully_connected_types(weights))
         and has_clamp(activation)
+        and node.version != _NOT_DELEGATED
         and (weights_zero_point == 0 or weights.type == _UINT8)
     )
     double = shuffled or weights.sparsity is not None

@@ -264,6 +264,15 @@ def test_what_xnnpack_takes(change: str) -> None:
     check(limits(change), resolver="auto", numerics="xnnpack")
 
 
+@pytest.mark.parametrize("kind", ["int8", "hybrid"])
+@pytest.mark.parametrize("version", [1, 7, 8, 9])
+def test_versions_that_xnnpack_takes(version: int, kind: str) -> None:
+    """All of FULLY_CONNECTED but 8."""
+    values = operands(FORMATS[kind], (3, 64), (6, 64), channel_axis=0)
+    values.outputs[0]["shape"] = (3, 6)
+    check(connected(values, {"version": version}), resolver="auto", numerics="xnnpack")
+
+
 # Kernel libraries: scalar models -------------------------------------------------------------------------------------
 
 
