@@ -1,4 +1,4 @@
-"""CONV_2D on the fast tier: float32, and 8-bit with 8-bit or 4-bit weights."""
+"""CONV_2D as products of bands of images with filters: float32, and 8-bit with 8-bit or 4-bit weights."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from litejit.kernels.geometry import Window
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS
-from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import pack_float_panels, pack_int16_panels, pack_stage, panels_of, sums_fit
-from litejit.kernels.reference.convolution import Conv2D
 from litejit.kernels.reference.output_stage import OutputStage
 from litejit.kernels.reference.products import FloatProducts, QuantizedProducts
 from litejit.schema import ActivationFunctionType, TensorType
 
-__all__ = ["BAND_BYTES", "Geometry", "float_clamp", "last_rows", "stage_of_8_bit"]
+__all__ = ["BAND_BYTES", "Geometry", "direct", "float_clamp", "last_rows", "stage_of_8_bit"]
 
 BAND_BYTES = 160 << 10
 """Of a band's copied rows: they and a panel stay in the second-level cache."""
@@ -123,8 +122,7 @@ def float_clamp(activation: ActivationFunctionType | None) -> tuple[float, float
     return float(low), float(high)
 
 
-@lowers(Conv2D)
-def conv2d(lowering: Lowering) -> list[Call] | None:
+def direct(lowering: Lowering) -> list[Call] | None:
     """One call for each group of channels."""
     kernel, filter = lowering.kernel, lowering.input(1)
     biases = lowering.constant_bias(2, filter.dims[0])
@@ -169,7 +167,7 @@ def convolution(lowering: Lowering, group: int, weights: np.ndarray, bias: np.nd
     choices = (6,) if kind == "int8_wide" else (6, 5, 4)
     bands_pixels = (count * geometry.out_size[1] for count in (rows, last_rows(geometry.out_size[0], rows)))
     tile = min(tile_rows(pixels, choices) for pixels in bands_pixels)
-    direct = is_float and not geometry.needs_padding
+    in_place = is_float and not geometry.needs_padding
     scratch = geometry.rows_below(rows) * geometry.padded_width * geometry.channels * geometry.element_bytes
     item_bytes = output.dtype.itemsize
     values = {
@@ -184,7 +182,7 @@ def convolution(lowering: Lowering, group: int, weights: np.ndarray, bias: np.nd
         "left": geometry.pads[1],
         "padded_width": geometry.padded_width,
         "extent": geometry.extent,
-        "direct": int(direct),
+        "direct": int(in_place),
         "band_rows": rows,
         "bands": bands,
         "out_height": geometry.out_size[0],
@@ -203,7 +201,7 @@ def convolution(lowering: Lowering, group: int, weights: np.ndarray, bias: np.nd
         "out_channels": columns,
         "out_pitch": output.dims[3] * item_bytes,
         "scratch": Scratch(),
-        "scratch_bytes": 0 if direct else -(-scratch // 64) * 64 + SLACK,
+        "scratch_bytes": 0 if in_place else -(-scratch // 64) * 64 + SLACK,
         **packed,
     }
     return Call(

@@ -31,12 +31,12 @@ def pack_float_panels(weights: np.ndarray) -> np.ndarray:
     return padded(panels.reshape(-1, COLUMNS, depth).transpose(0, 2, 1))
 
 
-def pack_int16_panels(weights: np.ndarray) -> np.ndarray:
-    """[segments, depth, columns] integers of at most 9 bits -> [panels, segments, ceil(depth / 2), 16, 2] int16."""
+def pack_int16_panels(weights: np.ndarray, factor: int = 2) -> np.ndarray:
+    """[segments, depth, columns] integers -> [panels, segments, ceil(depth / 2), 16, 2] int16, times the factor."""
     segments, depth, columns = weights.shape
     pairs = -(-depth // 2)
     whole = np.zeros((segments, 2 * pairs, panels_of(columns) * COLUMNS), np.int16)
-    whole[:, :depth, :columns] = 2 * weights.astype(np.int16)
+    whole[:, :depth, :columns] = factor * weights.astype(np.int16)
     split = whole.reshape(segments, pairs, 2, -1, COLUMNS)[..., PERMUTED]
     return padded(split.transpose(3, 0, 1, 4, 2))
 

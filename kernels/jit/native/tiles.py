@@ -96,20 +96,35 @@ def emit_sums(
         offset = b.sext(emit_load(b, b.add(segments, b.mul(number, I64(4))), I32), I64)
         starts = [b.add(row, offset) for row in rows]
         done = b.mul(b.mul(number, steps), step_bytes)
-        begins = [b.add(panel, done) for panel in panels]
-
-        def step(k: ir.Value) -> None:
-            at = b.mul(k, step_bytes)
-            columns = [operands.load_column(b, b.add(begin, at), half) for begin in begins for half in range(2)]
-            for row, into in zip(starts, sums, strict=True):
-                x = operands.load_row(b, b.add(row, b.mul(k, I64(4))))
-                for y, variable in zip(columns, into, strict=True):
-                    b.store(operands.accumulate(b, x, y, b.load(variable)), variable)
-
-        emit_loop(b, steps, step)
+        _emit_steps(b, operands, starts, [b.add(panel, done) for panel in panels], steps, sums)
 
     emit_loop(b, count, segment)
     return [[b.load(variable) for variable in into] for into in sums]
+
+
+def emit_products(
+    b: ir.IRBuilder, operands: Operands, rows: Values, start: Values, steps: ir.Value, panels: Values
+) -> list[Values]:
+    """As emit_sums, of rows that are one segment."""
+    sums = [[emit_variable(b, value) for value in start] for _ in rows]
+    _emit_steps(b, operands, rows, panels, steps, sums)
+    return [[b.load(variable) for variable in into] for into in sums]
+
+
+def _emit_steps(
+    b: ir.IRBuilder, operands: Operands, rows: Values, panels: Values, steps: ir.Value, sums: list[list[Any]]
+) -> None:
+    """Adds rows x panels to variables."""
+
+    def step(k: ir.Value) -> None:
+        at = b.mul(k, I64(operands.column_bytes))
+        columns = [operands.load_column(b, b.add(panel, at), half) for panel in panels for half in range(2)]
+        for row, into in zip(rows, sums, strict=True):
+            x = operands.load_row(b, b.add(row, b.mul(k, I64(4))))
+            for y, variable in zip(columns, into, strict=True):
+                b.store(operands.accumulate(b, x, y, b.load(variable)), variable)
+
+    emit_loop(b, steps, step)
 
 
 def _row_addresses(b: ir.IRBuilder, source: ir.Value, pixels: ir.Value, rows: int) -> Values:
@@ -133,7 +148,7 @@ def float_tile(rows: int) -> Any:
             low, high = emit_splat(b, low, 8), emit_splat(b, high, 8)
             # Not a number stays not a number: a comparison with it fails, and picks the second operand.
             results = [[emit_min(b, high, emit_max(b, low, value)) for value in row] for row in sums]
-            _store_rows(b, results, out, pitch, columns)
+            emit_store_rows(b, results, _rows_at(b, out, pitch, rows), columns)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 10, types.float32, types.float32, types.int64), emit
@@ -181,7 +196,7 @@ def float_taps(rows: int) -> Any:
             sums = emit_taps(b, addresses, start, taps, count, weights, FLOATS.load_column, emit_fma)
             low, high = emit_splat(b, low, 8), emit_splat(b, high, 8)
             results = [[emit_min(b, high, emit_max(b, low, value)) for value in row] for row in sums]
-            _store_rows(b, results, out, pitch, columns)
+            emit_store_rows(b, results, _rows_at(b, out, pitch, rows), columns)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 8, types.float32, types.float32, types.int64), emit
@@ -200,7 +215,7 @@ def int8_taps(rows: int, wide: bool) -> Any:
             addresses = _row_addresses(b, source, pixels, rows)
             load, accumulate = INT16_PAIRS.load_column, INT16_PAIRS.accumulate
             sums = emit_taps(b, addresses, start, taps, count, weights, load, accumulate)
-            emit_requantized(b, sums, stage, out, pitch, zero_point, low, high, columns, wide)
+            emit_requantized(b, sums, stage, _rows_at(b, out, pitch, rows), zero_point, low, high, columns, wide)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 12), emit
@@ -208,10 +223,13 @@ def int8_taps(rows: int, wide: bool) -> Any:
     return tile
 
 
-def _store_rows(b: ir.IRBuilder, rows: list[Values], out: ir.Value, pitch: ir.Value, columns: ir.Value) -> None:
+def _rows_at(b: ir.IRBuilder, out: ir.Value, pitch: ir.Value, rows: int) -> Values:
+    return [b.add(out, b.mul(pitch, I64(row))) for row in range(rows)]
+
+
+def emit_store_rows(b: ir.IRBuilder, rows: list[Values], addresses: Values, columns: ir.Value) -> None:
     """Stores [rows][2] vectors of 8 lanes of 4 bytes; columns: how many of the 16 lanes exist."""
     whole = b.icmp_signed(">=", columns, I64(COLUMNS))
-    addresses = [b.add(out, b.mul(pitch, I64(row))) for row in range(len(rows))]
     with b.if_else(whole, likely=True) as (all_columns, some):
         with all_columns:
             for address, pair in zip(addresses, rows, strict=True):
@@ -236,7 +254,7 @@ def int8_tile(rows: int, wide: bool) -> Any:
             start = [emit_load(b, stage, I32x8, 32 * half) for half in range(2)]
             addresses = _row_addresses(b, source, pixels, rows)
             sums = emit_sums(b, INT16_PAIRS, addresses, start, segments, count, steps, [panel])
-            emit_requantized(b, sums, stage, out, pitch, zero_point, low, high, columns, wide)
+            emit_requantized(b, sums, stage, _rows_at(b, out, pitch, rows), zero_point, low, high, columns, wide)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 13), emit
@@ -248,15 +266,14 @@ def emit_requantized(
     b: ir.IRBuilder,
     sums: list[Values],
     stage: ir.Value,
-    out: ir.Value,
-    pitch: ir.Value,
+    addresses: Values,
     zero_point: ir.Value,
     low: ir.Value,
     high: ir.Value,
     columns: ir.Value,
     wide: bool,
 ) -> None:
-    """Rescales twice the sums (columns in packed order), adds the zero point, clamps and stores rows of 16 bytes."""
+    """Rescales twice the sums (columns in packed order), adds the zero point, clamps, stores 16 bytes of each row."""
     factors = [Factors(b, stage, half) for half in range(2)]
     rescaled = [[factor.apply(b, value, wide) for factor, value in zip(factors, row, strict=True)] for row in sums]
     low16, high16, zero16 = (emit_splat(b, b.trunc(value, I16), 16) for value in (low, high, zero_point))
@@ -267,7 +284,6 @@ def emit_requantized(
         halves.append(emit_min(b, emit_max(b, words, low16), high16))
     results = [low_bytes(b, words) for words in halves]
     whole = b.icmp_signed(">=", columns, I64(COLUMNS))
-    addresses = [b.add(out, b.mul(pitch, I64(row))) for row in range(len(sums))]
     with b.if_else(whole, likely=True) as (all_columns, some):
         with all_columns:
             for address, value in zip(addresses, results, strict=True):
