@@ -24,7 +24,7 @@ from litejit.schema import TensorType
 
 __all__ = ["winograd"]
 
-BLOCK_BYTES = 224 << 10
+BLOCK_BYTES = 320 << 10
 """Of the transformed tiles of a block and of their sums: they stay in the second-level cache."""
 
 G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])

@@ -84,8 +84,9 @@ def convolution(seed: int, dtype: Any, depthwise: bool, **fixed: Any) -> Problem
 def test_random(depthwise: bool, dtype: Any, seed: int) -> None:
     problem = convolution(seed, dtype, depthwise)
     kinds = ("float", "repeated") if dtype == np.float32 else ("int8",)
-    name = "depthwise" if depthwise else "convolution"
-    check_compiled(problem, tuple(f"{name}.{kind}" for kind in kinds), atol=FLOAT_ATOL, threads=1 + seed % 2)
+    names = ("depthwise",) if depthwise else ("convolution", "winograd")
+    kernels = tuple(f"{name}.{kind}" for name in names for kind in kinds)
+    check_compiled(problem, kernels, atol=FLOAT_ATOL, threads=1 + seed % 2)
 
 
 @pytest.mark.parametrize("depthwise", [False, True], ids=["conv", "depthwise"])
