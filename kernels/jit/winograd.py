@@ -3,7 +3,8 @@
 Integers are exact: G g G' is taken four times, which makes integers of it; its sums over tiles B' d B then are four
 times the outputs. A tile of 8-bit values reaches 4 * 128, a filter 9 * 255, both of which 16 bits hold; sums may wrap
 round, as long as four times an output does not: that is proved here for every channel. Floats differ from the direct
-algorithm by the rounding of the transforms, whose factors are 1/2 and 1.
+algorithm by the rounding of the transforms, whose factors are 1/2 and 1; an infinite input makes not-a-numbers of the
+outputs that see it, since it is taken off itself.
 """
 
 from __future__ import annotations
