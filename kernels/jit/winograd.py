@@ -53,7 +53,7 @@ def _transformed(weights: np.ndarray) -> np.ndarray:
     return squares.reshape(16, weights.shape[3], weights.shape[0])
 
 
-def _packed_floats(products: FloatProducts, weights: np.ndarray, bias: np.ndarray) -> dict[str, Any]:
+def _packed_floats(products: FloatProducts, weights: np.ndarray, bias: np.ndarray) -> dict[str, Any] | None:
     positions = _transformed(weights.astype(np.float64)) / 4
     panels = np.stack([pack_float_panels(matrix.astype(np.float32)) for matrix in positions], axis=1)
     low, high = float_clamp(products.activation)
