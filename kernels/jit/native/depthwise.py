@@ -70,10 +70,13 @@ def pair_rows_repeated(
     """The same where every channel has several filters: it is repeated for each of them."""
     repeats = out_channels // channels
     for pixel in range(pixels):
-        for block in range(blocks):
+        channel, left = 0, repeats
+        for _block in range(blocks):
             for lane in range(16):
-                channel = min(block * 16 + lane, out_channels - 1) // repeats
-                at = pixel * channels + channel
+                at = pixel * channels + min(channel, channels - 1)
+                left -= 1
+                if left == 0:
+                    channel, left = channel + 1, repeats
                 one, other = pad_value, pad_value
                 if has_first:
                     one = int(load_u8(first + at)) if is_unsigned else int(load_i8(first + at))
@@ -155,10 +158,18 @@ def _copy_panels(args, pixel, begin, end, target):
 @inline
 def _repeat_panels(args, pixel, begin, end, target):
     """The same where every channel has several filters: it is repeated for each of them. Up to 7 more are written."""
-    repeats, out_channels = get(args, "pad_value"), get(args, "out_channels")
-    for column in range(begin * COLUMNS, end * COLUMNS):
-        channel = min(column, out_channels - 1) // repeats
-        store(target + 4 * (column - begin * COLUMNS), splat_f32x8(load_f32(pixel + 4 * channel)))
+    repeats, channels = get(args, "pad_value"), get(args, "channels")
+    column = begin * COLUMNS
+    channel = column // repeats
+    while column < end * COLUMNS:
+        x = splat_f32x8(load_f32(pixel + 4 * min(channel, channels - 1)))
+        channel += 1
+        stop = min(channel * repeats, end * COLUMNS)
+        while column < stop:
+            store(target, x)
+            step = min(stop - column, 8)
+            column += step
+            target += 4 * step
 
 
 @inline
