@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from importlib.resources import files
 from typing import Any
 
 from litejit.cli_console import console
@@ -30,7 +31,8 @@ _NO_KERNEL = {
 def operator_table() -> list[dict[str, Any]]:
     """One row for every builtin operator of the schema, then for every custom operator that has a kernel.
 
-    types: of the deciding operand, empty for any. float_bound: how far floats may be off, and why.
+    types, fast: of the deciding operand, in the reference tier and in the fast one. float_bound: how far floats may be
+    off, and why.
     """
     kernels = builtin_kernels()
     rows = []
@@ -42,12 +44,19 @@ def operator_table() -> list[dict[str, Any]]:
     return rows + [_described(name, kernel) for name, kernel in sorted(custom_kernels().items())]
 
 
+def measured_types() -> dict[str, dict[str, list[str]]]:
+    """Operator -> tier ("reference", "fast") -> types of the deciding operand, as measured by litejit's tests."""
+    table: dict[str, dict[str, list[str]]] = json.loads(files("litejit").joinpath("operator_types.json").read_text())
+    return table
+
+
 def _described(name: str, kernel: type[Kernel]) -> dict[str, Any]:
     tiers = "reference, jit" if kernel in lowered_kernels() else "reference"
-    row = {"operator": name, "tier": tiers, "types": [type.name for type in kernel.types]}
+    measured = measured_types().get(name, {})
+    row = {"operator": name, "tier": tiers, "types": measured.get("reference", []), "fast": measured.get("fast", [])}
     row["flavours"] = sorted(kernel.flavours)
     if name in FLOAT_BOUNDS:
-        row["float_bound"] = list(FLOAT_BOUNDS[name])
+        row["float_bound"] = [str(FLOAT_BOUNDS[name]), FLOAT_BOUNDS[name].reason]
     return row
 
 
@@ -59,23 +68,23 @@ def operator_page() -> str:
         "",
         "Made by `litejit ops --markdown > docs/operators.md`; a test fails when it is stale.",
         "",
-        "Types are those of the deciding operand, mostly the first one. Integers, quantized ones included, bools and",
-        "strings equal the official reference kernels bit for bit. Floats: how far they may be from the official ones,",
-        "and why; the tests hold every operator to it. Numerics: the [flavours](numerics.md) that an operator offers,",
-        "with the types of scaled integers that it offers them for, if not all.",
+        "Types are those of the deciding operand, mostly the first one, that the tests have measured in the reference",
+        "tier; fast: those of them that compiled code serves. Integers, quantized ones included, bools and strings",
+        "equal the official reference kernels bit for bit. Floats: how far they may be from the official ones (the",
+        "widest of the distances), and why; the tests hold every operator to it. Numerics: the [flavours](numerics.md)",
+        "that an operator offers, with the types of scaled integers that it offers them for, if not all.",
         "",
-        "| operator | versions | types | tiers | numerics | floats | why |",
+        "| operator | versions | types | fast | numerics | floats | why |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         if row["tier"]:
             versions = "-".join(map(str, row["versions"])) if "versions" in row else "custom"
-            types = ", ".join(row["types"]) or "any"
+            types = ", ".join(row["types"])
+            fast = "all" if row["fast"] == row["types"] else ", ".join(row["fast"])
             flavours = _flavours(row["operator"], row["flavours"])
             bound, reason = row.get("float_bound", ("exact", ""))
-            lines.append(
-                f"| {row['operator']} | {versions} | {types} | {row['tier']} | {flavours} | {bound} | {reason} |"
-            )
+            lines.append(f"| {row['operator']} | {versions} | {types} | {fast} | {flavours} | {bound} | {reason} |")
     lines += ["", "## Without a kernel", "", "Models that have one of these are refused with `UnsupportedError`.", ""]
     lines += [
         f"* {row['operator']}" + (f": {_NO_KERNEL[row['operator']]}" if row["operator"] in _NO_KERNEL else "")

@@ -20,7 +20,7 @@ __all__ = ["CATALOGUE"]
 CATALOGUE: dict[str, list[Problem]] = {}
 """Operator (the name of a custom one) -> problems."""
 
-F32, I8, U8, I32, I64, BOOL = np.float32, np.int8, np.uint8, np.int32, np.int64, np.bool_
+F32, I8, U8, I16, I32, I64, BOOL = np.float32, np.int8, np.uint8, np.int16, np.int32, np.int64, np.bool_
 
 
 def add(name: str, operands: list[Any], outputs: list[Any] | None = None, **keywords: Any) -> None:
@@ -70,6 +70,11 @@ for _name, _output in UNARY.items():
     if _output is not None:
         add(_name, [int8(2, 3)], [_output], version=_VERSIONS.get(_name, 1), **_options)
 
+for _name in ("LOGISTIC", "SOFTMAX", "TANH"):
+    _options = {"beta": 1.0} if _name == "SOFTMAX" else {}
+    add(_name, [ints(2, 3, dtype=I16, scale=1 / 4096, zero_point=0)], [out(I16, scale=1 / 32768, zero_point=0)],
+        version=3, **_options)  # fmt: skip
+
 for _name in ("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "PRELU"):
     add(_name, [floats(2, 3), floats(3, low=1)])
     _same = out(I8, scale=0.05, zero_point=-3)
@@ -117,10 +122,19 @@ _BIAS, _BIAS32 = Const([0.5, -1, 2], F32), Const([5, -9, 2], I32, scale=[0.001, 
 add("CONV_2D", [IMAGE, Const(floats(3, 2, 2, 2).value), _BIAS], **_CONVOLUTION)
 add("CONV_2D", [QUANTIZED_IMAGE, weights(int8(3, 2, 2, 2, scale=_SCALES)), _BIAS32], [Q8], **_CONVOLUTION)
 add("CONV_2D", [IMAGE, weights(int8(3, 2, 2, 2, scale=_SCALES)), _BIAS], **_CONVOLUTION)
+_BYTES = ints(1, 5, 4, 2, dtype=U8, scale=0.05, zero_point=125)
+_BYTE_WEIGHTS = {"scale": 0.02, "zero_point": 7}
+_QU8, _Q16, _BIAS64 = out(U8, scale=0.07, zero_point=4), out(I16, scale=0.001, zero_point=0), Const([5, -9, 2], I64)
+_SHORTS = ints(1, 5, 4, 2, dtype=I16, scale=0.001, zero_point=0)
+add("CONV_2D", [_BYTES, Const(ints(3, 2, 2, 2).value, U8, **_BYTE_WEIGHTS), const([5, -9, 2])], [_QU8], **_CONVOLUTION)
+add("CONV_2D", [_SHORTS, weights(int8(3, 2, 2, 2, scale=_SCALES)), _BIAS64], [_Q16], **_CONVOLUTION)
 _DEPTH = {**_CONVOLUTION, "depth_multiplier": 2}
 add("DEPTHWISE_CONV_2D", [IMAGE, Const(floats(1, 2, 2, 4).value), Const([0, 1, 2, 3], F32)], **_DEPTH)
 _channels = Const(int8(1, 2, 2, 4).value, scale=[0.1, 0.2, 0.3, 0.4], zero_point=0, quantized_dimension=3)
 add("DEPTHWISE_CONV_2D", [QUANTIZED_IMAGE, _channels, const([0, 10, 20, 30])], [Q8], **_DEPTH)
+add("DEPTHWISE_CONV_2D", [_BYTES, Const(ints(1, 2, 2, 4).value, U8, **_BYTE_WEIGHTS), const([0, 1, 2, 3])], [_QU8],
+    **_DEPTH)  # fmt: skip
+add("DEPTHWISE_CONV_2D", [_SHORTS, _channels, Const([0, 10, 20, 30], I64)], [_Q16], **_DEPTH)
 add("TRANSPOSE_CONV", [const([1, 9, 4, 3]), Const(floats(3, 2, 2, 2).value), IMAGE], [out()], **_CONVOLUTION)
 add("TRANSPOSE_CONV", [const([1, 9, 4, 3]), weights(int8(3, 2, 2, 2, scale=_SCALES)), QUANTIZED_IMAGE, _BIAS32], [Q8],
     version=3, **_CONVOLUTION)  # fmt: skip

@@ -6,6 +6,7 @@ from litejit.testing.harness import (
     Problem,
     Variable,
     assert_same,
+    assert_within,
     check,
     out,
     refused,
@@ -13,4 +14,16 @@ from litejit.testing.harness import (
     single_op,
 )
 
-__all__ = ["Const", "Input", "Problem", "Variable", "assert_same", "check", "out", "refused", "run", "single_op"]
+__all__ = [
+    "Const",
+    "Input",
+    "Problem",
+    "Variable",
+    "assert_same",
+    "assert_within",
+    "check",
+    "out",
+    "refused",
+    "run",
+    "single_op",
+]

@@ -37,7 +37,7 @@ def test_entry(name: str, problem: Problem) -> None:
         assert oracle.truth(problem.model, problem.inputs).error is None
         assert len(run(problem)) > 0
     else:
-        check(problem, ulp=8, atol=1e-5)
+        check(problem)
 
 
 def test_families_are_found_without_importing_them() -> None:

@@ -5,6 +5,7 @@ Started by `litejit.crosscheck.official`. It imports nothing of litejit's, so th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import time
@@ -20,6 +21,8 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
     """Runs a job; the result has the fields of `Answer`."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+    with contextlib.suppress(ImportError):
+        import ml_dtypes  # noqa: F401  (else the runtime cannot give BFLOAT16 arrays)
     result: dict[str, Any] = {"resolver": job["resolver"], "outputs": [], "tensors": {}, "nested": {}}
     try:
         interpreter = Interpreter(

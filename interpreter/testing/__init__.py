@@ -10,6 +10,7 @@ from litejit.testing.harness import (
     Problem,
     Variable,
     assert_same,
+    assert_within,
     check,
     out,
     refused,
@@ -17,4 +18,16 @@ from litejit.testing.harness import (
     single_op,
 )
 
-__all__ = ["Const", "Input", "Problem", "Variable", "assert_same", "check", "out", "refused", "run", "single_op"]
+__all__ = [
+    "Const",
+    "Input",
+    "Problem",
+    "Variable",
+    "assert_same",
+    "assert_within",
+    "check",
+    "out",
+    "refused",
+    "run",
+    "single_op",
+]

@@ -15,10 +15,23 @@ import numpy as np
 
 from litejit.crosscheck.official import official
 from litejit.interpreter import Interpreter, OpResolverType
+from litejit.kernels.float_bounds import EXACT, Bound, float_bound
 from litejit.schema import ModelBuilder
 from litejit.schema.errors import LitejitError
 
-__all__ = ["Const", "Input", "Problem", "Variable", "assert_same", "check", "out", "refused", "run", "single_op"]
+__all__ = [
+    "Const",
+    "Input",
+    "Problem",
+    "Variable",
+    "assert_same",
+    "assert_within",
+    "check",
+    "out",
+    "refused",
+    "run",
+    "single_op",
+]
 
 
 @dataclass
@@ -96,12 +109,19 @@ def run(problem: Problem, *, invokes: int = 1, **keywords: Any) -> list[np.ndarr
 
 
 def check(
-    problem: Problem, *, ulp: int = 0, atol: float = 0.0, resolver: str | None = None, invokes: int = 1, **keywords: Any
+    problem: Problem,
+    *,
+    ulp: int | None = None,
+    atol: float | None = None,
+    resolver: str | None = None,
+    invokes: int = 1,
+    **keywords: Any,
 ) -> list[np.ndarray]:
-    """Asserts that litejit's outputs are the official runtime's: dtypes and shapes, integers equal, floats within ulp.
+    """Asserts that litejit's outputs are the official runtime's: dtypes and shapes, integers equal, floats about.
 
+    Floats are within the bound of the problem's operator (`litejit.kernels.float_bounds`), whatever else is asked for;
+    the default delegate's ("auto") have no such bound. ulp, atol: see `assert_same`.
     resolver: which official kernels ("ref", "opt", "auto"); by default ref, and opt where ref refuses.
-    atol: for sums that nearly cancel, where ULPs of the result say nothing.
     """
     if resolver is None:
         answer = official.truth(problem.model, problem.inputs, invokes=invokes)
@@ -110,8 +130,11 @@ def check(
     assert answer.error is None, f"the official runtime refuses this case: {answer.error}"
     outputs = run(problem, invokes=invokes, **keywords)
     assert len(outputs) == len(answer.outputs)
-    for ours, theirs in zip(outputs, answer.outputs, strict=True):
-        assert_same(ours, theirs, ulp=ulp, atol=atol)
+    asked_for = [] if ulp is None and atol is None else [Bound(ulp or 0, atol or 0.0)]
+    named = problem.label and resolver != "auto"
+    for bound in [*asked_for, *([float_bound(problem.label)] if named or not asked_for else [])]:
+        for ours, theirs in zip(outputs, answer.outputs, strict=True):
+            assert_within(ours, theirs, bound)
     return outputs
 
 
@@ -120,11 +143,19 @@ def assert_same(
 ) -> None:
     """Equal dtype and shape; equal values, or floats within ulp units in the last place (or atol); NaN equals NaN.
 
-    peer: who computed theirs, for the messages.
+    atol: for sums that nearly cancel, where ULPs of the result say nothing. peer: who computed theirs, for the
+    messages.
     """
+    assert_within(ours, theirs, Bound(ulp, atol), peer=peer)
+
+
+def assert_within(
+    ours: np.ndarray, theirs: np.ndarray, bound: Bound = EXACT, *, peer: str = "the official runtime"
+) -> None:
+    """Equal dtype and shape; equal values, or floats within the bound; NaN equals NaN."""
     assert ours.shape == theirs.shape, f"shape {ours.shape}, {peer} has {theirs.shape}"
     if theirs.dtype.kind in "OS":
-        assert [bytes(v) for v in ours.ravel()] == [bytes(v) for v in theirs.ravel()]
+        assert [bytes(v) for v in ours.ravel()] == [bytes(v) for v in theirs.ravel()], f"{peer} has other strings"
         return
     assert ours.dtype == theirs.dtype, f"dtype {ours.dtype}, {peer} has {theirs.dtype}"
     if theirs.dtype.kind in "iub":
@@ -136,18 +167,22 @@ def assert_same(
         )
         return
     if theirs.dtype.kind == "c":
-        assert_same(ours.real.copy(), theirs.real.copy(), ulp=ulp, atol=atol)
-        assert_same(ours.imag.copy(), theirs.imag.copy(), ulp=ulp, atol=atol)
+        assert_within(ours.real.copy(), theirs.real.copy(), bound, peer=peer)
+        assert_within(ours.imag.copy(), theirs.imag.copy(), bound, peer=peer)
         return
     a, b = ours.astype(np.float64), theirs.astype(np.float64)
-    assert (np.isnan(a) == np.isnan(b)).all(), "NaN in different places"
+    assert (np.isnan(a) == np.isnan(b)).all(), f"NaN in different places: {_first(np.isnan(a) != np.isnan(b), a, b)}"
     with np.errstate(all="ignore"):
         unit = np.spacing(np.abs(theirs)).astype(np.float64)
-        close = (a == b) | (np.abs(a - b) <= np.maximum(ulp * unit, atol)) | np.isnan(a)
-    at = np.flatnonzero(~close.ravel())[:5]
-    assert close.all(), (
-        f"{(~close).sum()} of {close.size} differ by more than {ulp} ULP: {a.ravel()[at]} != {b.ravel()[at]}"
-    )
+        largest = np.abs(b[np.isfinite(b)]).max(initial=0.0)
+        allowed = np.maximum(bound.ulp * unit, max(bound.absolute, bound.relative * largest))
+        close = (a == b) | (np.abs(a - b) <= allowed) | np.isnan(a)
+    assert close.all(), f"{(~close).sum()} of {close.size} differ by more than {bound}: {_first(~close, a, b)}"
+
+
+def _first(wrong: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> str:
+    at = np.flatnonzero(wrong.ravel())[:5]
+    return f"{ours.ravel()[at]} != {theirs.ravel()[at]}"
 
 
 def refused(problem: Problem, fragment: str, *, official_too: bool = False, **keywords: Any) -> None:

@@ -23,7 +23,8 @@ def fully_connected(lowering: Lowering) -> Sequence[Call] | None:
     """Rows of the input times the weights."""
     kernel, input, weights, output = lowering.kernel, lowering.input(0), lowering.input(1), lowering.outputs[0]
     products, bias = kernel.products, lowering.given(2)
-    if kernel.shuffled or output.size == 0 or input.size == 0 or (bias is not None and bias.value is None):
+    empty = 0 in (output.size, input.size, kernel.in_features)
+    if kernel.shuffled or empty or (bias is not None and bias.value is None):
         return None
     if isinstance(products, BlockwiseProducts | FourBitProducts | SparseProducts):
         return None

@@ -12,12 +12,11 @@ import numpy as np
 from litejit.kernels.geometry import normalize_axis
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node
+from litejit.kernels.reference.moving import INDEX_TYPES
 from litejit.kernels.registry import builtin
 from litejit.schema import ArgMaxOptions, ArgMinOptions, BuiltinOperator, TensorType
 
 __all__ = ["ArgMax", "ArgMin"]
-
-INDEX_TYPES = (TensorType.INT32, TensorType.INT64)
 
 
 class ArgExtremum(Kernel):
@@ -39,6 +38,7 @@ class ArgExtremum(Kernel):
     )
     flavours = ALL_FLAVOURS
     largest: ClassVar[bool]
+    options: ArgMaxOptions | ArgMinOptions
 
     def prepare(self, node: Node) -> None:
         """Resolves the axis."""
@@ -46,13 +46,13 @@ class ArgExtremum(Kernel):
         axis = node.input("axis", types=INDEX_TYPES)
         node.require(axis.size == 1, "operand 'axis' has shape {}, expected one element", axis.dims)
         self.axis = normalize_axis(int(node.value("axis").reshape(-1)[0]), x.rank)
-        node.require(x.dims[self.axis] > 0 or x.size == 0, "the axis {} has no elements", self.axis)
-        self.dtype = node.output(x.dims[: self.axis] + x.dims[self.axis + 1 :], types=INDEX_TYPES).dtype
+        node.require(x.dims[self.axis] > 0, "the axis {} has no elements", self.axis)
+        type = self.options.output_type
+        node.require(type in INDEX_TYPES, "output_type is {}, expected INT32 or INT64", type.name)
+        self.dtype = node.output(x.dims[: self.axis] + x.dims[self.axis + 1 :], type=type).dtype
 
     def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
         """Finds the first extremum; not a number wins only where it comes first."""
-        if input.shape[self.axis] == 0:
-            return np.zeros(input.shape[: self.axis] + input.shape[self.axis + 1 :], self.dtype)
         values = input.astype(np.float32) if input.dtype.itemsize == 2 and input.dtype.kind not in "iu" else input
         if values.dtype.kind == "f":
             worst = values.dtype.type(-np.inf if self.largest else np.inf)

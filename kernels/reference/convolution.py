@@ -32,6 +32,7 @@ from litejit.kernels.reference.products import (
     adds_in_int64,
     check_bias,
     convolution_products,
+    require_one_scale_if_int16,
 )
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, Conv2DOptions, DepthwiseConv2DOptions, TensorType
@@ -138,6 +139,7 @@ class Conv2D(Convolution):
         self.output = node.output(shape, types=input.type)
         if input.type in (_INT8, _INT16):
             node.require(not filter.quantized.zero_point.any(), "{} has zero points other than 0", filter)
+            require_one_scale_if_int16(node, filter)
         self.products = convolution_products(
             node,
             "conv" if self.groups == 1 else "grouped",
@@ -215,6 +217,7 @@ class DepthwiseConv2D(Weighted):
         self.output = node.output(shape, types=input.type)
         self.depth_multiplier = out_channels // in_channels
         optimised = self.flavour in ("litert-opt", "xnnpack")
+        require_one_scale_if_int16(node, filter)
         self.products = convolution_products(
             node,
             "depthwise",

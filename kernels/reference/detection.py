@@ -198,16 +198,14 @@ class NonMaxSuppression(Kernel):
         boxes = node.input("boxes", rank=2)
         node.require(boxes.dims[1] == 4, "boxes have shape {}, expected [n, 4]", boxes.dims)
         node.input("scores", shape=(boxes.dims[0],), types=TensorType.FLOAT32)
-        size = node.input("max_output_size", types=TensorType.INT32)
-        scalars = ["iou_threshold", "score_threshold", *(["soft_nms_sigma"] if self.soft else [])]
-        for name in scalars:
-            node.require(node.input(name, types=TensorType.FLOAT32).size == 1, "operand '{}' must be one number", name)
-        node.require(size.size == 1, "operand 'max_output_size' must be one number")
-        self.most = int(node.value("max_output_size").reshape(-1)[0])
+        node.input("max_output_size", rank=0, types=TensorType.INT32)
+        for name in ("iou_threshold", "score_threshold", *(["soft_nms_sigma"] if self.soft else [])):
+            node.input(name, rank=0, types=TensorType.FLOAT32)
+        self.most = int(node.value("max_output_size"))
         node.require(self.most >= 0, "max_output_size is {}, it must not be negative", self.most)
         types = (TensorType.INT32, TensorType.FLOAT32, TensorType.INT32) if self.soft else (TensorType.INT32,) * 2
         for at, type in enumerate(types):
-            node.output(() if at == len(types) - 1 else (self.most,), at=at, types=type)
+            node.output(() if at == len(types) - 1 else (self.most,), at=at, type=type)
 
     def select(
         self, boxes: np.ndarray, scores: np.ndarray, iou: np.ndarray, threshold: np.ndarray, sigma: float

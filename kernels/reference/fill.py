@@ -99,7 +99,7 @@ class Range(Kernel):
             self.size = int(count)
         else:
             self.size = -(-abs(limit - start) // abs(delta))
-        node.output((self.size,), types=type)
+        node.output((self.size,), type=type)
 
     def __call__(self, start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> np.ndarray:
         """The output."""
@@ -140,7 +140,7 @@ class OneHot(Kernel):
         self.axis = normalize_axis(axis, indices.rank + 1)
         (depth,) = index_values(node, "depth", size=1)
         node.require(depth >= 0, "depth is {}, expected at least 0", depth)
-        node.output((*indices.dims[: self.axis], depth, *indices.dims[self.axis :]), types=on_value.type)
+        node.output((*indices.dims[: self.axis], depth, *indices.dims[self.axis :]), type=on_value.type)
         self.positions = np.arange(depth, dtype=np.int32).reshape(-1, *[1] * (indices.rank - self.axis))
 
     def __call__(

@@ -95,13 +95,14 @@ class GatherNd(Kernel):
         params, indices = node.input("params"), node.input("indices", types=_POSITION_TYPES)
         node.require(params.rank >= 1 and indices.rank >= 1, "params and indices must have rank 1 or more")
         n = indices.dims[-1]
-        node.require(n <= params.rank, "indices have {} coordinates, {} has rank {}", n, params, params.rank)
+        some = prod(indices.dims[:-1]) > 0
+        node.require(some <= n <= params.rank, "indices have {} coordinates, {} has rank {}", n, params, params.rank)
         node.require(
             params.size > 0 or indices.size == 0, "{} of shape {} is empty, indices are not", params, params.dims
         )
         self.rows = prod(params.dims[:n]), prod(params.dims[n:])
         self.shape = (*indices.dims[:-1], *params.dims[n:])
-        node.output(self.shape, types=params.type)
+        node.output(self.shape, type=params.type)
 
     def __call__(self, params: np.ndarray, indices: np.ndarray) -> np.ndarray:
         """The output."""
@@ -136,7 +137,7 @@ class ScatterNd(Kernel):
             indices.dims,
             self.shape,
         )
-        node.output(self.shape, types=updates.type)
+        node.output(self.shape, type=updates.type)
         self.rows = prod(self.shape[:n]), prod(self.shape[n:])
 
     def __call__(self, indices: np.ndarray, updates: np.ndarray, shape: np.ndarray) -> np.ndarray:
@@ -161,7 +162,7 @@ class Where(Kernel):
         """Nothing is derived: the output's shape depends on the data."""
         condition = node.input("condition")
         node.require(condition.rank >= 1, "{} is a scalar, expected rank 1 or more", condition)
-        node.output(None, types=TensorType.INT64)
+        node.output(None, type=TensorType.INT64)
 
     def __call__(self, condition: np.ndarray) -> np.ndarray:
         """The output."""
@@ -192,7 +193,7 @@ class SparseToDense(Kernel):
         node.require(values.rank == 0 or values.size == count, "{} indices for {} values", count, values.size)
         node.require(rank <= 4, "indices have {} coordinates, at most 4 are supported", rank)
         self.shape = tuple(index_values(node, "output_shape", shape=(rank,)))
-        node.output(self.shape, types=values.type)
+        node.output(self.shape, type=values.type)
 
     def __call__(
         self, indices: np.ndarray, output_shape: np.ndarray, values: np.ndarray, default_value: np.ndarray

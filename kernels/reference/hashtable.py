@@ -108,7 +108,7 @@ class HashtableFind(TableKernel):
         """Output like keys."""
         super().prepare(node)
         keys, default = node.input("keys"), node.input("default")
-        node.require(default.size == 1, "operand 'default' has shape {}, expected one element", default.dims)
+        node.require(default.size > 0, "operand 'default' has shape {}, expected an element", default.dims)
         self.kind = _kind(node, keys.type, default.type)
         self.output = node.output(keys.dims, types=default.type)
 

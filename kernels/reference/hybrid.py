@@ -9,6 +9,7 @@ NeonAsymmetricQuantizeFloats), which the x86 build compiles through NEON_2_SSE.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from litejit.schema import ActivationFunctionType
 
 __all__ = [
     "QuantizedRows",
+    "as_rows",
     "quantize_rows",
     "quantize_rows_asymmetric",
     "quantize_rows_symmetric",
@@ -41,6 +43,11 @@ class QuantizedRows:
     def centred(self, dtype: type[np.floating] = np.float32) -> np.ndarray:
         """[rows, size] values - zero_point, held in a floating dtype for exact products."""
         return self.values.astype(dtype) - self.zero_point[:, None].astype(dtype)
+
+
+def as_rows(x: np.ndarray) -> np.ndarray:
+    """[…, n] as [rows, n], empty ones too."""
+    return x.reshape(prod(x.shape[:-1]), x.shape[-1])
 
 
 def quantize_rows(x: np.ndarray, asymmetric: bool) -> QuantizedRows:

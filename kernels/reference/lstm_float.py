@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from litejit.kernels.reference.hybrid import vector_activation
+from litejit.kernels.reference.hybrid import as_rows, vector_activation
 from litejit.kernels.reference.lstm_operands import LstmArrays, LstmOperands, LstmSettings
 from litejit.kernels.reference.vector_math import mean_stddev_normalization
 from litejit.schema import ActivationFunctionType
@@ -46,6 +46,8 @@ def run_sequence(
     """Runs a cell over x: [time, batch, n_input], updates its states h and c in place -> [time, batch, n_output]."""
     time, batch = x.shape[:2]
     result = np.empty((time, batch, n_output), h.dtype)
+    if not result.size:
+        return result
     hidden, state = h.reshape(batch, n_output), c.reshape(batch, -1)
     with np.errstate(all="ignore"):
         sums = cell.input_sums(x, aux)
@@ -99,7 +101,7 @@ class FloatCell:
     def pack(self, operands: LstmOperands, arrays: LstmArrays) -> None:
         """Packs the matrices as [depth, gates * n_cell]."""
         columns = len(self.gates) * self.n_cell
-        self.weights = stack(arrays, "input_to_{}_weights", self.gates).reshape(columns, -1).T.copy()
+        self.weights = stack(arrays, "input_to_{}_weights", self.gates).reshape(columns, operands.n_input).T.copy()
         self.recurrent = self.recurrent_matrices(operands, arrays).reshape(columns, -1).T.copy()
         self.aux_weights = None
         if operands.n_aux_input:
@@ -109,9 +111,9 @@ class FloatCell:
 
     def input_sums(self, x: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
         """[time, batch, n_input] -> [time, batch, gates, n_cell]."""
-        sums = x.reshape(-1, x.shape[-1]) @ self.weights
+        sums = as_rows(x) @ self.weights
         if aux is not None and self.aux_weights is not None:
-            sums += aux.reshape(-1, aux.shape[-1]) @ self.aux_weights
+            sums += as_rows(aux) @ self.aux_weights
         sums = sums.reshape(*x.shape[:2], len(self.gates), self.n_cell)
         return sums if self.coefficients is not None else sums + self.bias
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from litejit.kernels.reference import vector_math
-from litejit.kernels.reference.hybrid import quantize_rows, vector_activation
+from litejit.kernels.reference.hybrid import as_rows, quantize_rows, vector_activation
 from litejit.kernels.reference.hybrid_matrix import HybridMatrix
 from litejit.kernels.reference.lstm_float import FloatCell, stack
 from litejit.kernels.reference.lstm_operands import LstmArrays, LstmOperands, LstmSettings
@@ -63,9 +63,9 @@ class HybridCell(FloatCell):
     def input_sums(self, x: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
         """[time, batch, n_input] -> [time, batch, gates, n_cell]."""
         start = self.bias if self.coefficients is None else np.float32(0)
-        sums = start + self.input_products(x.reshape(-1, x.shape[-1]))
+        sums = start + self.input_products(as_rows(x))
         if aux is not None and self.aux_products is not None:
-            sums = sums + self.aux_products(aux.reshape(-1, aux.shape[-1]))
+            sums = sums + self.aux_products(as_rows(aux))
         return sums.reshape(*x.shape[:2], len(self.gates), self.n_cell)
 
     def add_recurrent(self, sums: np.ndarray, h: np.ndarray) -> np.ndarray:

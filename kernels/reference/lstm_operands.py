@@ -97,7 +97,7 @@ class LstmOperands:
         for role in operands._forbidden():
             node.require(specs.get(role) is None, "operand '{}' belongs to an input gate, there is none", role)
         for role, size in (("output_state", operands.n_output), ("cell_state", operands.n_cell)):
-            check_variable(node, names[role], batch * size)
+            check_variable(node, names[role], batch * size, () if node.input(0).type == _INT8 else (_FLOAT,))
         return operands
 
     def _expected(
@@ -168,8 +168,8 @@ class LstmOperands:
         return None if any(value is None for value in values.values()) else values
 
 
-def check_variable(node: Node, operand: str, size: int) -> None:
-    """Requires an operand to be a variable of so many elements."""
-    state = node.input(operand)
+def check_variable(node: Node, operand: str, size: int, types: tuple[TensorType, ...] = ()) -> None:
+    """Requires an operand to be a variable of so many elements, of one of these types if there are any."""
+    state = node.input(operand, types=types or None)
     node.require(state.is_variable, "operand '{}' ({}) is not a variable, a state has to be one", operand, state)
     node.require(state.size == size, "operand '{}' ({}) has {} elements, expected {}", operand, state, state.size, size)

@@ -16,6 +16,7 @@ _TYPES = (
     TensorType.INT16,
     TensorType.INT32,
     TensorType.INT64,
+    TensorType.UINT32,
 )
 
 
@@ -34,7 +35,7 @@ class MatrixDiag(Kernel):
         diagonal = node.input("diagonal")
         node.require(diagonal.rank >= 1, "{} is a scalar, expected rank 1 or more", diagonal)
         self.shape = (*diagonal.dims, diagonal.dims[-1])
-        node.output(self.shape, types=diagonal.type)
+        node.output(self.shape, type=diagonal.type)
 
     def __call__(self, diagonal: np.ndarray) -> np.ndarray:
         """The output."""
@@ -60,7 +61,7 @@ class MatrixSetDiag(Kernel):
         node.require(input.rank >= 2, "{} has shape {}, expected rank 2 or more", input, input.dims)
         self.size = min(input.dims[-2:])
         node.input("diagonal", types=input.type, shape=(*input.dims[:-2], self.size))
-        node.output(input.dims, types=input.type)
+        node.output(input.dims, type=input.type)
 
     def __call__(self, input: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
         """The output."""

@@ -255,6 +255,12 @@ def check_zero_points(node: Node, *tensors: TensorSpec) -> None:
         node.require(tensor.zero_point == 0, "{} has zero point {}, expected 0", tensor, tensor.zero_point)
 
 
+def require_one_scale_if_int16(node: Node, filter: TensorSpec) -> None:
+    """Requires a filter of 16 bits not to be quantized per channel."""
+    single = filter.type != TensorType.INT16 or not filter.quantized.per_channel
+    node.require(single, "{} is INT16 with a scale for each channel", filter)
+
+
 def check_bias(node: Node, bias: TensorSpec | None, channels: int) -> None:
     """Requires a bias to have one element for each output channel, and no zero point."""
     if bias is None:

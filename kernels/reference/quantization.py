@@ -125,8 +125,8 @@ def _dequantizer(node: Node, x: TensorSpec, flavour: str) -> Callable[[np.ndarra
 class FakeQuant(Kernel):
     """Rounds floats to the grid of a quantization: round_away((clamp(x) - min) / scale) * scale + min.
 
-    min and max are nudged so that 0 lies on the grid of 2**num_bits values.
-    Raises InvalidModelError when narrow_range is set, num_bits is outside 2 .. 16, or not min <= 0 <= max, min < max.
+    min and max are nudged so that 0 lies on the grid of 2**num_bits values, at its end if they do not have it between.
+    Raises InvalidModelError when narrow_range is set, num_bits is outside 1 .. 16, or min is max.
     Semantics: LiteRT tflite/kernels/fake_quant.cc, internal/quantization_util.cc (NudgeQuantizationRange).
     """
 
@@ -140,8 +140,8 @@ class FakeQuant(Kernel):
         node.output(x.dims, type=x.type)
         low, high = np.float32(self.options.min), np.float32(self.options.max)
         node.require(not self.options.narrow_range, "narrow_range is not supported on activations")
-        node.require(2 <= self.options.num_bits <= 16, "num_bits is {}, expected 2 to 16", self.options.num_bits)
-        node.require(low <= 0 <= high and low < high, "the range {} to {} must contain 0 and another number", low, high)
+        node.require(1 <= self.options.num_bits <= 16, "num_bits is {}, expected 1 to 16", self.options.num_bits)
+        node.require(low != high, "the range {} to {} has only one number", low, high)
         node.require(np.isfinite(high - low), "the range {} to {} is not finite", low, high)
         quant_max = np.float32((1 << self.options.num_bits) - 1)
         self.scale = (high - low) / quant_max

@@ -116,8 +116,10 @@ class Quantized(Reduction):
 class Sum(Quantized):
     """Sum along axes; integers wrap around, float32 is added one after the other.
 
-    Quantized: round(sum(q - input zero_point) * input scale / output scale) + output zero_point.
+    Quantized: round(sum(q - input zero_point) * input scale / output scale) + output zero_point. Bools: any is true.
     """
+
+    types = (*PLAIN, *QUANTIZED, TensorType.BOOL)
 
     def rescaling(self, reduced: Reduced) -> Rescaled:
         """See `sum_rescaled`."""
@@ -145,6 +147,8 @@ class Mean(Quantized):
 
     def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
         """Averages."""
+        if self.count == 0 and input.dtype.kind != "f":
+            return self.reduce(np.sum, input, dtype=input.dtype)
         if self.rescaled is not None:
             return self.rescale(self.rescaled, input)
         if input.dtype.kind == "f":
@@ -160,9 +164,10 @@ class ReduceProd(Quantized):
     """Product along axes; integers wrap around.
 
     Quantized (int8, int16): the running product is rescaled by input scale / output scale**(1/count) after each factor,
-    in row-major order, with the rounding of 64-bit accumulators.
+    in row-major order, with the rounding of 64-bit accumulators. Bools: all are true.
     """
 
+    types = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT64, *QUANTIZED, TensorType.BOOL)
     copies = False
 
     def is_quantized(self, input: TensorSpec) -> bool:

@@ -206,6 +206,8 @@ class ResizeNearestNeighbor(Kernel):
         TensorType.INT8,
         TensorType.UINT8,
         TensorType.BOOL,
+        TensorType.FLOAT8_E4M3FN,
+        TensorType.FLOAT8_E5M2,
     )
     flavours = ALL_FLAVOURS
     options: ResizeNearestNeighborOptions

@@ -9,7 +9,7 @@ import numpy as np
 
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.hybrid import vector_activation
+from litejit.kernels.reference.hybrid import as_rows, vector_activation
 from litejit.kernels.reference.hybrid_matrix import HybridMatrix
 from litejit.kernels.reference.lstm import OFFICIAL_FLAVOURS
 from litejit.kernels.reference.lstm_operands import check_variable
@@ -69,9 +69,9 @@ class RnnCell:
         packed = self.packed or self.pack({role: arrays[name] for role, name in self.names.items()})
         state = arrays[self.names["hidden_state"]]
         with np.errstate(all="ignore"):
-            sums = packed["bias"] + packed["weights"](x.reshape(-1, x.shape[-1]))
+            sums = packed["bias"] + packed["weights"](as_rows(x))
             if aux is not None and "aux_weights" in packed:
-                sums += packed["aux_weights"](aux.reshape(-1, aux.shape[-1]))
+                sums += packed["aux_weights"](as_rows(aux))
             result = sums.reshape(*x.shape[:2], self.units)
             for t in reversed(range(len(x))) if backward else range(len(x)):
                 state[...] = vector_activation(self.activation, result[t] + packed["recurrent_weights"](state))

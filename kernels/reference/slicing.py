@@ -42,7 +42,7 @@ class Slice(Kernel):
         """parts: a slice for each dimension."""
         input = node.input("input")
         begins = index_values(node, "begin", shape=(input.rank,))
-        sizes = index_values(node, "size", shape=(input.rank,))
+        sizes = index_values(node, "size", shape=(input.rank,), types=node.input("begin").type)
         ends = [dim if size == -1 else begin + size for dim, begin, size in zip(input.dims, begins, sizes, strict=True)]
         for axis, (begin, end, dim) in enumerate(zip(begins, ends, input.dims, strict=True)):
             node.require(

@@ -78,7 +78,8 @@ class Unique(Kernel):
         """How many elements are distinct, only the data tell."""
         x = node.input("input", rank=1)
         node.output(None, at=0, types=x.type)
-        self.index_dtype = node.output(x.dims, at=1, types=(TensorType.INT32, TensorType.INT64)).dtype
+        wide = self.options.idx_out_type == TensorType.INT64
+        self.index_dtype = node.output(x.dims, at=1, types=TensorType.INT64 if wide else TensorType.INT32).dtype
 
     def __call__(self, input: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Numbers the distinct elements."""

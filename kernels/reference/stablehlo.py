@@ -36,7 +36,7 @@ class Binary(Kernel):
         """Both operands have one shape and type."""
         lhs = node.input("lhs")
         node.input("rhs", types=lhs.type, shape=lhs.dims)
-        node.output(lhs.dims, type=lhs.type)
+        node.output(lhs.dims, types=lhs.type)
 
     def __call__(self, lhs: np.ndarray, rhs: np.ndarray) -> np.ndarray:
         """Applies the function."""

@@ -14,6 +14,7 @@ from litejit.kernels.node import Node, Shape, TensorSpec
 from litejit.kernels.reference.body import Combiner, body_combiner
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, StablehloGatherOptions, StablehloScatterOptions, TensorType
+from litejit.schema.types import BITS_OF
 
 __all__ = ["StablehloGather", "StablehloScatter"]
 
@@ -81,7 +82,8 @@ class StablehloGather(Kernel):
     def prepare(self, node: Node) -> None:
         """Checks the dimension numbers."""
         x, options = node.input("operand"), self.options
-        node.require(x.dtype.kind in "iufb" and x.dtype.itemsize <= 8, "operand is {}, expected numbers", x.type.name)
+        whole = x.type not in BITS_OF and x.dtype.kind != "O"
+        node.require(whole and x.dtype.itemsize <= 8, "operand is {}, expected numbers of 1 to 8 bytes", x.type.name)
         indices = node.input("start_indices", types=INDEX_TYPES)
         index_map = dimensions(node, "start_index_map", options.start_index_map, x.rank)
         self.starts = Starts(node, indices, int(options.index_vector_dim), index_map, x.rank)

@@ -187,7 +187,8 @@ class Dilate(Kernel):
         node.input("dilations", types=TensorType.INT32, shape=(x.rank,))
         self.dilations = _sizes(node.value("dilations"))
         node.require(min(self.dilations) >= 1, "dilations are {}, they must be at least 1", self.dilations)
-        shape = [max(0, (size - 1) * by + 1) for size, by in zip(x.dims, self.dilations, strict=True)]
+        node.require(x.size > 0, "{} of shape {} is empty", x, x.dims)
+        shape = [(size - 1) * by + 1 for size, by in zip(x.dims, self.dilations, strict=True)]
         self.shape = node.output(shape, types=x.type).dims
 
     def __call__(self, input: np.ndarray, dilations: np.ndarray, padding_value: np.ndarray) -> np.ndarray:
