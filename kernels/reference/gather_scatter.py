@@ -95,8 +95,7 @@ class GatherNd(Kernel):
         params, indices = node.input("params"), node.input("indices", types=_POSITION_TYPES)
         node.require(params.rank >= 1 and indices.rank >= 1, "params and indices must have rank 1 or more")
         n = indices.dims[-1]
-        some = prod(indices.dims[:-1]) > 0
-        node.require(some <= n <= params.rank, "indices have {} coordinates, {} has rank {}", n, params, params.rank)
+        node.require(n <= params.rank, "indices have {} coordinates, {} has rank {}", n, params, params.rank)
         node.require(
             params.size > 0 or indices.size == 0, "{} of shape {} is empty, indices are not", params, params.dims
         )

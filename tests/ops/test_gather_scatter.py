@@ -165,7 +165,6 @@ ERRORS = {
     "scatter_nd coordinates": (scatter([[1, 1]], (1,), (5,)), "do not fit"),
     "scatter_nd int64": (scatter([[1]], (1,), (5,), dtype=np.int64), "expected INT32"),
     "where scalar": (single_op("WHERE", [Input(np.bool_(True))], [out(np.int64)]), "is a scalar"),
-    "where output": (single_op("WHERE", [X], [out(np.int32)]), "expected INT64"),
     "sparse_to_dense index": (dense([[2, 0]], (2, 3), [1]), "index along axis 0: 2"),
     "sparse_to_dense negative": (dense([-1], (4,), [1]), "index along axis 0: -1"),
     "sparse_to_dense values": (dense([0, 1], (4,), [1]), "2 indices for 1 values"),

@@ -18,6 +18,13 @@ OPERATORS: dict[str, tuple[list[Any], int, dict[str, Any]]] = {
     "GATHER": ([Input(X), Input([1, 0], np.int32)], 1, {"axis": 0}),
     "SPLIT": ([Const(0, np.int32), Input(X)], 2, {"num_splits": 2}),
     "SPLIT_V": ([Input(X), Const([1, 2], np.int32), Const(1, np.int32)], 2, {"num_splits": 2}),
+    "WHERE": ([Input(X)], 1, {}),
+    "RANGE": ([Const(1, np.int32), Const(9, np.int32), Const(2, np.int32)], 1, {}),
+    "ONE_HOT": ([Input([0, 2], np.int32), Const(3, np.int32), Const(X[0, 1]), Const(X[0, 0])], 1, {"axis": -1}),
+    "GATHER_ND": ([Input(X), Input([[1, 0]], np.int32)], 1, {}),
+    "SCATTER_ND": ([Input([[1]], np.int32), Input(X[:1]), Const([2, 3], np.int32)], 1, {}),
+    "MATRIX_DIAG": ([Input(X)], 1, {}),
+    "ARG_MAX": ([Input(X), Const(1, np.int32)], 1, {"output_type": "INT32"}),
     "DYNAMIC_UPDATE_SLICE": ([Input(X), Input(X[:1, :1]), Input([1, 1], np.int32)], 1, {}),
 }
 """Operator -> operands, number of outputs, options."""
