@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -44,6 +45,7 @@ def operator_table() -> list[dict[str, Any]]:
     return rows + [_described(name, kernel) for name, kernel in sorted(custom_kernels().items())]
 
 
+@cache
 def measured_types() -> dict[str, dict[str, list[str]]]:
     """Operator -> tier ("reference", "fast") -> types of the deciding operand, as measured by litejit's tests."""
     table: dict[str, dict[str, list[str]]] = json.loads(files("litejit").joinpath("operator_types.json").read_text())
