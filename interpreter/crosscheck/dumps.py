@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def read_dump(path: Path, subject: Subject) -> tuple[dict[Place, np.ndarray], li
             with np.load(path, allow_pickle=False) as archive:
                 for name in archive.files:
                     found[name] = archive[name]
-        except (ValueError, OSError, EOFError, KeyError, AttributeError) as error:
+        except (ValueError, OSError, EOFError, KeyError, AttributeError, BadZipFile) as error:
             complaints.append(f"{path.name} cannot be read as an .npz file: {error}")
     tensors, unknown = named_tensors(found, subject)
     if not found and not complaints:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -29,6 +30,8 @@ def as_inputs(inputs: Inputs, interpreter: Interpreter, seed: int = 0) -> list[n
     if isinstance(inputs, (str, os.PathLike)):
         inputs = _loaded(Path(inputs))
     if not isinstance(inputs, Mapping):
+        if not isinstance(inputs, Iterable):
+            raise InvalidInputError(f"inputs are {type(inputs).__name__}, expected arrays, a dict of them, or a file")
         arrays = [np.asarray(value) for value in inputs]
         if len(arrays) != len(details):
             raise InvalidInputError(f"{len(arrays)} inputs are given, the model has {len(details)}")
@@ -46,12 +49,16 @@ def as_inputs(inputs: Inputs, interpreter: Interpreter, seed: int = 0) -> list[n
 
 
 def _loaded(path: Path) -> Mapping[str, np.ndarray] | list[np.ndarray]:
-    if path.suffix == ".npy":
-        return [np.load(path, allow_pickle=False)]
-    if path.suffix != ".npz":
+    if path.suffix not in (".npy", ".npz"):
         raise InvalidInputError(f"inputs come from .npy and .npz files, '{path}' is neither")
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return [loaded]
+        with loaded as archive:
+            return dict(archive)
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
+        raise InvalidInputError(f"the inputs '{path}' cannot be read: {error}") from None
 
 
 def seeded(interpreter: Interpreter, seed: int = 0) -> list[np.ndarray]:

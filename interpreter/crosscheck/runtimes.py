@@ -89,13 +89,19 @@ def trace_interpreter(interpreter: Interpreter, inputs: Sequence[np.ndarray]) ->
     try:
         feed(interpreter, inputs)
         interpreter.invoke()
-    except LitejitError as error:
-        trace.findings.append(Finding("error", f"litejit: {error}"))
+    except Exception as error:  # a user's kernel may raise anything
+        trace.findings.append(Finding("error", f"litejit: {_in_words(error)}"))
     for subgraph, plan in enumerate(interpreter._session.plans):
         if plan.allocated:
-            known = [index for index in range(len(plan.specs)) if plan.has_data(index)]
+            # The fast tier has memory for everything beforehand, so a run that fails does not show how far it came.
+            tensors = plan.graph.inputs if trace.findings and plan.native is not None else range(len(plan.specs))
+            known = [index for index in tensors if index >= 0 and plan.has_data(index)]
             trace.tensors.update({(subgraph, index): plan.array(index) for index in known})
     return trace
+
+
+def _in_words(error: Exception) -> str:
+    return str(error) if isinstance(error, LitejitError) else f"{type(error).__name__}: {error}"
 
 
 def _own_trace(interpreter: Interpreter, inputs: list[np.ndarray]) -> Trace:
@@ -118,17 +124,27 @@ def _dump_trace(path: Path, subject: Subject) -> Trace:
 
 def _function_trace(function: Callable[..., Any], name: str, subject: Subject, inputs: list[np.ndarray]) -> Trace:
     graph = subject.plan(0).graph
-    by_name = {subject.declared((0, index)).name: value for index, value in zip(graph.inputs, inputs, strict=True)}
+    names = [subject.declared((0, index)).name for index in graph.inputs]
+    complaints = []
     try:
-        result = function(by_name)
+        result = function({key: value.copy() for key, value in zip(names, inputs, strict=True)})
+        if not isinstance(result, Mapping):
+            values = result if isinstance(result, (tuple, list)) else [result]
+            if len(values) != len(graph.outputs):
+                complaints.append(f"it returns {len(values)} arrays, the model has {len(graph.outputs)} outputs")
+            result = dict(zip(graph.outputs, values, strict=False))
+        arrays = {key: np.asarray(value) for key, value in result.items()}
     except Exception as error:
         return Trace({}, [Finding("error", f"{name} failed: {type(error).__name__}: {error}")])
-    if not isinstance(result, Mapping):
-        values = result if isinstance(result, (tuple, list)) else [result]
-        result = dict(zip(graph.outputs, values, strict=False))
-    tensors, complaints = named_tensors({key: np.asarray(value) for key, value in result.items()}, subject)
+    useless = [key for key, value in arrays.items() if value.dtype == object and not _is_text(value)]
+    complaints += [f"what it returns for {key!r} is no array of numbers or bytes" for key in useless]
+    tensors, unknown = named_tensors({key: arrays[key] for key in arrays if key not in useless}, subject)
     tensors.update({(0, index): value for index, value in zip(graph.inputs, inputs, strict=True)})
-    return Trace(tensors, [Finding("error", f"{name}: {complaint}") for complaint in complaints])
+    return Trace(tensors, [Finding("error", f"{name}: {complaint}") for complaint in complaints + unknown])
+
+
+def _is_text(array: np.ndarray) -> bool:
+    return all(isinstance(value, bytes) for value in array.ravel())
 
 
 # ------------------------------------------------------------------ the official runtime

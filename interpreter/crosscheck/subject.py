@@ -40,12 +40,17 @@ _HANDLES = (TensorType.RESOURCE, TensorType.VARIANT)
 
 
 def load_content(model: str | os.PathLike[str] | bytes | bytearray | memoryview | Model) -> bytes:
-    """The bytes of a model given as a path, as bytes or as a `Model`."""
+    """The bytes of a model given as a path, as bytes or as a `Model`. InvalidInputError for anything else."""
     if isinstance(model, Model):
         return write_model(model)
     if isinstance(model, (bytes, bytearray, memoryview)):
         return bytes(model)
-    return Path(model).read_bytes()
+    if not isinstance(model, (str, os.PathLike)):
+        raise InvalidInputError(f"the model is {type(model).__name__}, expected a path, bytes or a Model")
+    try:
+        return Path(model).read_bytes()
+    except OSError as error:
+        raise InvalidInputError(f"the model '{model}' cannot be read: {error.strerror}") from None
 
 
 class Subject:

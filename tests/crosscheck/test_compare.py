@@ -1,17 +1,15 @@
-"""`compare`: modes, metrics, dumps, functions, control flow, and findings instead of tracebacks."""
+"""`compare`: modes, metrics, dumps, functions, control flow."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from litejit import InvalidInputError, ModelBuilder
+from litejit import Interpreter, ModelBuilder
 from litejit.crosscheck import compare, record
 from litejit.crosscheck.metrics import measure
-from litejit.crosscheck.official import OfficialRuntime
 from litejit.kernels.node import Quantization, TensorSpec
 from litejit.schema import TensorType
 from tests.paths import ROOT
@@ -66,8 +64,6 @@ def test_subgraphs(against: str) -> None:
 
 
 def test_a_fault_inside_of_a_loop_is_found_there() -> None:
-    from litejit import Interpreter
-
     broken = Interpreter(model_content=loop(), kernels={(2, 0): lambda input1, input2: input1 + input2 * np.float32(2)})
     result = compare(loop(), [np.float32([0.5])], against=broken)
     assert result.first_divergence("isolated").where == "subgraph 2, operator 0 (ADD)"
@@ -193,126 +189,3 @@ def test_a_function_is_compared() -> None:
     assert compare(chain(), against=outputs).agrees
     result = compare(chain(), [np.float32([[-1, 0, 1], [2, 3, 4]])], against=tensors)
     assert result.first_divergence("isolated").op == "ABS"
-
-
-# ------------------------------------------------------------------ findings
-
-
-def boom(inputs: Any) -> Any:
-    raise KeyError("nothing here")
-
-
-def missing_outputs(tmp_path: Path) -> Any:
-    np.savez(tmp_path / "d.npz", x=np.zeros((2, 3), np.float32), abs=np.zeros((3, 2), np.float32), stranger=1)
-    return tmp_path / "d.npz"
-
-
-def not_a_number(tmp_path: Path) -> Any:
-    np.savez(tmp_path / "d.npz", x=np.zeros((2, 3), np.float32), abs=np.full((2, 3), np.nan, np.float32))
-    return tmp_path / "d.npz"
-
-
-def other_inputs(tmp_path: Path) -> Any:
-    np.savez(tmp_path / "d.npz", x=np.ones((2, 3), np.float32))
-    return tmp_path / "d.npz"
-
-
-def no_archive(tmp_path: Path) -> Any:
-    (tmp_path / "d.npz").write_bytes(b"PK nonsense")
-    return tmp_path / "d.npz"
-
-
-def bad_files(tmp_path: Path) -> Any:
-    (tmp_path / "abs.bin").write_bytes(b"12345")
-    (tmp_path / "x.npy").write_bytes(b"nonsense")
-    return tmp_path
-
-
-FINDINGS: dict[str, tuple[Any, list[str]]] = {
-    "a function that fails": (lambda _: boom, ["boom failed: KeyError"]),
-    "another shape, an unknown name": (missing_outputs, ["the model has no tensor called stranger"]),
-    "other inputs": (other_inputs, ["was run on other inputs (tensor 0 'x')"]),
-    "no archive": (no_archive, ["d.npz cannot be read as an .npz file"]),
-    "an empty directory": (lambda path: path, ["holds no tensors"]),
-    "files that are no tensors": (bad_files, ["abs.bin cannot be read", "x.npy cannot be read"]),
-}
-
-
-@pytest.mark.parametrize("case", FINDINGS)
-def test_findings(case: str, tmp_path: Path) -> None:
-    against, expected = FINDINGS[case]
-    result = compare(chain(), [np.zeros((2, 3), np.float32)], against=against(tmp_path))
-    assert not result.agrees
-    for text in expected:
-        assert any(finding.severity == "error" and text in finding.text for finding in result.findings), result.findings
-
-
-def test_shapes_and_nan_in_a_dump(tmp_path: Path) -> None:
-    result = compare(chain(), against=missing_outputs(tmp_path))
-    assert "shapes differ: [2, 3] and [3, 2]" in result.summary()
-    result = compare(chain(), against=not_a_number(tmp_path))
-    first = result.first_divergence("isolated")
-    assert first.op == "ABS"
-    assert first.worst("isolated").max_abs == float("inf")
-
-
-def test_a_model_that_litejit_refuses() -> None:
-    b = ModelBuilder()
-    b.output(b.op("Strange", [b.input("x", (2,))], custom=True))
-    result = compare(b.to_bytes())
-    assert not result.agrees
-    assert "there is no kernel for this operator" in result.findings[0].text
-    result = compare(b"this is no model at all")
-    assert result.operators == []
-    assert "litejit does not load the model" in result.findings[0].text
-    assert "litert-ref refuses it, too" in result.findings[1].text
-
-
-def test_an_official_runtime_that_refuses_the_model() -> None:
-    b = ModelBuilder()
-    x = b.input("x", (4,))
-    b.output(b.op("CEIL", [b.op("ABS", [x])]))
-    result = compare(b.to_bytes())
-    assert "litert-ref does not run the model" in result.findings[0].text
-    assert "operators are compared one by one" in result.findings[0].text
-    assert result.operators[0].metrics["isolated"][0].equal
-    assert any("operator 1 (CEIL)" in finding.text for finding in result.findings)
-
-
-def test_an_official_runtime_that_dies() -> None:
-    service = OfficialRuntime()
-    assert service.run(chain(), [np.zeros((2, 3), np.float32)]).error is None
-    service._process.kill()
-    service._process.wait()
-    answer = service.run(chain(), [np.zeros((2, 3), np.float32)])
-    assert answer.error is None
-    assert "no answer within" in service.run(chain(), [np.zeros((2, 3), np.float32)], timeout=0).error
-    service.close()
-
-
-def test_an_official_runtime_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    from litejit.crosscheck import official
-
-    official.official.close()
-    monkeypatch.setattr(official, "is_installed", lambda: False)
-    result = compare(chain())
-    assert "pip install 'litejit[crosscheck]'" in result.findings[0].text
-
-
-ARGUMENTS = {
-    "runtime": ({"against": "tensorflow"}, "'tensorflow' is no runtime (litejit, litejit-jit, litert-ref"),
-    "type of runtime": ({"against": 3}, "against is int"),
-    "reference": ({"reference": "litert-ref"}, "reference is 'litert-ref', expected 'litejit'"),
-    "mode": ({"modes": ["parallel"]}, "modes are cascaded, isolated, not 'parallel'"),
-    "number of inputs": ({"inputs": []}, "0 inputs are given, the model has 1"),
-    "names of inputs": ({"inputs": {"y": 1}}, "inputs are called y, the model's are x"),
-    "file of inputs": ({"inputs": "x.txt"}, "inputs come from .npy and .npz files"),
-}
-
-
-@pytest.mark.parametrize("case", ARGUMENTS)
-def test_arguments(case: str) -> None:
-    keywords, message = ARGUMENTS[case]
-    with pytest.raises(InvalidInputError) as caught:
-        compare(chain(), **keywords)
-    assert message in str(caught.value)

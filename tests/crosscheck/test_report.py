@@ -18,7 +18,8 @@ from litejit import Interpreter, ModelBuilder
 from litejit.cli import main
 from litejit.crosscheck import Comparison, compare
 from tests.crosscheck.faults import FAULTS
-from tests.crosscheck.test_compare import boom, chain, loop
+from tests.crosscheck.test_compare import chain, loop
+from tests.crosscheck.test_findings import boom
 from tests.crosscheck.test_resources import accumulator
 from tests.paths import ROOT
 

@@ -11,7 +11,7 @@ import pytest
 from litejit import Interpreter, ModelBuilder
 from litejit.crosscheck import Comparison, compare, record
 from litejit.schema import TensorType
-from tests.crosscheck.test_compare import boom
+from tests.crosscheck.test_findings import boom
 
 F32 = np.float32
 HANDLE: dict[str, Any] = {"shape": (), "dtype": TensorType.RESOURCE}
