@@ -20,7 +20,7 @@ from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.products import FloatProducts, HybridProducts, QuantizedProducts
 from litejit.schema import ActivationFunctionType, TensorType
 
-__all__ = ["Rows", "packed_right", "spread", "stage_of_matrix"]
+__all__ = ["Rows", "pack_call", "packed_right", "spread", "stage_of_matrix"]
 
 
 def stage_of_matrix(
@@ -107,7 +107,9 @@ class Rows:
         at, pitch = self.used, pitch_of(self.depth)
         self.used = rounded(at + self.rows * pitch + SLACK)
         self.calls.append(
-            _pack("centred", self.source, Scratch(at), self.depth, 0, self.rows, zero_point=zero_point, used=self.used)
+            pack_call(
+                "centred", self.source, Scratch(at), self.depth, 0, self.rows, zero_point=zero_point, used=self.used
+            )
         )
         self.source, self.element, self.pitch = Scratch(at), INT16, pitch
 
@@ -146,7 +148,7 @@ def packed_right(
     at = rows.used
     rows.used = rounded(at + matrices * panels * panel_bytes + SLACK)
     rows.calls.append(
-        _pack(
+        pack_call(
             kernel,
             Tensor(rhs.index),
             Scratch(at),
@@ -163,7 +165,7 @@ def packed_right(
     return Right(columns, depth, None, Scratch(at), panel_bytes, images * panels * panel_bytes)
 
 
-def _pack(
+def pack_call(
     kernel: str,
     source: Tensor | Scratch,
     target: Scratch,
@@ -176,6 +178,7 @@ def _pack(
     factor: int = 1,
     used: int = 0,
 ) -> Call:
+    """A call of `native.panels`; used: where scratch memory ends."""
     values = {
         "source": source,
         "target": target,

@@ -32,7 +32,8 @@ class Left:
     """The left matrix: images, whose pixels and taps are rows. image_offsets: in bytes, of each image.
 
     shared_bytes: of scratch memory that is in use by all threads. scales: of rows; bytes from image to image and from
-    pixel to pixel. by_tap: whether a segment is a tap, else a row of the filter.
+    pixel to pixel. by_tap: whether a segment is a tap, else a row of the filter. planes: offsets at which the segments
+    come again.
     """
 
     source: Tensor | Scratch
@@ -47,6 +48,7 @@ class Left:
     by_tap: bool = False
     first_channel: int = 0
     needs_copy: bool = False
+    planes: np.ndarray | None = None
 
     @property
     def direct(self) -> bool:
@@ -133,6 +135,8 @@ def product(left: Left, right: Right, out: Out, stage: PackedStage, threads: int
     """The call that computes out = stage(left x right)."""
     geometry = left.geometry
     segments = geometry.segment_offsets(left.by_tap) + left.first_channel * geometry.element_bytes
+    if left.planes is not None:
+        segments = np.add.outer(left.planes, segments).ravel()
     matrix, depth = right.matrix, right.depth
     if stage.wide and matrix is not None:
         matrix, segments = wide_segments(matrix, segments, 2, 1 << 15)

@@ -145,3 +145,19 @@ def test_not_a_number_stays() -> None:
             single_op("CONV_2D", operands, stride_h=1, stride_w=1, fused_activation_function=activation),
             "convolution.float",
         )
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_volumes(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    taps, channels, columns = rng.integers(1, 4, 3), int(rng.integers(1, 20)), int(rng.integers(1, 40))
+    options: dict[str, Any] = {"padding": str(rng.choice(["SAME", "VALID"]))}
+    options |= {f"stride_{axis}": int(rng.integers(1, 4)) for axis in "dhw"}
+    options |= {f"dilation_{axis}_factor": int(rng.integers(1, 3)) for axis in "dhw"}
+    sizes = [max(int(rng.integers(1, 10)), (int(tap) - 1) * 2 + 1) for tap in taps]
+    x = rng.uniform(-1, 1, (int(rng.integers(1, 3)), *sizes, channels)).astype(np.float32)
+    w = rng.uniform(-1, 1, (*taps, channels, columns)).astype(np.float32)
+    make = Input if seed % 3 == 0 else Const
+    given = [Input(x), make(w), *([Const(rng.uniform(-1, 1, columns), np.float32)] if seed % 2 else [])]
+    problem = single_op("CONV_3D", given, **options, fused_activation_function="RELU6" if seed % 4 else "NONE")
+    check_compiled(problem, ("moving", "products", "panels"), atol=FLOAT_ATOL, threads=1 + seed % 2)

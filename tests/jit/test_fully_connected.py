@@ -8,7 +8,7 @@ import pytest
 from tests.harness import Const, Input, out, single_op
 from tests.jit.equal import check_compiled
 from tests.ops.products import operands
-from tests.ops.test_fully_connected import FORMATS, connected
+from tests.ops.test_fully_connected import FORMATS, blockwise, connected
 from tests.ops.test_hybrid import rows as rows_of_all_ranges
 
 SIZES = [
@@ -96,3 +96,13 @@ def test_long_rows_are_quantized_in_chunks() -> None:
         weights = Const(rng.integers(-9, 10, (3, features)), np.int8, scale=0.01)
         given = [Input(rng.normal(size=(2, features)), np.float32), weights]
         check_compiled(single_op("FULLY_CONNECTED", given, asymmetric_quantize_inputs=True), "quantizing", threads=2)
+
+
+@pytest.mark.parametrize("units", [1, 16, 63, 64, 65, 300])
+@pytest.mark.parametrize(("features", "block_size"), [(32, 32), (64, 32), (512, 128), (96, 32)])
+def test_blockwise_weights(features: int, block_size: int, units: int) -> None:
+    for bias in (False, True):
+        problem = blockwise(block_size, (units, features // block_size), units, features, bias)
+        check_compiled(problem, "blocks", threads=1 + bias)
+    problem.inputs[0][:] = rows_of_all_ranges(features)[: len(problem.inputs[0])]
+    check_compiled(problem, "blocks")
