@@ -20,19 +20,24 @@ from litejit.kernels.jit.native.simd import (
     to_i32x8,
 )
 
-__all__ = ["erfc", "exp", "exp_of_negative", "expm1", "log", "logistic", "tanh"]
+__all__ = ["erfc", "exp", "exp_of_negative", "expm1_of_negative", "log", "logistic", "tanh"]
 
 
 @inline
-def _exp_of_rest(r):
-    """e ** r for |r| <= ln(2) / 2."""
+def _expm1_of_rest(r):
+    """e ** r - 1 for |r| <= ln(2) / 2."""
     p = splat_f32x8(1.9875691500e-4)
     p = fma(p, r, splat_f32x8(1.3981999507e-3))
     p = fma(p, r, splat_f32x8(8.3334519073e-3))
     p = fma(p, r, splat_f32x8(4.1665795894e-2))
     p = fma(p, r, splat_f32x8(1.6666665459e-1))
     p = fma(p, r, splat_f32x8(5.0000001201e-1))
-    return fma(p, r * r, r) + splat_f32x8(1.0)
+    return fma(p, r * r, r)
+
+
+@inline
+def _exp_of_rest(r):
+    return _expm1_of_rest(r) + splat_f32x8(1.0)
 
 
 @inline
@@ -63,6 +68,18 @@ def exp_of_negative(x):
     n = shifted - rounder
     r = fma(n, splat_f32x8(2.12194440e-4), fma(n, splat_f32x8(-0.693359375), clamped))
     return _exp_of_rest(r) * f32x8_of_bits(bits_of_f32x8(shifted) << splat_i32x8(23)) * splat_f32x8(2.0**-64)
+
+
+@inline
+def expm1_of_negative(x):
+    """e ** x - 1 for x <= 0: 2 ** n * (e ** r - 1) + (2 ** n - 1). 1 unit."""
+    clamped = maximum(splat_f32x8(-60.0), x)  # below which it is -1
+    rounder = splat_f32x8(12582912.0 + 127.0)
+    shifted = fma(clamped, splat_f32x8(1.44269504), rounder)
+    n = shifted - rounder
+    r = fma(n, splat_f32x8(2.12194440e-4), fma(n, splat_f32x8(-0.693359375), clamped))
+    power = f32x8_of_bits(bits_of_f32x8(shifted) << splat_i32x8(23))
+    return fma(_expm1_of_rest(r), power, power - splat_f32x8(1.0))
 
 
 @inline
@@ -99,18 +116,9 @@ def _with_sign(magnitude, x):
 
 @inline
 def tanh(x):
-    """An odd polynomial below 0.625, (1 - e ** -2|x|) / (1 + e ** -2|x|) above."""
-    magnitude = absolute(x)
-    z = x * x
-    p = splat_f32x8(-5.70498872745e-3)
-    p = fma(p, z, splat_f32x8(2.06390887954e-2))
-    p = fma(p, z, splat_f32x8(-5.37397155531e-2))
-    p = fma(p, z, splat_f32x8(1.33314422036e-1))
-    p = fma(p, z, splat_f32x8(-3.33332819422e-1))
-    near = fma(p * z, x, x)
-    e = exp_of_negative(splat_f32x8(-2.0) * magnitude)
-    far = (splat_f32x8(1.0) - e) / (splat_f32x8(1.0) + e)
-    return select(magnitude < splat_f32x8(0.625), near, _with_sign(far, x))
+    """-t / (t + 2) for t = e ** -2|x| - 1, with the sign of x."""
+    t = expm1_of_negative(splat_f32x8(-2.0) * absolute(x))
+    return _with_sign(absolute(t) / (t + splat_f32x8(2.0)), x)
 
 
 @inline
@@ -120,14 +128,6 @@ def logistic(x):
     e = exp_of_negative(_with_sign(x, splat_f32x8(-1.0)))
     numerator = select(x < splat_f32x8(0.0), e, one)
     return numerator / select(x < splat_f32x8(-9.0), one, one + e)
-
-
-@inline
-def expm1(x):
-    """e ** x - 1 = t * (e ** x + 1) with t = tanh(x / 2)."""
-    e = exp(x)
-    small = tanh(x * splat_f32x8(0.5)) * (e + splat_f32x8(1.0))
-    return select(absolute(x) < splat_f32x8(1.0), small, e - splat_f32x8(1.0))
 
 
 @inline

@@ -6,7 +6,7 @@ from typing import Any
 
 from litejit.kernels.jit.native.elements import element_float, over_pieces
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.mathematics import erfc, exp, expm1, log, logistic, tanh
+from litejit.kernels.jit.native.mathematics import erfc, exp, expm1_of_negative, log, logistic, tanh
 from litejit.kernels.jit.native.simd import (
     absolute,
     bits_of_f32x8,
@@ -77,7 +77,7 @@ def _log(x, unused, none):
 
 @inline
 def _elu(x, unused, none):
-    return select(x < splat_f32x8(0.0), expm1(x), x)
+    return select(x < splat_f32x8(0.0), expm1_of_negative(x), x)
 
 
 @inline
@@ -94,8 +94,9 @@ def _gelu(x, unused, none):
 
 @inline
 def _gelu_tanh(x, unused, none):
+    # (1 + tanh(y)) / 2 is the logistic function of 2 * y.
     inner = x + splat_f32x8(0.044715) * x * x * x
-    return splat_f32x8(0.5) * x * (splat_f32x8(1.0) + tanh(splat_f32x8(0.79788456080286536) * inner))
+    return x * logistic(splat_f32x8(2.0 * 0.79788456080286536) * inner)
 
 
 @inline
