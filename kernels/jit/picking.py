@@ -14,6 +14,7 @@ from litejit.kernels.reference.fill import Tile
 from litejit.kernels.reference.gather_scatter import Gather
 from litejit.kernels.reference.padding import MirrorPad
 from litejit.kernels.reference.resize import ResizeNearestNeighbor
+from litejit.kernels.reference.reversing import ReverseV2
 
 __all__: list[str] = []
 
@@ -70,6 +71,13 @@ def tile(lowering: Lowering) -> list[Call] | None:
     """Indices over and over again."""
     dims, out_dims = lowering.input(0).dims, lowering.outputs[0].dims
     return _picked(lowering, [np.resize(np.arange(dim), out) for dim, out in zip(dims, out_dims, strict=True)])
+
+
+@lowers(ReverseV2)
+def reverse(lowering: Lowering) -> list[Call] | None:
+    """Indices backwards."""
+    indices = _everything(lowering.input(0).dims)
+    return _picked(lowering, [each[:: -1 if at in lowering.kernel.axes else 1] for at, each in enumerate(indices)])
 
 
 @lowers(ResizeNearestNeighbor)

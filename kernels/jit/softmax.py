@@ -1,4 +1,4 @@
-"""SOFTMAX and LOG_SOFTMAX on the fast tier, a row an item."""
+"""SOFTMAX, LOG_SOFTMAX and L2_NORMALIZATION on the fast tier, a row an item."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from litejit.kernels.jit.call import Call, Tensor, padded
 from litejit.kernels.jit.layouts.rows import ROWS
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.reference.lut import look_up
+from litejit.kernels.reference.normalization import L2Normalization
 from litejit.kernels.reference.softmax import LogSoftmax, Softmax
 from litejit.schema import TensorType
 
@@ -84,3 +85,11 @@ def log_softmax(lowering: Lowering) -> list[Call] | None:
         "exponent": int(kernel.inverse.exponent),
     }
     return _over_rows(lowering, "integer_softmax.log_bytes", values)
+
+
+@lowers(L2Normalization)
+def l2_normalization(lowering: Lowering) -> list[Call] | None:
+    """Of floats."""
+    if lowering.input(0).type != TensorType.FLOAT32:
+        return None
+    return _over_rows(lowering, "normalizing.floats", {})

@@ -1,4 +1,4 @@
-"""Compiled comparisons, logic, and larger and smaller ones against the reference tier."""
+"""Compiled comparisons, logic, choices, and larger and smaller ones against the reference tier."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.harness import Input, out, single_op
+from tests.harness import Input, Problem, out, single_op
 from tests.jit.equal import check_compiled
 from tests.jit.test_arithmetic import BROADCASTS, numbers
 
@@ -59,3 +59,20 @@ def test_short_integers(op: str, dtype: Any) -> None:
     for at, shapes in enumerate(BROADCASTS):
         operands = [Input(numbers(rng, dtype, shape), scale=0.5, zero_point=0) for shape in shapes]
         check_compiled(single_op(op, operands), "comparing.", threads=1 + at % 2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int8, np.int16, np.int64])
+def test_choices(dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+
+    def problem(op: str, *shapes: tuple[int, ...]) -> Problem:
+        condition = Input(rng.integers(0, 2, shapes[0]).astype(np.bool_))
+        operands = [Input(rng.integers(-99, 99, shape).astype(dtype), dtype) for shape in shapes[1:]]
+        return single_op(op, [condition, *operands])
+
+    for at, (left, right) in enumerate(BROADCASTS):
+        for shapes in ((left, left, right), (right, left, left), (left, right, ())):
+            if len(np.broadcast_shapes(*shapes)) < 6:
+                check_compiled(problem("SELECT_V2", *shapes), "selecting.", threads=1 + at % 2)
+    for condition, shape in (((4,), (4, 3, 5)), ((), (4, 3)), ((2, 3), (2, 3)), ((7,), (7, 40))):
+        check_compiled(problem("SELECT", condition, shape, shape), "selecting.")

@@ -102,3 +102,6 @@ def test_tiles_and_gathers(dtype: Any) -> None:
     for shape, axis, positions in GATHERS:
         operands = [operand(shape, dtype), Const(np.array(positions, np.int32))]
         check_compiled(single_op("GATHER", operands, [result(dtype)], axis=axis), "picking.", threads=2)
+    for shape, axes in (((9,), [0]), ((4, 5, 6), [1]), ((2, 5, 33), [0, 1]), ((4, 3), [-1])):
+        operands = [operand(shape, dtype), Const(np.array(axes, np.int32))]
+        check_compiled(single_op("REVERSE_V2", operands, [result(dtype)]), "picking.")

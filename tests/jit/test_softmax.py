@@ -1,4 +1,4 @@
-"""Compiled SOFTMAX and LOG_SOFTMAX against the reference tier."""
+"""Compiled SOFTMAX, LOG_SOFTMAX and L2_NORMALIZATION against the reference tier."""
 
 from __future__ import annotations
 
@@ -65,3 +65,11 @@ def test_logarithms_of_integers(dtype: Any) -> None:
             operand = Input(rows(dtype, (3, depth), seed), dtype, scale=scale, zero_point=3)
             kernel = "integer_softmax.log_bytes" if depth < 4096 else None
             check_compiled(single_op("LOG_SOFTMAX", [operand], outputs), kernel, threads=1 + seed % 2)
+
+
+def test_norms() -> None:
+    rng = np.random.default_rng(0)
+    for depth in (*range(1, 18), 40, 1000):
+        x = rng.normal(0, 5, (5, depth)).astype(np.float32)
+        x[0], x[1], x[2, 0], x[3, -1] = 0, x[1] * 1e-9, np.nan, np.inf
+        check_compiled(single_op("L2_NORMALIZATION", [Input(x)]), "normalizing.floats", ulp=4, threads=1 + depth % 2)
