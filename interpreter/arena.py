@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,9 +33,27 @@ class Arena:
 
 
 def place(blocks: Sequence[Block]) -> Arena:
-    """Offsets for blocks: the largest first, each at the lowest place that is free for all of its life."""
+    """Offsets for blocks: each at the lowest place that is free for all of its life, in the order that needs least."""
+    least = lower_bound(blocks)
+    best = _placed(sorted(blocks, key=_ORDERS[0]))
+    for order in _ORDERS[1:]:
+        if best.size > least:
+            best = min(best, _placed(sorted(blocks, key=order)), key=lambda arena: arena.size)
+    return best
+
+
+_ORDERS: tuple[Callable[[Block], tuple[int, int]], ...] = (
+    lambda block: (-block.size, block.first),
+    lambda block: (block.first, -block.size),
+    lambda block: (-block.last, -block.size),
+    lambda block: (block.first - block.last, -block.size),
+)
+"""The largest first, the earliest first, those that live on, those that live long."""
+
+
+def _placed(blocks: Sequence[Block]) -> Arena:
     placed: list[tuple[int, int, Block]] = []
-    for block in sorted(blocks, key=lambda block: (-block.size, block.first)):
+    for block in blocks:
         size, offset = _room(block.size), 0
         rivals = sorted((at, end) for at, end, other in placed if _overlap(block, other))
         for at, end in rivals:

@@ -168,7 +168,7 @@ def test_arena(seed: int) -> None:
             if one.first <= other.last and other.first <= one.last:
                 a, b = arena.offsets[one.key], arena.offsets[other.key]
                 assert a + one.size <= b or b + other.size <= a
-    assert lower_bound(blocks) <= arena.size <= 1.5 * lower_bound(blocks)
+    assert lower_bound(blocks) <= arena.size <= 1.15 * lower_bound(blocks)
 
 
 def chain(layers: int = 6, size: int = 48, channels: int = 32) -> Problem:

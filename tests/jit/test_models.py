@@ -11,6 +11,7 @@ from litejit import Interpreter
 from litejit.feeding import feed
 from litejit.interpreter import OpResolverType
 from litejit.kernels.reference.products import HybridProducts
+from litejit.profiler import memory
 from tests.inputs import seeded_inputs
 from tests.known_differences import FREE_RUNNING, KNOWN_DIFFERENCES
 from tests.model_comparison import model_id
@@ -37,6 +38,8 @@ def outputs(path: Path, resolver: OpResolverType) -> tuple[Interpreter, list[np.
 @pytest.mark.parametrize("path", RUNNABLE, ids=model_id)
 def test_tiers_agree(path: Path) -> None:
     interpreter, compiled = outputs(path, OpResolverType.AUTO)
+    use = memory(interpreter)
+    assert use.arena <= 1.1 * use.bound, "tensors lie so that more memory is needed than they have together at once"
     _, expected = outputs(path, OpResolverType.BUILTIN_REF)
     operators = {operator["op_name"] for operator in interpreter._get_ops_details()}
     if operators & FREE_RUNNING:
