@@ -15,7 +15,16 @@ from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
-from litejit.kernels.jit.packing import pack_float_panels, pack_int16_panels, pack_stage, panels_of, sums_fit
+from litejit.kernels.jit.packing import (
+    pack_float_panels,
+    pack_int8_quads,
+    pack_int16_panels,
+    pack_stage,
+    panels_of,
+    sums_fit,
+)
+from litejit.kernels.jit.target import has_feature
+from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.output_stage import OutputStage
 from litejit.kernels.reference.products import FloatProducts, QuantizedProducts
 from litejit.schema import ActivationFunctionType, TensorType
@@ -143,7 +152,9 @@ def convolution(lowering: Lowering, group: int, weights: np.ndarray, bias: np.nd
     kernel, input, output = lowering.kernel, lowering.input(0), lowering.outputs[0]
     is_float = isinstance(kernel.products, FloatProducts)
     by_tap = kernel.groups > 1 or lowering.windows[1].dilation > 1
-    geometry = Geometry.of(lowering.windows, input.dims[0], input.dims[3], 4 if is_float else 2)
+    as_bytes = _has_dot_products(kernel.products, input, weights)
+    element_bytes, step = (4, 1) if is_float else (1, 4) if as_bytes else (2, 2)
+    geometry = Geometry.of(lowering.windows, input.dims[0], input.dims[3], element_bytes)
     columns, group_channels = weights.shape[0], weights.shape[3]
     panels = panels_of(columns)
     depth = group_channels * (1 if by_tap else geometry.taps[1])
@@ -157,6 +168,8 @@ def convolution(lowering: Lowering, group: int, weights: np.ndarray, bias: np.nd
     )
     if packed is None:
         return None
+    if as_bytes:
+        packed |= {"kind": "dot", "weights": pack_int8_quads(matrix)}
     panel_bytes = packed["weights"].nbytes // panels
     many = 1 if lowering.threads == 1 else 3 * lowering.threads
     rows = geometry.band_rows(many)
@@ -164,10 +177,10 @@ def convolution(lowering: Lowering, group: int, weights: np.ndarray, bias: np.nd
     groups = min(panels, -(-many // (bands * geometry.images)))
     group_panels = -(-panels // groups)
     kind = packed.pop("kind")
-    choices = (6,) if kind == "int8_wide" else (6, 5, 4)
+    choices = {"int8_wide": (6,), "dot": (6, 4)}.get(kind, (6, 5, 4))
     bands_pixels = (count * geometry.out_size[1] for count in (rows, last_rows(geometry.out_size[0], rows)))
     tile = min(tile_rows(pixels, choices) for pixels in bands_pixels)
-    in_place = is_float and not geometry.needs_padding
+    in_place = element_bytes == input.dtype.itemsize and not geometry.needs_padding
     scratch = geometry.rows_below(rows) * geometry.padded_width * geometry.channels * geometry.element_bytes
     item_bytes = output.dtype.itemsize
     values = {
@@ -194,7 +207,7 @@ def convolution(lowering: Lowering, group: int, weights: np.ndarray, bias: np.nd
         "pixels": geometry.pixel_offsets(rows),
         "segments": padded(segments.astype(np.int32)),
         "segment_count": len(segments),
-        "segment_steps": depth if is_float else -(-depth // 2),
+        "segment_steps": -(-depth // step),
         "block": tile if panels * panel_bytes <= BLOCK_BYTES else rows * geometry.out_size[1],
         "panel_bytes": panel_bytes,
         "out": Tensor(output.index, group * columns * item_bytes),
@@ -205,7 +218,7 @@ def convolution(lowering: Lowering, group: int, weights: np.ndarray, bias: np.nd
         **packed,
     }
     return Call(
-        f"convolution.{kind}_{tile}",
+        f"dot_products.int8_{tile}" if as_bytes else f"convolution.{kind}_{tile}",
         CONVOLUTION,
         values,
         items=geometry.images * bands * values["panel_groups"],
@@ -231,6 +244,18 @@ def _packed_float(products: FloatProducts, matrix: np.ndarray, bias: np.ndarray)
         "low": low,
         "high": high,
     }
+
+
+def _has_dot_products(products: Any, input: TensorSpec, weights: np.ndarray) -> bool:
+    """Whether bytes are multiplied as they are: the processor can, and the weights are bytes."""
+    return (
+        has_feature("dotprod")
+        and input.type == TensorType.INT8
+        and isinstance(products, QuantizedProducts)
+        and isinstance(products.stage, OutputStage)
+        and bool((products.stage.rescale.multiplier.exponent < 0).all())
+        and -128 <= int(weights.min()) <= int(weights.max()) <= 127
+    )
 
 
 def _packed_int8(products: Any, matrix: np.ndarray, bias: np.ndarray, first: int) -> dict[str, Any] | None:

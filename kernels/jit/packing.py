@@ -1,7 +1,8 @@
 """Weights and output stages in the layouts that the tiles read: panels of 16 columns.
 
 Float panels hold [depth][16] float32. Integer panels hold [depth / 2][16][2] int16: two consecutive elements of the
-depth side by side, less the zero point, times 2 (the rescaling wants twice the sum). Within a panel the columns of
+depth side by side, less the zero point, times 2 (the rescaling wants twice the sum). Where a processor
+has dot products of bytes, panels hold [depth / 4][16][4] int8, the weights as they are. Within a panel the columns of
 integer weights are permuted so that packing two vectors of 32-bit sums into 16 bits brings them back in order.
 """
 
@@ -13,7 +14,16 @@ from litejit.kernels.fixedpoint import Multiplier
 from litejit.kernels.jit.call import padded
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 
-__all__ = ["PERMUTED", "pack_channels", "pack_float_panels", "pack_int16_panels", "pack_stage", "panels_of", "sums_fit"]
+__all__ = [
+    "PERMUTED",
+    "pack_channels",
+    "pack_float_panels",
+    "pack_int8_quads",
+    "pack_int16_panels",
+    "pack_stage",
+    "panels_of",
+    "sums_fit",
+]
 
 PERMUTED = np.array([0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15])
 
@@ -38,6 +48,16 @@ def pack_int16_panels(weights: np.ndarray, factor: int = 2) -> np.ndarray:
     whole = np.zeros((segments, 2 * pairs, panels_of(columns) * COLUMNS), np.int16)
     whole[:, :depth, :columns] = factor * weights.astype(np.int16)
     split = whole.reshape(segments, pairs, 2, -1, COLUMNS)[..., PERMUTED]
+    return padded(split.transpose(3, 0, 1, 4, 2))
+
+
+def pack_int8_quads(weights: np.ndarray) -> np.ndarray:
+    """[segments, depth, columns] int8 -> [panels, segments, ceil(depth / 4), 16, 4] int8, columns permuted too."""
+    segments, depth, columns = weights.shape
+    steps = -(-depth // 4)
+    whole = np.zeros((segments, 4 * steps, panels_of(columns) * COLUMNS), np.int8)
+    whole[:, :depth, :columns] = weights
+    split = whole.reshape(segments, steps, 4, -1, COLUMNS)[..., PERMUTED]
     return padded(split.transpose(3, 0, 1, 4, 2))
 
 

@@ -8,7 +8,14 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from litejit.kernels.jit import convolution
+from litejit.kernels.jit.target import has_feature
+from litejit.schema import TensorType
+from tests.jit.equal import check_compiled
+from tests.jit.test_convolution import convolution as drawn_convolution
 
 SCRIPT = """
 import json, sys
@@ -22,7 +29,8 @@ CASES = [
     ("generic", X86, {"convolution.int8_4": ["pmaddwd", "paddd"], "convolution.float_4": ["mulps", "addps"]}),
     ("haswell", X86, {"convolution.int8_6": [r"vpmaddwd\t.*ymm"], "convolution.float_6": [r"vfmadd231ps\t.*ymm"]}),
     ("cascadelake", X86, {"convolution.int8_6": [r"vpdpwssd\t.*ymm"], "depthwise.int8_4": [r"vpdpwssd\t.*ymm"]}),
-    ("cortex-a76", ARM, {"convolution.int8_6": ["smlal", "sqxtn"], "convolution.float_6": [r"fmla\tv.*\.4s"]}),
+    ("cortex-a53", ARM, {"convolution.int8_6": ["smlal", "sqxtn"], "convolution.float_6": [r"fmla\tv.*\.4s"]}),
+    ("cortex-a76", ARM, {"dot_products.int8_6": [r"sdot\tv.*\.4s, v.*\.16b"], "depthwise.int8_4": ["smlal"]}),
 ]
 """Processor, kind of machine, patterns of instructions in the code of kernels."""
 
@@ -39,3 +47,23 @@ def test_instructions(processor: str, triple: str, kernels: dict[str, list[str]]
             assert re.search(rf"^\s+{pattern}", code[kernel], re.MULTILINE), (
                 f"{kernel} for {processor} has no {pattern}"
             )
+
+
+def has_dot_products(name: str) -> bool:
+    return name == "dotprod" or has_feature(name)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_dot_products(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is computed with one instruction elsewhere is computed with several here."""
+    monkeypatch.setattr(convolution, "has_feature", has_dot_products)
+    problem = drawn_convolution(seed, np.int8, False, input_zero_point=seed - 20, spread=8.0)
+    check_compiled(problem, "dot_products.int8", threads=1 + seed % 2)
+
+
+def test_dot_products_of_bytes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolution, "has_feature", has_dot_products)
+    check_compiled(drawn_convolution(1, np.uint8, False), "convolution.int8")
+    check_compiled(drawn_convolution(1, np.int8, False, spread=1e6, columns=20), "convolution.int8_wide")
+    four_bits = drawn_convolution(1, np.int8, False, type=TensorType.INT4, spread=8.0)
+    check_compiled(four_bits, "dot_products.int8")

@@ -46,7 +46,7 @@ def band_source(args, item, rank, element_bytes, pad):
     return scratch, first, rows, image
 
 
-def _convolution(rows: int, tile: Any, bound: Any, pad: Any, is_float: bool) -> Any:
+def driver(rows: int, tile: Any, bound: Any, pad: Any, is_float: bool) -> Any:
     """A kernel of tiles of so many rows. bound: reads a clamp's bound; pad: copies the rows of a band."""
     element_bytes, stage_bytes = (4, 4 * COLUMNS) if is_float else (1, STAGE_BYTES)
     column_bytes = COLUMNS * element_bytes
@@ -80,11 +80,11 @@ def _convolution(rows: int, tile: Any, bound: Any, pad: Any, is_float: bool) -> 
 
 
 def _int8(rows: int, wide: bool) -> Any:
-    return _convolution(rows, int8_tile(rows, wide), get, pad_rows_widened, is_float=False)
+    return driver(rows, int8_tile(rows, wide), get, pad_rows_widened, is_float=False)
 
 
 def _float(rows: int) -> Any:
-    return _convolution(rows, float_tile(rows), get_float, pad_rows_float, is_float=True)
+    return driver(rows, float_tile(rows), get_float, pad_rows_float, is_float=True)
 
 
 int8_1, int8_4, int8_5, int8_6 = (_int8(rows, False) for rows in (1, 4, 5, 6))

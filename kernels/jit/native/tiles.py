@@ -127,7 +127,8 @@ def _emit_steps(
     emit_loop(b, steps, step)
 
 
-def _row_addresses(b: ir.IRBuilder, source: ir.Value, pixels: ir.Value, rows: int) -> Values:
+def row_addresses(b: ir.IRBuilder, source: ir.Value, pixels: ir.Value, rows: int) -> Values:
+    """source + the first int32 offsets of pixels."""
     return [b.add(source, b.sext(emit_load(b, pixels, I32, 4 * row), I64)) for row in range(rows)]
 
 
@@ -142,13 +143,13 @@ def float_tile(rows: int) -> Any:
     def tile(context, source, pixels, segments, count, steps, panel, bias, out, pitch, zero_point, low, high, columns):
         def emit(c, b, s, a):
             source, pixels, segments, count, steps, panel, bias, out, pitch, _, low, high, columns = a
-            addresses = _row_addresses(b, source, pixels, rows)
+            addresses = row_addresses(b, source, pixels, rows)
             start = [emit_load(b, bias, F32x8, 32 * half) for half in range(2)]
             sums = emit_sums(b, FLOATS, addresses, start, segments, count, steps, [panel])
             low, high = emit_splat(b, low, 8), emit_splat(b, high, 8)
             # Not a number stays not a number: a comparison with it fails, and picks the second operand.
             results = [[emit_min(b, high, emit_max(b, low, value)) for value in row] for row in sums]
-            emit_store_rows(b, results, _rows_at(b, out, pitch, rows), columns)
+            emit_store_rows(b, results, rows_at(b, out, pitch, rows), columns)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 10, types.float32, types.float32, types.int64), emit
@@ -192,11 +193,11 @@ def float_taps(rows: int) -> Any:
         def emit(c, b, s, a):
             source, pixels, taps, count, weights, bias, out, pitch, low, high, columns = a
             start = [emit_load(b, bias, F32x8, 32 * half) for half in range(2)]
-            addresses = _row_addresses(b, source, pixels, rows)
+            addresses = row_addresses(b, source, pixels, rows)
             sums = emit_taps(b, addresses, start, taps, count, weights, FLOATS.load_column, emit_fma)
             low, high = emit_splat(b, low, 8), emit_splat(b, high, 8)
             results = [[emit_min(b, high, emit_max(b, low, value)) for value in row] for row in sums]
-            emit_store_rows(b, results, _rows_at(b, out, pitch, rows), columns)
+            emit_store_rows(b, results, rows_at(b, out, pitch, rows), columns)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 8, types.float32, types.float32, types.int64), emit
@@ -212,10 +213,10 @@ def int8_taps(rows: int, wide: bool) -> Any:
         def emit(c, b, s, a):
             source, pixels, taps, count, weights, stage, out, pitch, zero_point, low, high, columns = a
             start = [emit_load(b, stage, I32x8, 32 * half) for half in range(2)]
-            addresses = _row_addresses(b, source, pixels, rows)
+            addresses = row_addresses(b, source, pixels, rows)
             load, accumulate = INT16_PAIRS.load_column, INT16_PAIRS.accumulate
             sums = emit_taps(b, addresses, start, taps, count, weights, load, accumulate)
-            emit_requantized(b, sums, stage, _rows_at(b, out, pitch, rows), zero_point, low, high, columns, wide)
+            emit_requantized(b, sums, stage, rows_at(b, out, pitch, rows), zero_point, low, high, columns, wide)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 12), emit
@@ -223,7 +224,8 @@ def int8_taps(rows: int, wide: bool) -> Any:
     return tile
 
 
-def _rows_at(b: ir.IRBuilder, out: ir.Value, pitch: ir.Value, rows: int) -> Values:
+def rows_at(b: ir.IRBuilder, out: ir.Value, pitch: ir.Value, rows: int) -> Values:
+    """Addresses of rows that lie pitch bytes apart."""
     return [b.add(out, b.mul(pitch, I64(row))) for row in range(rows)]
 
 
@@ -252,9 +254,9 @@ def int8_tile(rows: int, wide: bool) -> Any:
         def emit(c, b, s, a):
             source, pixels, segments, count, steps, panel, stage, out, pitch, zero_point, low, high, columns = a
             start = [emit_load(b, stage, I32x8, 32 * half) for half in range(2)]
-            addresses = _row_addresses(b, source, pixels, rows)
+            addresses = row_addresses(b, source, pixels, rows)
             sums = emit_sums(b, INT16_PAIRS, addresses, start, segments, count, steps, [panel])
-            emit_requantized(b, sums, stage, _rows_at(b, out, pitch, rows), zero_point, low, high, columns, wide)
+            emit_requantized(b, sums, stage, rows_at(b, out, pitch, rows), zero_point, low, high, columns, wide)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 13), emit

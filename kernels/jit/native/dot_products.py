@@ -1,0 +1,114 @@
+"""Convolutions of bytes as they are, for processors that add up four products of bytes in one instruction.
+
+Nothing is widened: rows are read where they lie, or copied with their padding, and four elements of the depth are one
+step. Sums and results are those of `convolution`; the sums are doubled after they are complete.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from litejit.kernels.jit.layouts.convolution import CONVOLUTION
+from litejit.kernels.jit.native.convolution import driver
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.simd import (
+    I32,
+    emit_call,
+    emit_constant,
+    emit_load,
+    emit_shuffle,
+    emit_splat,
+    getters,
+    load_i8x32,
+    splat_i8x32,
+    store,
+)
+from litejit.kernels.jit.native.tiles import I8x32, I32x8, Operands, emit_requantized, emit_sums, row_addresses, rows_at
+from litejit.kernels.jit.target import has_feature, triple
+
+get, _ = getters(CONVOLUTION)
+
+
+def emit_dot(b: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
+    """i8x32, i8x32, i32x8 -> i32x8: z[i] + the sum of x[4i + j] * y[4i + j] over j = 0..3."""
+    if has_feature("dotprod") and triple().startswith(("aarch64", "arm64")):
+        return _emit_sdot(b, x, y, z)
+    wide = ir.VectorType(I32, 32)
+    products = b.mul(b.sext(x, wide), b.sext(y, wide))
+    for place in range(4):
+        z = b.add(z, emit_shuffle(b, products, products, range(place, 32, 4)))
+    return z
+
+
+def _emit_sdot(b: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
+    halves = []
+    for half in range(2):
+        bytes16, lanes4 = range(16 * half, 16 * half + 16), range(4 * half, 4 * half + 4)
+        parts = [emit_shuffle(b, value, value, lanes) for value, lanes in ((z, lanes4), (x, bytes16), (y, bytes16))]
+        halves.append(emit_call(b, "llvm.aarch64.neon.sdot.v4i32.v16i8", ir.VectorType(I32, 4), *parts))
+    return emit_shuffle(b, *halves, range(8))
+
+
+INT8_QUADS = Operands(
+    lambda b, at, half: emit_load(b, at, I8x32, 32 * half),
+    lambda b, at: b.bitcast(emit_splat(b, emit_load(b, at, I32), 8), I8x32),
+    emit_dot,
+)
+"""Four elements of int8 a step."""
+
+
+def dot_tile(rows: int) -> Any:
+    """As `tiles.int8_tile`, for rows and panels of bytes; no factor is 1/2 or more."""
+
+    @intrinsic
+    def tile(context, source, pixels, segments, count, steps, panel, stage, out, pitch, zero_point, low, high, columns):
+        def emit(c, b, s, a):
+            source, pixels, segments, count, steps, panel, stage, out, pitch, zero_point, low, high, columns = a
+            one = emit_constant(I32x8, 1)
+            start = [b.ashr(emit_load(b, stage, I32x8, 32 * half), one) for half in range(2)]
+            addresses = row_addresses(b, source, pixels, rows)
+            sums = emit_sums(b, INT8_QUADS, addresses, start, segments, count, steps, [panel])
+            doubled = [[b.shl(value, one) for value in row] for row in sums]
+            emit_requantized(b, doubled, stage, rows_at(b, out, pitch, rows), zero_point, low, high, columns, False)
+            return c.get_dummy_value()
+
+        return types.void(*[types.int64] * 13), emit
+
+    return tile
+
+
+@inline
+def copy_i8(source, count, target):
+    """count bytes, up to 31 more are written."""
+    for at in range(0, count, 32):
+        store(target + at, load_i8x32(source + at))
+
+
+@inline
+def fill_i8(target, count, value):
+    """count bytes, up to 31 more are written."""
+    filling = splat_i8x32(value)
+    for at in range(0, count, 32):
+        store(target + at, filling)
+
+
+@inline
+def pad_rows_bytes(source, height, width, channels, target, top, rows, left, padded_width, pad_value, is_unsigned):
+    """Rows top .. top + rows of an image of int8 to rows of `padded_width` pixels; pad_value where the image is not."""
+    row_elements, padded = width * channels, padded_width * channels
+    before, after = left * channels, padded - left * channels - row_elements
+    for row in range(top, top + rows):
+        if row < 0 or row >= height:
+            fill_i8(target, padded, pad_value)
+        else:
+            fill_i8(target, before, pad_value)
+            copy_i8(source + row * row_elements, row_elements, target + before)
+            fill_i8(target + before + row_elements, after, pad_value)
+        target += padded
+
+
+int8_1, int8_4, int8_6 = (driver(rows, dot_tile(rows), get, pad_rows_bytes, is_float=False) for rows in (1, 4, 6))
