@@ -15,6 +15,7 @@ from litejit.crosscheck.report import rows
 from litejit.crosscheck.runtimes import trace_interpreter
 from litejit.crosscheck.vectors import write_vectors
 from litejit.interpreter import Interpreter, OpResolverType
+from litejit.schema.errors import InvalidInputError
 
 __all__ = ["run_compare", "run_explain", "run_vectors"]
 
@@ -73,7 +74,10 @@ def run_explain(options: argparse.Namespace) -> None:
     for finding in trace.findings:
         raise RuntimeError(finding.text)
     tensor = int(options.tensor) if options.tensor.isdecimal() else options.tensor
-    index = [int(part) for part in options.index.split(",")]
+    parts = options.index.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise InvalidInputError(f"the index is '{options.index}', expected numbers like 0,1,2 or 12")
+    index = [int(part) for part in parts]
     explanation = explain(interpreter, tensor, index[0] if len(index) == 1 else index)
     print(json.dumps(explanation.to_dict(), indent=1) if options.json else explanation.text(options.taps))
 

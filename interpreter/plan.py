@@ -269,6 +269,9 @@ class Step:
             result = self.kernel(*inputs)
         except LitejitError as error:
             raise type(error)(f"{self.operation.where}: {error}") from None
+        except Exception as error:  # of a user's kernel or custom operator
+            error.add_note(self.operation.where)
+            raise
         outputs = self.operation.outputs
         values = (result,) if len(outputs) == 1 and not isinstance(result, tuple) else result
         for index, value in zip(outputs, values, strict=True):

@@ -101,7 +101,9 @@ def trace_interpreter(interpreter: Interpreter, inputs: Sequence[np.ndarray]) ->
 
 
 def _in_words(error: Exception) -> str:
-    return str(error) if isinstance(error, LitejitError) else f"{type(error).__name__}: {error}"
+    """What an error says; its notes, which say where it came from, first."""
+    words = str(error) if isinstance(error, LitejitError) else f"{type(error).__name__}: {error}"
+    return ": ".join([*getattr(error, "__notes__", ()), words])
 
 
 def _own_trace(interpreter: Interpreter, inputs: list[np.ndarray]) -> Trace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from litejit.crosscheck import compare, record
 from litejit.crosscheck.metrics import measure
 from litejit.kernels.node import Quantization, TensorSpec
 from litejit.schema import TensorType
-from tests.paths import ROOT
+from tests.paths import EXTRA_MODELS, ROOT
 
 DIGITS = ROOT / "interpreter" / "models" / "digits_int8.tflite"
 
@@ -77,6 +78,15 @@ def test_the_delegate_is_looked_into() -> None:
     assert first.worst("isolated").max_steps == 1
     assert first.hint.matches[0] == "xnnpack"
     assert sum(first.worst("isolated").histogram.values()) == first.worst("isolated").size
+
+
+@pytest.mark.parametrize("path", [path for path in EXTRA_MODELS if path.stem == "mobilenet_v2_int8"], ids=str)
+@pytest.mark.parametrize("against", ["litert-ref", "litert"])
+def test_a_whole_model_takes_seconds(path: Path, against: str) -> None:
+    start = time.process_time()
+    result = compare(path, against=against, modes="isolated")
+    assert time.process_time() - start < 30
+    assert sum("isolated" in row.metrics for row in result.operators) == 65
 
 
 # ------------------------------------------------------------------ metrics

@@ -72,7 +72,7 @@ FINDINGS: dict[str, tuple[Any, list[str]]] = {
     "a function that returns a ragged list": (lambda _: lambda inputs: [[[1, 2], [3]]], ["failed: ValueError"]),
     "a kernel that fails": (
         lambda _: Interpreter(model_content=chain(), kernels={1: divides}),
-        ["litejit: ZeroDivisionError"],
+        ["litejit: subgraph 0, operator 1 (ADD): ZeroDivisionError"],
     ),
     "a kernel with a result of another shape": (
         lambda _: Interpreter(model_content=chain(), kernels={0: lambda x: x[:1]}),
@@ -111,7 +111,7 @@ def test_a_reference_that_fails_blames_nothing() -> None:
     for resolver in (OpResolverType.AUTO, OpResolverType.BUILTIN_REF):
         broken = Interpreter(model_content=chain(), kernels={1: divides}, experimental_op_resolver_type=resolver)
         result = compare(chain(), reference=broken)
-        assert "ZeroDivisionError" in result.findings[0].text
+        assert "subgraph 0, operator 1 (ADD): ZeroDivisionError" in result.findings[0].text
         assert not result.agrees
         assert result.first_divergence() is None
 

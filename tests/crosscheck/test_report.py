@@ -191,6 +191,8 @@ COMMANDS: dict[str, tuple[list[str], int, list[str]]] = {
     "compare nothing": (["compare", "digits_int8", "--against", "nothing"], 1, []),
     "explain": (["explain", "digits_int8", "TENSOR", "0,3"], 0, ["SOFTMAX", "share of sum", "result ="]),
     "explain json": (["explain", "digits_int8", "TENSOR", "3", "--json"], 0, ['"op": "SOFTMAX"']),
+    "explain no numbers": (["explain", "digits_int8", "TENSOR", "a,b"], 1, []),
+    "explain a subgraph": (["explain", "digits_int8", "0:TENSOR", "3"], 0, ["SOFTMAX"]),
     "explain outside": (["explain", "digits_int8", "TENSOR", "0,10"], 1, []),
     "vectors": (["vectors", "digits_int8", "--op", "2", "-o", "DIR/v.h"], 0, ["v.h"]),
     "vectors tflite": (
@@ -206,7 +208,7 @@ def test_commands(case: str, capsys: Any, tmp_path: Path) -> None:
     arguments, code, texts = COMMANDS[case]
     tensor = str(Interpreter(DIGITS).get_output_details()[0]["index"])
     arguments = [argument.replace("DIR", str(tmp_path)) for argument in arguments]
-    assert main([tensor if argument == "TENSOR" else argument for argument in arguments]) == code
+    assert main([argument.replace("TENSOR", tensor) for argument in arguments]) == code
     printed = capsys.readouterr()
     assert all(text in printed.out for text in texts), printed.out
     assert code != 1 or printed.err.startswith("litejit: ")
