@@ -87,4 +87,35 @@ def _loop() -> Problem:
     return Problem(b.to_bytes(), [np.ones(1, np.float32)], "STABLEHLO_WHILE")
 
 
+def _with_region(name: str, operands: list[Any], region: str, result: Any, **options: Any) -> Problem:
+    """An operator whose subgraph is one operator of two numbers."""
+    b = ModelBuilder()
+    handles = [b.input(None, x.shape, x.dtype) for x in operands]
+    inner = b.subgraph("region")
+    numbers = [inner.input(None, (), np.float32) for _ in range(2)]
+    inner.output(inner.op(region, numbers, [out(result)]))
+    b.output(
+        b.op(
+            name,
+            handles,
+            [out()],
+            **options,
+            **{f"{'body' if name.endswith('E') else 'comparator'}_subgraph_index": inner.index},
+        )
+    )
+    return Problem(b.to_bytes(), operands, name)
+
+
+BEYOND["STABLEHLO_REDUCE"] = [_with_region("STABLEHLO_REDUCE", [_X, np.float32(2)], "ADD", np.float32, dimensions=[1])]
+BEYOND["STABLEHLO_SORT"] = [_with_region("STABLEHLO_SORT", [-_X], "LESS", np.bool_, dimension=1)]
+_ORDER = {"batch": 0, "feature": 1}
+stablehlo(
+    "CONVOLUTION",
+    [_X.reshape(1, 2, 3), _X.reshape(3, 2, 1)],
+    [out()],
+    **{f"{side}_{part}_dimension": at for side in ("input", "output") for part, at in _ORDER.items()},
+    **{f"{side}_spatial_dimensions": [2] for side in ("input", "kernel", "output")},
+    kernel_output_feature_dimension=0,
+    kernel_input_feature_dimension=1,
+)
 BEYOND["STABLEHLO_WHILE"] = [_loop()]

@@ -14,6 +14,7 @@ from litejit.kernels.counter_random import PhiloxStream, philox4x32, threefry2x3
 from litejit.kernels.fixedpoint import wrap32
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node
+from litejit.kernels.reference.c_library import cosine, logarithm, sine
 from litejit.kernels.registry import builtin
 from litejit.schema import (
     BuiltinOperator,
@@ -40,10 +41,10 @@ def uniform_double(bits: np.ndarray) -> np.ndarray:
 
 def normal(bits: np.ndarray) -> np.ndarray:
     """[n, 2] uint32 -> [n, 2] float32 of mean 0 and variance 1, by the Box-Muller transform."""
-    first = np.maximum(uniform(bits[:, 0]), np.float32(1e-7)).astype(np.float64)
-    angle = (2 * np.pi * uniform(bits[:, 1]).astype(np.float64)).astype(np.float32).astype(np.float64)
-    radius = np.sqrt(np.float32(-2) * np.log(first).astype(np.float32))
-    return np.stack([np.sin(angle), np.cos(angle)], axis=1).astype(np.float32) * radius[:, None]
+    first = np.maximum(uniform(bits[:, 0]), np.float32(1e-7))
+    angle = (2 * np.pi * uniform(bits[:, 1]).astype(np.float64)).astype(np.float32)
+    radius = np.sqrt(np.float32(-2) * logarithm(first))
+    return np.stack([sine(angle), cosine(angle)], axis=1) * radius[:, None]
 
 
 class Random(Kernel):
