@@ -53,7 +53,7 @@ _ROWS: list[tuple[str, dict[str, str]]] = [
     ("L2_NORMALIZATION", {"INT8": _ALL, "UINT8": _BUILDS}),
     ("AVERAGE_POOL_2D MAX_POOL_2D", {"INT8 INT16": _ALL, "UINT8": _BUILDS}),
     ("RESIZE_BILINEAR", {"INT8": _ALL, "UINT8 INT16": _BUILDS}),
-    ("CONCATENATION", {"UINT8": _BUILDS}),
+    ("CONCATENATION", {"INT8 INT16": _ALL, "UINT8": _BUILDS, "INT4": _OFFICIAL}),
     # Quantizing
     (
         "QUANTIZE",
@@ -111,6 +111,7 @@ _ROWS: list[tuple[str, dict[str, str]]] = [
         {
             "INT8*INT8": _ALL,
             "INT16*INT16 INT16*INT8 INT8*INT8->INT32 FLOAT32*INT8 FLOAT32*INT8/channel": _OFFICIAL,
+            "INT8*INT8/channel INT16*INT8/channel": _OFFICIAL,
         },
     ),
     # Tables and recurrent operators
@@ -121,7 +122,8 @@ _ROWS: list[tuple[str, dict[str, str]]] = [
             for type in ("INT8", "UINT8", "INT4", "INT2")
             for scales in ("", "/channel", *(("/block",) if type in ("INT4", "INT2") else ()))
             for output in ("FLOAT32", "FLOAT16")
-        },
+        }
+        | {"INT8 UINT8 INT16": _ALL},
     ),
     (
         "LSTM UNIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_LSTM RNN UNIDIRECTIONAL_SEQUENCE_RNN "
@@ -152,7 +154,7 @@ _DECIDING: dict[str, tuple[int, ...]] = {
 """Positions of the operands that decide how an operator rounds, the first one if nothing else is said."""
 
 _BIAS = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
-_INTEGERS = {type for type in TensorType if type.name.startswith(("INT", "UINT"))}
+_SCALED = {type for type in TensorType if type.name in ("INT2", "INT4", "UINT4", "INT8", "UINT8", "INT16")}
 
 
 def established(node: Node) -> frozenset[str] | None:
@@ -190,7 +192,7 @@ def _bias_type(node: Node, at: int) -> str:
 
 def _is_scaled(spec: TensorSpec) -> bool:
     quantization = spec.quantization
-    return spec.type in _INTEGERS and quantization is not None and quantization.scale.size > 0
+    return spec.type in _SCALED and quantization is not None and quantization.scale.size > 0
 
 
 def _labelled(spec: TensorSpec) -> str:

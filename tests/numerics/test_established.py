@@ -48,7 +48,7 @@ OFFICIAL_SWEEPS = {
     "numerics.test_reduction.test_products": "REDUCE_PROD",
     "numerics.test_recurrent.test_kernel_sets_agree": _RECURRENT,
     "numerics.test_kernel_sets.test_kernel_sets": f"{_ORDERS} MAXIMUM MINIMUM REDUCE_MAX REDUCE_MIN MUL DIV QUANTIZE "
-    "DEQUANTIZE EMBEDDING_LOOKUP CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED BATCH_MATMUL NumericVerify",
+    "DEQUANTIZE EMBEDDING_LOOKUP CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED BATCH_MATMUL CONCATENATION NumericVerify",
     "ops.test_quantization.test_quantize": "QUANTIZE",
     "ops.test_quantization.test_requantize": "QUANTIZE",
     "ops.test_quantization.test_dequantize": "DEQUANTIZE",
@@ -100,7 +100,7 @@ LIBRARY_SWEEPS = {
     "numerics.test_rows_and_images.test_resize_bilinear_rounds_ties_up": "RESIZE_BILINEAR",
     "numerics.test_kernel_libraries.test_what_is_shared": "MAXIMUM MINIMUM REDUCE_MAX REDUCE_MIN AVERAGE_POOL_2D "
     "MAX_POOL_2D EXP LOG SQRT RSQRT LOGISTIC TANH HARD_SWISH ELU GELU MUL QUANTIZE DEQUANTIZE RESIZE_BILINEAR "
-    "CONCATENATION",
+    "CONCATENATION EMBEDDING_LOOKUP",
 }
 """Test (below tests/) -> operators that it sweeps: under all official sets, under litert-ref, under the other two."""
 

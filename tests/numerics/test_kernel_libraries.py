@@ -15,7 +15,15 @@ from litejit.schema.errors import UnsupportedError
 from tests.harness import Const, Input, Problem, assert_same, out, run, single_op
 from tests.numerics.test_activation import SCALES
 from tests.numerics.test_activation import unary as activation
-from tests.numerics.test_kernel_sets import extrema, four_bits, narrowing_products, per_channel, reduced_extrema
+from tests.numerics.test_kernel_sets import (
+    copied_rows,
+    extrema,
+    four_bits,
+    narrowing_products,
+    per_channel,
+    reduced_extrema,
+)
+from tests.numerics.test_kernel_sets import joined as copied
 from tests.numerics.test_unary import unary
 from tests.ops.products import integers
 from tests.ops.test_pooling import pool_options
@@ -96,6 +104,8 @@ CASES = {
     "DEQUANTIZE": dequantized,
     "RESIZE_BILINEAR": resized,
     "CONCATENATION": joined,
+    "CONCATENATION of one scale": copied,
+    "EMBEDDING_LOOKUP": copied_rows,
 }
 OF_ITS_OWN = {"LOGISTIC of int8", "TANH of int8", "ELU"}
 """What tflite-micro computes otherwise: see test_activation.py."""

@@ -18,6 +18,7 @@ from tests.ops.products import Kind, integers, operands
 from tests.ops.test_convolution import CONVOLUTIONS, DEPTHWISE
 from tests.ops.test_embedding import NARROW, blockwise, lookup, table
 from tests.ops.test_fully_connected import FORMATS, connected, sparse_rows
+from tests.ops.test_joining import int4, through_int4
 from tests.ops.test_quantization import numeric_verify, reals
 from tests.ops.test_reduction import points, reduction
 from tests.ops.values import edges, every, pairs
@@ -163,6 +164,10 @@ def matrix_products() -> list[Problem]:
     for dtype, result, scale in ((np.int16, np.int16, 0.2), (np.int8, np.int32, 1.0)):
         given = [Input(integers((3, 9), dtype, 0), scale=0.011), Input(integers((9, 4), np.int8, 1), scale=0.017)]
         problems.append(single_op("BATCH_MATMUL", given, outputs=[out(result, scale=scale, shape=shape)]))
+    for dtype in (np.int8, np.int16):
+        columns = Const(integers((9, 4), np.int8, 1), scale=np.linspace(0.01, 0.02, 4), quantized_dimension=1)
+        given = [Input(integers((3, 9), dtype, 0), scale=0.011), columns]
+        problems.append(single_op("BATCH_MATMUL", given, outputs=[out(dtype, scale=0.2, shape=shape)]))
     return problems
 
 
@@ -188,6 +193,24 @@ def connections() -> list[Problem]:
     return problems
 
 
+def joined() -> list[Problem]:
+    """What is only copied: equal scales."""
+    same = {"scale": 0.1, "zero_point": 0}
+    pairs_of = [(dtype, integers((2, 5), dtype, 0), integers((2, 3), dtype, 1)) for dtype in (np.int8, np.int16)]
+    return [through_int4("CONCATENATION", [(int4(2, 3), True), (int4(2, 4, seed=1), True)], axis=1, version=5)] + [
+        single_op("CONCATENATION", [Input(x, **same), Input(y, **same)], [out(d, shape=(2, 8), **same)], axis=1)
+        for d, x, y in pairs_of
+    ]
+
+
+def copied_rows() -> list[Problem]:
+    tables = [integers((4, 6), dtype, 0) for dtype in (np.int8, np.uint8, np.int16)]
+    return [
+        single_op("EMBEDDING_LOOKUP", [Input([3, 0, 3], np.int32), Const(x, scale=0.1)], [out(x.dtype, scale=0.1)])
+        for x in tables
+    ]
+
+
 def verified() -> list[Problem]:
     return [numeric_verify(q, (q.astype(np.float32) - 3) * 0.1) for q in map(every, (np.int8, np.uint8))]
 
@@ -207,6 +230,8 @@ CASES: dict[str, Callable[[], list[Problem]]] = {
     "sparse": lambda: [sparse("int8"), sparse("int8-channels"), sparse("hybrid")],
     "sparse asymmetric": lambda: [sparse(k, asymmetric_quantize_inputs=True) for k in ("hybrid", "hybrid-channels")],
     "FULLY_CONNECTED": connections,
+    "CONCATENATION": joined,
+    "copied rows": copied_rows,
     "shuffled": lambda: [shuffled(rows) for rows in (1, 4)],
     "BATCH_MATMUL": matrix_products,
     "NumericVerify": verified,
