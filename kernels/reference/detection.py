@@ -21,14 +21,18 @@ from litejit.schema.errors import InvalidInputError
 
 __all__ = ["DetectionPostProcess", "NonMaxSuppressionV4", "NonMaxSuppressionV5"]
 
+_AT_ONCE = 256
+"""Candidates that are compared with a selected box at once: few of many are ever looked at."""
+
 
 def intersection_over_union(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Overlap of one box [4] with boxes [n, 4], corners (y1, x1, y2, x2); 0 where either has no area. float32."""
+    y1, x1, y2, x2 = boxes.T
     with np.errstate(all="ignore"):
-        area = (box[2] - box[0]) * (box[3] - box[1])
-        areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-        low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-        shared = np.maximum(high - low, np.float32(0)).prod(axis=1)
+        area, areas = (box[2] - box[0]) * (box[3] - box[1]), (y2 - y1) * (x2 - x1)
+        height = np.maximum(np.minimum(y2, box[2]) - np.maximum(y1, box[0]), np.float32(0))
+        width = np.maximum(np.minimum(x2, box[3]) - np.maximum(x1, box[1]), np.float32(0))
+        shared = height * width
         overlap = shared / (area + areas - shared)
     return np.where((areas <= 0) | (area <= 0), np.float32(0), overlap)
 
@@ -37,30 +41,23 @@ def suppress(boxes: np.ndarray, scores: np.ndarray, most: int, score_threshold: 
     """Indices of the best boxes, best first, that overlap no better one by more than threshold. Ties: lower index."""
     candidates = np.flatnonzero(scores >= np.float32(score_threshold))
     candidates = candidates[np.argsort(-scores[candidates], kind="stable")]
-    y1, x1, y2, x2 = corners = np.ascontiguousarray(boxes[candidates].T)
-    with np.errstate(all="ignore"):
-        areas = (y2 - y1) * (x2 - x1)
     selected: list[int] = []
-    while len(candidates) and len(selected) < most:
-        selected.append(int(candidates[0]))
-        overlap = _overlap_of_first(corners, areas)
-        kept = ~(overlap > np.float32(threshold))
-        candidates, corners, areas = candidates[1:], corners[:, 1:], areas[1:]
-        if not kept.all():
-            candidates, corners, areas = candidates[kept], corners[:, kept], areas[kept]
+    for start in range(0, len(candidates), _AT_ONCE):
+        rest = candidates[start : start + _AT_ONCE]
+        for best in selected:
+            rest = rest[~_overlaps(boxes[best], boxes[rest], threshold)]
+        while len(rest) and len(selected) < most:
+            best, rest = rest[0], rest[1:]
+            selected.append(int(best))
+            rest = rest[~_overlaps(boxes[best], boxes[rest], threshold)]
+        if len(selected) == most:
+            break
     return selected
 
 
-def _overlap_of_first(corners: np.ndarray, areas: np.ndarray) -> np.ndarray:
-    """`intersection_over_union` of the first of boxes given as [4, n] with the others."""
-    y1, x1, y2, x2 = corners
-    with np.errstate(all="ignore"):
-        height = np.maximum(np.minimum(y2[1:], y2[0]) - np.maximum(y1[1:], y1[0]), np.float32(0))
-        width = np.maximum(np.minimum(x2[1:], x2[0]) - np.maximum(x1[1:], x1[0]), np.float32(0))
-        shared = height * width
-        overlap = shared / (areas[0] + areas[1:] - shared)
-    overlap[(areas[1:] <= 0) | (areas[0] <= 0)] = 0
-    return overlap
+def _overlaps(box: np.ndarray, boxes: np.ndarray, threshold: float) -> np.ndarray:
+    """Whether boxes overlap one of them by more than threshold."""
+    return intersection_over_union(box, boxes) > np.float32(threshold)
 
 
 @custom("TFLite_Detection_PostProcess")

@@ -61,11 +61,18 @@ DEFAULTS = {
 
 
 def detection(
-    seed: int, *, background: int = 1, dtype: Any = np.float32, ties: bool = False, **changes: Any
+    seed: int,
+    *,
+    background: int = 1,
+    dtype: Any = np.float32,
+    ties: bool = False,
+    count: int | None = None,
+    **changes: Any,
 ) -> Problem:
     options = {**DEFAULTS, **changes}
     rng = np.random.default_rng(seed)
-    count, classes = int(rng.integers(1, 40)), options["num_classes"] + background
+    drawn, classes = int(rng.integers(1, 40)), options["num_classes"] + background
+    count = drawn if count is None else count
     encodings, anchors = rng.normal(0, 1, (1, count, 5)), rng.random((count, 4))
     scores = rng.integers(0, 8, (1, count, classes)) / 8 if ties else rng.random((1, count, classes))
     operands = [Input(values, np.float32) for values in (encodings, scores, anchors)]
@@ -108,6 +115,14 @@ def test_regular_detection(dtype: Any, ties: bool, per_class: int | None) -> Non
     limit = {} if per_class is None else {"detections_per_class": per_class}
     for seed in range(8):
         check_detections(detection(seed, dtype=dtype, ties=ties, use_regular_nms=True, **limit), 1)
+
+
+@pytest.mark.parametrize("regular", [False, True])
+@pytest.mark.parametrize("ties", [False, True])
+def test_many_boxes(ties: bool, regular: bool) -> None:
+    for threshold in (0.01, 0.5):
+        options = {"max_detections": 150, "use_regular_nms": regular, "nms_iou_threshold": threshold}
+        check_detections(detection(0, count=900, ties=ties, **options), 1)
 
 
 OPTION_ERRORS = {
