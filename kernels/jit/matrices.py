@@ -123,8 +123,8 @@ class Rows:
             self.element,
             shared_bytes=self.used,
             scales=self.scales,
-            scale_image_bytes=4 * rows,
-            scale_pixel_bytes=4,
+            scale_image_bytes=0 if self.scales is None else 4 * rows,
+            scale_pixel_bytes=0 if self.scales is None else 4,
         )
 
 
