@@ -1,8 +1,8 @@
 """Edge problems of every operator, three ways: official runtime, reference tier, fast tier. And drawn pairs of edges.
 
 Where the official runtime takes a problem, both tiers give what it gives (floats within the operator's bound); where it
-refuses, litejit does. LITEJIT_EDGES=N sets how many edges of each problem of the catalogue are tried (default 40, a
-large number tries all of them), LITEJIT_DRAWN=N how many combinations are drawn for each operator (default 3).
+refuses, litejit does. LITEJIT_EDGES=N sets how many edges of each problem of the catalogue are tried (default 12, a
+large number tries all of them), LITEJIT_DRAWN=N how many combinations are drawn for each operator (default 6).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from tests.edge_differences import DIFFERENCES, is_deadly
 from tests.edges import edges
 from tests.mutant import Mutant
 
-EDGES = int(os.environ.get("LITEJIT_EDGES", "40"))
-DRAWN = int(os.environ.get("LITEJIT_DRAWN", "3"))
+EDGES = int(os.environ.get("LITEJIT_EDGES", "12"))
+DRAWN = int(os.environ.get("LITEJIT_DRAWN", "6"))
 NAMES = [operator.name for operator in builtin_kernels()] + list(custom_kernels())
 OFFICIAL = [name for name in NAMES if name not in BEYOND]
 AGREED = (Kind.SAME, Kind.REFUSED, Kind.DIED)
