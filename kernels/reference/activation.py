@@ -21,6 +21,7 @@ from litejit.kernels.gemmlowp import WORD16
 from litejit.kernels.geometry import broadcast_shapes
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.reference.delegation import takes_leaky_relu
 from litejit.kernels.reference.elementwise import Quantized, rescale_of
 from litejit.kernels.reference.pointwise import Activation, Formula, Pointwise, require_zero_point
 from litejit.kernels.registry import builtin
@@ -148,11 +149,10 @@ class LeakyRelu(Activation):
 
     def _xnnpack_factors(self, x: TensorSpec, y: TensorSpec) -> tuple[np.int64, np.int64] | None:
         """Factors of both branches in units of 1/256; None where the delegate does not take the node."""
+        if not takes_leaky_relu(x, y, self.alpha):
+            return None
         positive = x.scale / y.scale
         negative = positive * self.alpha
-        fits = 2**-8 <= positive <= 2**7 and abs(negative) >= 2**-8 and -(2**7) + 2**-8 <= negative <= 2**7
-        if x.type == TensorType.INT16 or abs(self.alpha) < np.finfo(np.float32).tiny or not fits:
-            return None
         positive_factor, negative_factor = (np.rint(np.float32(256) * v).astype(np.int64) for v in (positive, negative))
         return positive_factor, negative_factor
 

@@ -4,7 +4,7 @@ litert-ref has one formula for all elements, and so have tflm (with multipliers 
 litert-opt has one for whole blocks of vector lanes of each contiguous run, and that of litert-ref for what is left.
 xnnpack has formulas of its own where the XNNPACK delegate takes the node, elsewhere those of litert-opt.
 Sources: LiteRT tflite/kernels/internal/optimized/{integer_ops/add.h,integer_ops/mul.h,optimized_ops.h} (through
-NEON_2_SSE), delegates/xnnpack/xnnpack_delegate.cc, XNNPACK src/microparams-init.c, tflite-micro
+NEON_2_SSE), XNNPACK src/microparams-init.c, tflite-micro
 kernels/{add,sub,mul}_common.cc.
 """
 
@@ -25,6 +25,7 @@ from litejit.kernels.fixedpoint import (
     wrap32,
 )
 from litejit.kernels.node import Shape, TensorSpec
+from litejit.kernels.reference.delegation import takes_pair
 from litejit.kernels.reference.elementwise import Quantized
 from litejit.kernels.reference.quantized_arithmetic import Product, Rescaled, Sum
 from litejit.schema import ActivationFunctionType, TensorType
@@ -33,7 +34,6 @@ __all__ = ["InBlocks", "Run", "inner_run", "quantized_product", "quantized_sum"]
 
 _8_BIT = (TensorType.INT8, TensorType.UINT8)
 _OPTIMIZED = ("litert-opt", "xnnpack")
-_XNNPACK_RANK = 6
 
 
 @dataclass(frozen=True)
@@ -143,9 +143,9 @@ class XnnpackSum(Rescaled):
         cls, input1: TensorSpec, input2: TensorSpec, output: TensorSpec, activation: ActivationFunctionType, sign: int
     ) -> XnnpackSum | None:
         """The formula for three tensors, None where the delegate leaves the node alone."""
-        ratios = [spec.scale / output.scale for spec in (input1, input2)]
-        if not (_delegated(input1, input2, activation) and all(2**-10 <= ratio < 2**8 for ratio in ratios)):
+        if not takes_pair("ADD" if sign > 0 else "SUB", input1, input2, output, activation):
             return None
+        ratios = [spec.scale / output.scale for spec in (input1, input2)]
         shift = 20 - (int(np.frexp(max(ratios))[1]) - 1)
         factor1, factor2 = (int(np.rint(np.ldexp(ratio, shift))) for ratio in ratios)
         return cls(
@@ -174,9 +174,9 @@ class XnnpackProduct(Rescaled):
         cls, input1: TensorSpec, input2: TensorSpec, output: TensorSpec, activation: ActivationFunctionType
     ) -> XnnpackProduct | None:
         """The formula for three tensors, None where the delegate leaves the node alone."""
-        scale = input1.scale * input2.scale / output.scale
-        if not (_delegated(input1, input2, activation) and 2**-16 <= scale < 2**8):
+        if not takes_pair("MUL", input1, input2, output, activation):
             return None
+        scale = input1.scale * input2.scale / output.scale
         return cls(
             output.zero_point, *activation_range(activation, output), (input1.zero_point, input2.zero_point), scale
         )
@@ -185,14 +185,6 @@ class XnnpackProduct(Rescaled):
         """The raw products."""
         product = ((a - self.offsets[0]) * (b - self.offsets[1])).astype(np.float32)
         return self.finish(np.rint(product * self.scale).astype(np.int64))
-
-
-def _delegated(input1: TensorSpec, input2: TensorSpec, activation: ActivationFunctionType) -> bool:
-    return (
-        input1.type in _8_BIT
-        and max(input1.rank, input2.rank) <= _XNNPACK_RANK
-        and activation not in (ActivationFunctionType.TANH, ActivationFunctionType.SIGN_BIT)
-    )
 
 
 def quantized_sum(

@@ -11,15 +11,11 @@ from litejit.kernels.fixedpoint import integer_range, wrap32
 from litejit.kernels.geometry import broadcast_shapes
 from litejit.kernels.kernel import ALL_FLAVOURS
 from litejit.kernels.node import Node, Quantization, TensorSpec
+from litejit.kernels.reference.delegation import is_float_delegable, is_integer_delegable
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
 from litejit.kernels.reference.hybrid_flavours import rows_as_asked
 from litejit.kernels.reference.output_stage import OutputStage, channel_scales
-from litejit.kernels.reference.product_flavours import (
-    batch_matmul_rounding,
-    is_float_delegable,
-    is_integer_delegable,
-    output_stage,
-)
+from litejit.kernels.reference.product_flavours import batch_matmul_rounding, output_stage
 from litejit.kernels.reference.products import (
     FloatProducts,
     HybridProducts,

@@ -15,6 +15,7 @@ import numpy as np
 from litejit.kernels.geometry import Window, boxes, sliding
 from litejit.kernels.kernel import ALL_FLAVOURS
 from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.reference.delegation import fits_depthwise
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
 from litejit.kernels.reference.hybrid_flavours import (
     HybridArithmetic,
@@ -226,7 +227,9 @@ class DepthwiseConv2D(Weighted):
             bias,
             self.output,
             channel_axis=3,
-            delegable=input.type != _FLOAT and bias is not None and _fits(out_channels, options.depth_multiplier),
+            delegable=input.type != _FLOAT
+            and bias is not None
+            and fits_depthwise(out_channels, options.depth_multiplier),
             wide=input.type == _INT16,
             hybrid=lambda delegated: asymmetric(depthwise_blocks if optimised else product_of_scales),
         )
@@ -253,11 +256,6 @@ class DepthwiseConv2D(Weighted):
                     sums += np.multiply(patches[(*box, *tap)], taps[tap], out=product)
             part[...] = self.products.finish(sums, bias, None if scale is None else scale[box[: scale.ndim]])
         return result
-
-
-def _fits(out_channels: int, depth_multiplier: int) -> bool:
-    """Whether XNNPACK accepts the option, which nothing else looks at."""
-    return depth_multiplier > 0 and out_channels % depth_multiplier == 0
 
 
 def _bytes_if_int16(filter: np.ndarray) -> np.ndarray:

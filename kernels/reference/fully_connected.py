@@ -9,19 +9,19 @@ import numpy as np
 from litejit.kernels.fixedpoint import integer_range
 from litejit.kernels.kernel import ALL_FLAVOURS
 from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.reference.delegation import (
+    FULLY_CONNECTED_VERSION,
+    fully_connected_types,
+    has_clamp,
+    is_float_delegable,
+    is_integer_delegable,
+)
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
 from litejit.kernels.reference.hybrid import vector_activation
 from litejit.kernels.reference.hybrid_flavours import four_bit, rows_as_asked
 from litejit.kernels.reference.hybrid_products import BlockwiseProducts, FourBitProducts, SparseProducts
 from litejit.kernels.reference.output_stage import channel_scales, check_bias_scale
-from litejit.kernels.reference.product_flavours import (
-    fully_connected_rounding,
-    fully_connected_types,
-    has_clamp,
-    is_float_delegable,
-    is_integer_delegable,
-    output_stage,
-)
+from litejit.kernels.reference.product_flavours import fully_connected_rounding, output_stage
 from litejit.kernels.reference.products import (
     BIAS_TYPES,
     FloatProducts,
@@ -54,9 +54,6 @@ WEIGHT_TYPES = {_FLOAT: (_FLOAT, _UINT8, *_NARROW), _UINT8: (_UINT8,), _INT8: _N
 
 OUTPUT_TYPES = {_FLOAT: (_FLOAT,), _UINT8: (_UINT8, _INT16), _INT8: (_INT8,), _INT16: (_INT16,)}
 """Types of the output by type of the input."""
-
-_NOT_DELEGATED = 8
-"""XNNPACK leaves this version to the builtin kernels, for which the converter chooses it: weights are sparse in it."""
 
 _CLAMPS = (
     ActivationFunctionType.NONE,
@@ -191,7 +188,7 @@ def _products(
         return FloatProducts(activation)
     if input.type == _FLOAT and weights.quantized.block_size:
         return BlockwiseProducts.of_weights(node, weights)
-    if node.numerics == "xnnpack" and weights.sparsity is not None and node.version != _NOT_DELEGATED:
+    if node.numerics == "xnnpack" and weights.sparsity is not None and node.version != FULLY_CONNECTED_VERSION:
         node.unsupported("numerics 'xnnpack' reads sparse weights as dense ones in version {}", node.version)
     scales = channel_scales(node, weights, weights.dims[0])
     narrow = weights.type in (TensorType.INT4, TensorType.INT2)
@@ -199,7 +196,7 @@ def _products(
     if input.type != _FLOAT:
         return _quantized_products(node, input, weights, bias, output, scales)
     delegable = is_float_delegable(weights, None, 0, fully_connected_types(weights)) and has_clamp(activation)
-    delegated = node.numerics == "xnnpack" and delegable and node.version != _NOT_DELEGATED
+    delegated = node.numerics == "xnnpack" and delegable and node.version != FULLY_CONNECTED_VERSION
     if node.numerics in ("litert-opt", "xnnpack") and not delegated and _has_four_bit_kernel(input, weights):
         return FourBitProducts.of(four_bit(), scales, lambda x: vector_activation(activation, x))
     arithmetic = rows_as_asked(options, delegated)
@@ -234,7 +231,7 @@ def _quantized_products(
     delegated = (
         is_integer_delegable(input, weights, bias, output, 0, fully_connected_types(weights))
         and has_clamp(activation)
-        and node.version != _NOT_DELEGATED
+        and node.version != FULLY_CONNECTED_VERSION
         and (weights_zero_point == 0 or weights.type == _UINT8)
     )
     double = shuffled or weights.sparsity is not None

@@ -1,9 +1,9 @@
-"""How each numerics flavour rescales sums of integer products, and which nodes XNNPACK takes.
+"""How each numerics flavour rescales sums of integer products.
 
 litert-ref follows the reference kernels. litert-opt follows the optimised ones, whose matrix products (ruy) round the
 second time upwards, and whose other kernels do so in blocks of elements only. xnnpack rescales in float32 where the
 XNNPACK delegate takes the node, and is litert-opt elsewhere. tflm and single-rounding have one formula for all.
-Sources: LiteRT tflite/kernels/*.cc, internal/optimized/**, delegates/xnnpack/xnnpack_delegate.cc.
+Sources: LiteRT tflite/kernels/*.cc, internal/optimized/**.
 """
 
 from __future__ import annotations
@@ -22,10 +22,6 @@ __all__ = [
     "batch_matmul_rounding",
     "convolution_rounding",
     "fully_connected_rounding",
-    "fully_connected_types",
-    "has_clamp",
-    "is_float_delegable",
-    "is_integer_delegable",
     "output_stage",
 ]
 
@@ -110,64 +106,3 @@ def batch_matmul_rounding(flavour: str, type: TensorType, delegated: bool) -> Ro
     if flavour == "xnnpack" and delegated:
         return _XNNPACK
     return Rounding("single" if flavour == "single-rounding" else "double", "mixed")
-
-
-def fully_connected_types(weights: TensorSpec) -> tuple[TensorType, ...]:
-    """Types of weights that XNNPACK takes for FULLY_CONNECTED if they are like these: rows have to fill whole bytes."""
-    features = weights.dims[1]
-    types = [_INT8]
-    if features % 2 == 0:
-        types.append(TensorType.INT4)
-    if features % 4 == 0 and weights.quantized.scale.size == weights.dims[weights.quantized.axis]:
-        types.append(TensorType.INT2)
-    return tuple(types)
-
-
-def has_clamp(activation: ActivationFunctionType) -> bool:
-    """Whether XNNPACK knows the fused activation."""
-    return activation not in (ActivationFunctionType.TANH, ActivationFunctionType.SIGN_BIT)
-
-
-def is_float_delegable(
-    filter: TensorSpec, bias: TensorSpec | None, axis: int, types: tuple[TensorType, ...] = (_INT8,)
-) -> bool:
-    """Whether XNNPACK takes integer weights for float inputs: constants, with proper scales, along axis if several."""
-    return (
-        filter.value is not None
-        and filter.type in types
-        and _has_proper_scales(filter, axis)
-        and (bias is None or bias.value is not None)
-    )
-
-
-def is_integer_delegable(
-    input: TensorSpec,
-    filter: TensorSpec,
-    bias: TensorSpec | None,
-    output: TensorSpec,
-    axis: int,
-    types: tuple[TensorType, ...] = (_INT8,),
-    constant: bool = True,
-) -> bool:
-    """Whether XNNPACK takes such weights for 8-bit inputs: constants, with proper scales, and a bias likewise.
-
-    axis: the dimension that the filter's scales may be along. types: of the filter of an INT8 input. constant: whether
-    the filter has to be.
-    """
-    if input.type not in (_INT8, _UINT8) or output.type != input.type or (constant and filter.value is None):
-        return False
-    per_tensor = all(tensor.quantized.axis == 0 for tensor in (input, output))
-    proper = _has_proper_scales(filter, 0 if filter.type == _UINT8 else axis)
-    proper_bias = bias is None or (bias.value is not None and _has_proper_scales(bias, 0) and bias.quantized.axis == 0)
-    allowed = types if input.type == _INT8 else (_UINT8,)
-    if not (filter.type in allowed and per_tensor and proper and proper_bias):
-        return False
-    return bool(scale_of_products(input, filter.quantized.scale, output, "float32").max() < 256)
-
-
-def _has_proper_scales(tensor: TensorSpec, axis: int) -> bool:
-    """One scale or several along this axis, none 0 or subnormal. UINT8 has its axis checked for one scale, too."""
-    quantization = tensor.quantization
-    if quantization is None or quantization.block_size or (quantization.scale < np.finfo(np.float32).tiny).any():
-        return False
-    return quantization.axis == axis or not (quantization.per_channel or tensor.type == _UINT8)

@@ -17,16 +17,11 @@ import numpy as np
 from litejit.kernels.fixedpoint import float_activation, integer_range
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.reference.delegation import has_clamp, is_float_delegable, is_integer_delegable
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix, exact_dtype, largest_sum
 from litejit.kernels.reference.hybrid_flavours import HybridArithmetic
 from litejit.kernels.reference.output_stage import BlockStage, OutputStage, channel_scales, check_bias_scale
-from litejit.kernels.reference.product_flavours import (
-    convolution_rounding,
-    has_clamp,
-    is_float_delegable,
-    is_integer_delegable,
-    output_stage,
-)
+from litejit.kernels.reference.product_flavours import convolution_rounding, output_stage
 from litejit.schema import ActivationFunctionType, TensorType
 
 __all__ = [

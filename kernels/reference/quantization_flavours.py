@@ -22,6 +22,7 @@ from litejit.kernels.fixedpoint import (
     wrap32,
 )
 from litejit.kernels.node import TensorSpec
+from litejit.kernels.reference.delegation import takes_eight_bits, takes_requantization
 from litejit.kernels.reference.elementwise import Rescale, rescale_of
 from litejit.kernels.reference.pointwise import Formula, Pointwise, in_blocks
 from litejit.schema import TensorType
@@ -126,7 +127,7 @@ def quantizer(y: TensorSpec, flavour: str) -> WithTail | ToInteger:
     target = y.zero_point, *integer_range(y.type), y.dtype
     if flavour not in ("litert-opt", "xnnpack") or y.type in (TensorType.INT4, TensorType.UINT4):
         return RoundedAway(*target, scale)
-    if flavour == "xnnpack" and y.type in _8_BIT:
+    if flavour == "xnnpack" and takes_eight_bits(y):
         return Saturated(*target, np.float32(1) / scale)
     inverse = np.float32(1 / np.float64(scale))
     return WithTail(8, RoundedToEven(*target, inverse), RoundedAway(*target, np.float64(scale)))
@@ -176,7 +177,7 @@ def requantizer(x: TensorSpec, y: TensorSpec, flavour: str) -> WithTail | Pointw
     reference = rescaled(rescale_of(flavour))
     if flavour not in ("litert-opt", "xnnpack") or x.type not in _8_BIT or y.type not in _8_BIT:
         return reference
-    if flavour == "xnnpack" and x.type == y.type and 2**-8 <= ratio <= 2**7:
+    if flavour == "xnnpack" and takes_requantization(x, y):
         factor = int(np.rint(np.float32(256) * (x.scale / y.scale)))
         return Pointwise(Converted(factor, *rest), x.dtype, y.dtype)
     return WithTail(16, rescaled(multiply_by_quantized_multiplier_up), reference)
@@ -212,6 +213,6 @@ class ScaledFirst:
 def dequantizer(x: TensorSpec, flavour: str) -> WithTail | Real:
     """A quantized type, per tensor -> float32. One rounding; two in the blocks of litert-opt."""
     reference = Real(x.scale, x.zero_point)
-    if flavour == "litert-opt" or (flavour == "xnnpack" and x.type not in _8_BIT):
+    if flavour == "litert-opt" or (flavour == "xnnpack" and not takes_eight_bits(x)):
         return WithTail(8, ScaledFirst(x.scale, np.float32(-x.zero_point * np.float64(x.scale))), reference)
     return reference

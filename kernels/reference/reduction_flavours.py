@@ -25,9 +25,9 @@ from litejit.kernels.fixedpoint import (
     wrap32,
 )
 from litejit.kernels.node import TensorSpec
+from litejit.kernels.reference.delegation import takes_reduction
 from litejit.kernels.reference.elementwise import rescale_of
 from litejit.schema import TensorType
-from litejit.schema.errors import UnsupportedError
 
 __all__ = [
     "FixedPoint",
@@ -42,7 +42,6 @@ __all__ = [
 
 _8_BIT = (TensorType.INT8, TensorType.UINT8)
 _OPTIMIZED = ("litert-opt", "xnnpack")
-_XNNPACK_RANK = 6
 _LANES = 16
 
 Rescaled = Callable[[np.ndarray], np.ndarray]
@@ -66,11 +65,7 @@ class Reduced:
     @property
     def delegated(self) -> bool:
         """Whether XNNPACK takes the node; UnsupportedError where it does, and then cannot handle it."""
-        one_scale = all(spec.quantized.axis == 0 for spec in (self.input, self.output))
-        delegated = self.static and self.input.type in _8_BIT and one_scale
-        if delegated and self.input.rank > _XNNPACK_RANK:
-            raise UnsupportedError(f"numerics 'xnnpack' has no reductions of rank {self.input.rank}")
-        return delegated
+        return takes_reduction(self.input, self.output, self.static)
 
 
 def sum_rescaled(flavour: str, reduced: Reduced) -> Rescaled:

@@ -10,6 +10,7 @@ import numpy as np
 from litejit.kernels.fixedpoint import CHUNK, round_half_away, rounding_divide_by_pot
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.reference.delegation import takes_resize
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, ResizeBilinearOptions, ResizeNearestNeighborOptions, TensorType
 
@@ -154,7 +155,7 @@ class ResizeBilinear(Kernel):
             not (align_corners and half_pixel_centers), "align_corners and half_pixel_centers exclude each other"
         )
         x, height, width = _resized(node, 1)
-        delegated = self.flavour == "xnnpack" and node.input("size").value is not None
+        delegated = self.flavour == "xnnpack" and takes_resize(x, node.input("size"))
         self.blend, interpolation = self._arithmetic(x.type, delegated)
         self.rows = interpolation(x.dims[1], height, align_corners, half_pixel_centers)
         self.columns = interpolation(x.dims[2], width, align_corners, half_pixel_centers)

@@ -15,6 +15,7 @@ from litejit.kernels.geometry import Window, boxes
 from litejit.kernels.kernel import ALL_FLAVOURS
 from litejit.kernels.node import Node, Shape
 from litejit.kernels.reference.convolution import require_filled, require_padded
+from litejit.kernels.reference.delegation import fits_transposed
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
 from litejit.kernels.reference.hybrid_flavours import transposed, xnnpack
 from litejit.kernels.reference.products import (
@@ -208,17 +209,11 @@ class TransposeConv(TransposedConvolution2D):
             bias,
             self.output,
             channel_axis=0,
-            delegable=node.input("output_shape").value is not None and self.fits_xnnpack(),
+            delegable=node.input("output_shape").value is not None and fits_transposed(self.padding, self.windows),
             wide=adds_in_int64(node, input, bias),
             hybrid=lambda delegated: xnnpack() if delegated else transposed(),
         )
         self.constant = weights.value
-
-    def fits_xnnpack(self) -> bool:
-        """Whether XNNPACK has such windows."""
-        if self.padding == Padding.SAME:
-            return all(window.filter_size >= window.stride for window in self.windows)
-        return all(window.filter_size <= window.in_size for window in self.windows)
 
     def __call__(
         self, output_shape: np.ndarray, weights: np.ndarray, input: np.ndarray, bias: np.ndarray | None = None

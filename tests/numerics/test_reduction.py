@@ -6,15 +6,17 @@ same against scalar models in plain Python.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.harness import Problem, check, out, refused, run
+from tests.harness import Problem, assert_same, check, out, refused, run
 from tests.numerics.test_arithmetic import OFFICIAL, quantize_multiplier, rescale_once, rescale_twice
 from tests.ops.test_reduction import points, reduction
 from tests.ops.values import every
+from tests.oracle import oracle
 
 EVERY = [("litert-ref", "ref"), *OFFICIAL]
 SCALES = [
@@ -98,6 +100,31 @@ def test_every_sum_of_an_image(flavour: str, resolver: str, scales: Any, dtype: 
         declared = out(dtype, scale=scales[1], zero_point=zero_out, shape=(count, 1, 1, channels))
         case = reduction("MEAN", x, [1, 2], keep=True, output=declared, scale=scales[0], zero_point=zero)
         check(case, resolver=resolver, numerics=flavour)
+
+
+def shares(channels: int, threads: int) -> list[slice]:
+    """The channels that each thread of litert-opt's MEAN gets: at least 8, the last ones more if it does not divide."""
+    count = min(max(1, channels // 8), threads)
+    ends = [0]
+    for at in range(count):
+        ends.append(ends[-1] + (channels - ends[-1]) // (count - at))
+    return [slice(*pair) for pair in pairwise(ends)]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
+@pytest.mark.parametrize("channels", [15, 37, 64, 100])
+def test_threads(channels: int, threads: int) -> None:
+    """Each thread counts the blocks of its own channels: as if they were all there are."""
+    zero, zero_out = points(np.int8)
+    x = np.random.default_rng(0).choice(every(np.int8), (60, 2, 1, channels))
+
+    def mean(x: np.ndarray) -> Problem:
+        declared = out(np.int8, scale=0.5, zero_point=zero_out, shape=(60, 1, 1, x.shape[-1]))
+        return reduction("MEAN", x, [1, 2], keep=True, output=declared, scale=0.25, zero_point=zero)
+
+    answer = oracle.run(mean(x).model, [x], "opt", threads=threads)
+    parts = [run(mean(x[..., part].copy()), numerics="litert-opt")[0] for part in shares(channels, threads)]
+    assert_same(np.concatenate(parts, axis=-1), answer.outputs[0])
 
 
 @pytest.mark.parametrize("shape", ["rows", "columns", "channels", "none", "image"])
