@@ -77,8 +77,8 @@ def test_special_floats() -> None:
         for op in ("REDUCE_MAX", "REDUCE_MIN"):
             check_compiled(single_op(op, [Input(x), Const(np.array([axis], np.int32))]), "extremes.")
         for op in ("ARG_MAX", "ARG_MIN"):
-            outputs = [out(np.int32)]
-            check_compiled(single_op(op, [Input(x), Const(np.array(axis, np.int32))], outputs), "extremes.where_f32")
+            operands = [Input(x), Const(np.array(axis, np.int32))]
+            check_compiled(single_op(op, operands, [out(np.int32)], output_type="INT32"), "extremes.where_f32")
 
 
 @pytest.mark.parametrize("op", ["ARG_MAX", "ARG_MIN"])
