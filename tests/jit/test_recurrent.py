@@ -81,10 +81,20 @@ def test_extreme_inputs(value: float) -> None:
         check_compiled(problem, "quantizing", stateful=True)
 
 
-@pytest.mark.parametrize("part", ["peephole", "projection", "layer_norm"])
-def test_other_integer_cells(part: str) -> None:
-    problem = lstm("LSTM", case_of("int8", {part: True}), 0, False, fused_activation_function="TANH")
-    check_compiled(problem, stateful=True)
+@pytest.mark.parametrize("op", ["LSTM", SEQUENCE])
+@pytest.mark.parametrize("parts", COMBINATIONS, ids=label)
+def test_cells_of_integers(parts: dict[str, bool], op: str) -> None:
+    for seed, (time_major, n_cell) in enumerate(((False, 6), (op == SEQUENCE, 20), (False, 7), (op == SEQUENCE, 9))):
+        case = case_of("int8", parts, n_cell=n_cell, batch=1 + seed % 3, projection_bias=bool(seed & 1))
+        options: dict[str, Any] = {"cell_clip": 0.6, "proj_clip": 0.3} if seed & 2 else {}
+        problem = lstm(op, case, seed, time_major, fused_activation_function="TANH", **options)
+        check_compiled(problem, "products", threads=1 + time_major, stateful=True)
+
+
+def test_gates_of_8_bits() -> None:
+    """Left to the reference tier."""
+    case = case_of("int8", {"layer_norm": True, "projection": True}, intermediates=12, cell_exponent=-15)
+    check_compiled(lstm("LSTM", case, fused_activation_function="TANH"), stateful=True)
 
 
 @pytest.mark.parametrize("asymmetric", [False, True])
