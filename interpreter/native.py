@@ -21,7 +21,7 @@ from litejit.kernels.jit.lowering import Lowered, Lowering, lower
 from litejit.kernels.jit.moving import whole_copy
 from litejit.kernels.jit.target import is_checked
 from litejit.kernels.kernel import DEFAULT_FLAVOUR
-from litejit.rewrites import REWRITES, Task
+from litejit.rewrites import REWRITES, REWRITES_OF_CALLS, Task
 from litejit.schema.errors import InvalidInputError
 from litejit.workers import Workers
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NativePlan", "Part", "PythonPart", "Stretch"]
 
-FEW_STEPS = 300_000
+FEW_STEPS = 1_500_000
 """Work of a program below which waking other threads costs more than they save."""
 
 _ENTRY = 5
@@ -129,7 +129,13 @@ class NativePlan:
         if not self._keeps_all:
             for rewrite in REWRITES:
                 tasks = rewrite(tasks, plan.graph.outputs)
-        return [task if task.lowering is None else replace(task, result=_calls(lower(task.lowering))) for task in tasks]
+        tasks = [
+            task if task.lowering is None else replace(task, result=_calls(lower(task.lowering))) for task in tasks
+        ]
+        if not self._keeps_all:
+            for rewrite in REWRITES_OF_CALLS:
+                tasks = rewrite(tasks, plan.graph.outputs)
+        return tasks
 
     # ------------------------------------------------------------------ memory
 

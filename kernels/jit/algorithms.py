@@ -8,8 +8,10 @@ from collections.abc import Callable
 from litejit.kernels.jit.call import Call
 from litejit.kernels.jit.convolution import direct
 from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.jit.target import has_feature
 from litejit.kernels.jit.winograd import winograd
 from litejit.kernels.reference.convolution import Conv2D
+from litejit.schema import TensorType
 
 __all__ = ["ALGORITHMS", "preferred"]
 
@@ -29,6 +31,8 @@ def preferred(lowering: Lowering) -> str:
         return forced
     input, output = lowering.input(0), lowering.outputs[0]
     tiles = -(-output.dims[1] // 2) * -(-output.dims[2] // 2)
+    if input.type == TensorType.INT8 and has_feature("dotprod"):  # four products at once, of bytes as they are
+        return "direct"
     wide = min(input.dims[3], output.dims[3]) >= _FEWEST_CHANNELS
     return "winograd" if wide and tiles >= _FEWEST_TILES else "direct"
 

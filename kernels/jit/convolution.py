@@ -139,7 +139,7 @@ def direct(lowering: Lowering) -> list[Call] | None:
         return None
     weights = kernel.products.weights(filter.value)  # [out_channels, height, width, in_channels]
     calls = [
-        convolution(lowering, group, part, bias_part)
+        convolution(lowering, part, bias_part, group, kernel.groups)
         for group, (part, bias_part) in enumerate(
             zip(np.split(weights, kernel.groups), np.split(biases, kernel.groups), strict=True)
         )
@@ -147,11 +147,13 @@ def direct(lowering: Lowering) -> list[Call] | None:
     return None if any(call is None for call in calls) else [call for call in calls if call is not None]
 
 
-def convolution(lowering: Lowering, group: int, weights: np.ndarray, bias: np.ndarray) -> Call | None:
-    """The call that computes one group."""
+def convolution(
+    lowering: Lowering, weights: np.ndarray, bias: np.ndarray, group: int = 0, groups: int = 1
+) -> Call | None:
+    """The call that computes one of the groups of channels."""
     kernel, input, output = lowering.kernel, lowering.input(0), lowering.outputs[0]
     is_float = isinstance(kernel.products, FloatProducts)
-    by_tap = kernel.groups > 1 or lowering.windows[1].dilation > 1
+    by_tap = groups > 1 or lowering.windows[1].dilation > 1
     as_bytes = _has_dot_products(kernel.products, input, weights)
     element_bytes, step = (4, 1) if is_float else (1, 4) if as_bytes else (2, 2)
     geometry = Geometry.of(lowering.windows, input.dims[0], input.dims[3], element_bytes)
@@ -174,8 +176,8 @@ def convolution(lowering: Lowering, group: int, weights: np.ndarray, bias: np.nd
     many = 1 if lowering.threads == 1 else 3 * lowering.threads
     rows = geometry.band_rows(many)
     bands = -(-geometry.out_size[0] // rows)
-    groups = min(panels, -(-many // (bands * geometry.images)))
-    group_panels = -(-panels // groups)
+    panel_groups = min(panels, -(-many // (bands * geometry.images)))
+    group_panels = -(-panels // panel_groups)
     kind = packed.pop("kind")
     choices = {"int8_wide": (6,), "dot": (6, 4)}.get(kind, (6, 5, 4))
     bands_pixels = (count * geometry.out_size[1] for count in (rows, last_rows(geometry.out_size[0], rows)))

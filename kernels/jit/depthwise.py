@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
-from litejit.kernels.jit.convolution import Geometry, float_clamp, last_rows, stage_of_8_bit
+from litejit.kernels.jit.convolution import Geometry, convolution, float_clamp, last_rows, stage_of_8_bit
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering, lowers
@@ -29,6 +29,10 @@ def depthwise_conv2d(lowering: Lowering) -> list[Call] | None:
     if filter.value is None or biases is None or output.size == 0:
         return None
     taps = kernel.products.weights(filter.value)[0]  # [height, width, channels]
+    if lowering.input(0).dims[3] == 1:  # all filters see the same channel, as those of any convolution do
+        call = convolution(lowering, np.moveaxis(taps, 2, 0)[..., None], biases)
+        if call is not None:
+            return [call]
     if isinstance(kernel.products, FloatProducts):
         return _float(lowering, taps, biases)
     return _int8(lowering, taps, biases)

@@ -84,7 +84,7 @@ def convolution(seed: int, dtype: Any, depthwise: bool, **fixed: Any) -> Problem
 def test_random(depthwise: bool, dtype: Any, seed: int) -> None:
     problem = convolution(seed, dtype, depthwise)
     kinds = ("float", "repeated") if dtype == np.float32 else ("int8",)
-    names = ("depthwise",) if depthwise else ("convolution", "winograd")
+    names = ("depthwise", "convolution") if depthwise else ("convolution", "winograd")
     kernels = tuple(f"{name}.{kind}" for name in names for kind in kinds)
     check_compiled(problem, kernels, atol=FLOAT_ATOL, threads=1 + seed % 2)
 
@@ -161,3 +161,10 @@ def test_volumes(seed: int) -> None:
     given = [Input(x), make(w), *([Const(rng.uniform(-1, 1, columns), np.float32)] if seed % 2 else [])]
     problem = single_op("CONV_3D", given, **options, fused_activation_function="RELU6" if seed % 4 else "NONE")
     check_compiled(problem, ("moving", "products", "panels"), atol=FLOAT_ATOL, threads=1 + seed % 2)
+
+
+def test_filters_of_one_channel_are_a_convolution() -> None:
+    for dtype in (np.float32, np.int8, np.uint8):
+        for seed in range(4):
+            problem = convolution(seed, dtype, True, channels=1, multiplier=20, height=11, width=12)
+            check_compiled(problem, "convolution.", atol=FLOAT_ATOL)
