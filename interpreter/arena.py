@@ -33,14 +33,28 @@ class Arena:
 
 
 def place(blocks: Sequence[Block]) -> Arena:
-    """Offsets for blocks: each at the lowest place that is free for all of its life, in the order that needs least."""
+    """Offsets for blocks: each at the lowest place that is free for all of its life, in the order that needs least.
+
+    Where no order reaches what lives at once, the block that ends highest is placed first the next time, some times.
+    """
     least = lower_bound(blocks)
-    best = _placed(sorted(blocks, key=_ORDERS[0]))
-    for order in _ORDERS[1:]:
+    orders = [sorted(blocks, key=order) for order in _ORDERS]
+    best = _placed(orders[0])
+    for order in orders[1:]:
         if best.size > least:
-            best = min(best, _placed(sorted(blocks, key=order)), key=lambda arena: arena.size)
+            best = min(best, _placed(order), key=lambda arena: arena.size)
+    order, arena = orders[0], best
+    for _ in range(_TRIES):
+        if best.size == least:
+            break
+        highest = max(order, key=lambda block: arena.offsets[block.key] + block.size)
+        order = [highest, *(block for block in order if block is not highest)]
+        arena = _placed(order)
+        best = min(best, arena, key=lambda arena: arena.size)
     return best
 
+
+_TRIES = 32
 
 _ORDERS: tuple[Callable[[Block], tuple[int, int]], ...] = (
     lambda block: (-block.size, block.first),
