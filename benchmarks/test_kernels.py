@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.conftest import compare
-from tests.harness import Const, Input, Problem, out, single_op
+from litejit.testing import Const, Input, Problem, out, single_op
 
 POINTWISE = [(56, 64, 128), (28, 192, 64), (14, 384, 96), (7, 960, 320), (112, 16, 96), (7, 2048, 512)]
 """Side, channels and filters of 1x1 convolutions."""

@@ -19,8 +19,8 @@ from litejit.kernels.jit.lowering import Lowering, lower, lowered_kernels
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.registry import builtin_kernels
 from litejit.schema import BuiltinOperator
+from litejit.testing import Problem, assert_within, run
 from tests.catalogue_beyond import BEYOND
-from tests.harness import Problem, assert_within, run
 from tests.oracle import Answer, oracle
 from tests.robustness.mutations import Outcome, outcome
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from litejit.schema import encode_flexbuffer
+from litejit.testing import Const, Input, Problem, Variable, out, single_op
 from tests.catalogue_beyond import BEYOND
 from tests.catalogue_graphs import GRAPHS
-from tests.harness import Const, Input, Problem, Variable, out, single_op
 
 __all__ = ["CATALOGUE"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from litejit import ModelBuilder
 from litejit.schema import encode_flexbuffer
-from tests.harness import Input, Problem, out, single_op
+from litejit.testing import Input, Problem, out, single_op
 
 __all__ = ["BEYOND"]
 

@@ -15,7 +15,7 @@ from litejit.schema import (
     SparsityParameters,
     TensorType,
 )
-from tests.harness import Const, Input, Problem, out
+from litejit.testing import Const, Input, Problem, out
 
 __all__ = ["GRAPHS"]
 

@@ -19,7 +19,7 @@ from litejit.schema import (
     write_model,
 )
 from litejit.schema.types import numpy_dtype
-from tests.harness import Problem
+from litejit.testing import Problem
 
 __all__ = ["Mutant"]
 

@@ -6,9 +6,9 @@ import pytest
 
 from litejit.kernels import registry
 from litejit.kernels.registry import builtin_kernels, custom_kernels
+from litejit.testing import Problem, check, run
 from tests.catalogue import CATALOGUE
 from tests.catalogue_beyond import BEYOND
-from tests.harness import Problem, check, run
 from tests.oracle import oracle
 
 REGISTERED = [operator.name for operator in builtin_kernels()] + list(custom_kernels())

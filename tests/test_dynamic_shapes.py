@@ -20,7 +20,7 @@ from litejit.feeding import feed
 from litejit.interpreter import OpResolverType
 from litejit.kernels.node import Limits
 from litejit.schema import TensorType
-from tests.harness import assert_same
+from litejit.testing import assert_same
 from tests.inputs import second_kind, seeded_inputs
 from tests.known_differences import FREE_RUNNING, IN_THE_FAST_TIER, KNOWN_DIFFERENCES, Difference
 from tests.model_comparison import Comparison, model_id

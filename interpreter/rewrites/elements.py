@@ -71,7 +71,7 @@ def _function(lowering: Lowering, functions: Mapping[int, _Function]) -> _Functi
 
 
 def _is_per_channel(spec: TensorSpec) -> bool:
-    return spec.quantization is not None and spec.quantization.scale.size > 1
+    return spec.quantization is not None and spec.quantization.per_channel
 
 
 def one_pass(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:

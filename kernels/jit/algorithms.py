@@ -40,5 +40,5 @@ def preferred(lowering: Lowering) -> str:
 @lowers(Conv2D)
 def conv2d(lowering: Lowering) -> list[Call] | None:
     """The calls of the preferred algorithm, or of the direct one."""
-    calls = ALGORITHMS[preferred(lowering)](lowering)
-    return direct(lowering) if calls is None else calls
+    names = dict.fromkeys((preferred(lowering), "direct"))
+    return next((calls for name in names if (calls := ALGORITHMS[name](lowering)) is not None), None)

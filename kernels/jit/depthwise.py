@@ -52,7 +52,7 @@ def _float(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call]
     scratch = 0 if direct else geometry.rows_below(rows) * geometry.padded_width * geometry.channels * 4
     values = {
         **_common(lowering, bands, rows, scratch),
-        "pad_value": repeats,
+        "pad_value": 0,
         "direct": int(direct),
         "pixels": geometry.pixel_offsets(rows),
         "segments": geometry.segment_offsets(by_tap=True),

@@ -8,7 +8,7 @@ from litejit import Interpreter
 from litejit.interpreter import OpResolverType
 from litejit.kernels.jit.call import Call
 from litejit.native import Part, Stretch
-from tests.harness import Problem, assert_same, run
+from litejit.testing import Problem, assert_same, run
 
 
 def native_calls(interpreter: Interpreter) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.harness import Input, single_op
+from litejit.testing import Input, single_op
 from tests.jit.equal import check_compiled
 
 BROADCASTS: list[tuple[tuple[int, ...], tuple[int, ...]]] = [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litejit.schema import TensorType
-from tests.harness import Const, Input, Problem, out, single_op
+from litejit.testing import Const, Input, Problem, out, single_op
 from tests.jit.equal import check_compiled
 
 FLOAT_ATOL = 2e-5

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.harness import Const, Input, Problem, out, single_op
+from litejit.testing import Const, Input, Problem, out, single_op
 from tests.jit.equal import check_compiled
 from tests.ops.products import KINDS, operands
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.harness import Const, Input, out, single_op
+from litejit.testing import Const, Input, out, single_op
 from tests.jit.equal import check_compiled
 from tests.ops.products import operands
 from tests.ops.test_fully_connected import FORMATS, blockwise, connected

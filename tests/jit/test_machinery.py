@@ -16,7 +16,7 @@ from litejit import Interpreter, InvalidInputError, ModelBuilder
 from litejit.arena import Block, lower_bound, place
 from litejit.interpreter import OpResolverType
 from litejit.kernels.jit import library, lowering
-from tests.harness import Const, Input, Problem, single_op
+from litejit.testing import Const, Input, Problem, single_op
 from tests.paths import ROOT
 
 DIGITS = ROOT / "interpreter" / "models" / "digits_int8.tflite"

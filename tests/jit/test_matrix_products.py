@@ -9,7 +9,7 @@ import pytest
 
 from litejit.kernels.geometry import Window
 from litejit.schema import Padding
-from tests.harness import Const, Input, Problem, out, single_op
+from litejit.testing import Const, Input, Problem, out, single_op
 from tests.jit.equal import check_compiled
 from tests.ops.products import KINDS, operands
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from litejit.schema import TensorType
-from tests.harness import Problem, single_op
+from litejit.testing import Problem, single_op
 from tests.jit.equal import check_compiled
 from tests.ops.products import KINDS, operands
 from tests.ops.test_fully_connected import FORMATS, connected

@@ -9,7 +9,7 @@ import pytest
 
 from litejit import Interpreter, ModelBuilder
 from litejit.interpreter import OpResolverType
-from tests.harness import Problem
+from litejit.testing import Problem
 from tests.jit.equal import check_compiled
 
 

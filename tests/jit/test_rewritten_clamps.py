@@ -58,7 +58,7 @@ def check(content: bytes, folded: bool) -> None:
         assert ours.tobytes() == theirs.tobytes()
     expected, _ = results(content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     for ours, theirs in zip(values, expected, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(ours, theirs, rtol=2e-6, atol=2e-6)
 
 
 PRODUCERS = [

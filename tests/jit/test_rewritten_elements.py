@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litejit import Interpreter, ModelBuilder
-from tests.harness import Problem
+from litejit.testing import Problem
 from tests.jit.equal import check_compiled, native_calls
 
 SCALES = {"x": (0.05, 7), "gate": (1 / 256, -128), "y": (0.04, -40)}

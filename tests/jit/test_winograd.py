@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from litejit.schema import TensorType
-from tests.harness import Const, Input, Problem, out, single_op
+from litejit.testing import Const, Input, Problem, out, single_op
 from tests.jit.equal import check_compiled
 from tests.jit.test_convolution import convolution
 
-FLOAT_ATOL = 1e-4
+FLOAT_ATOL = 2e-5
 """Sums of some hundred products of numbers below 1, transformed and added in another order."""
 
 PLAIN: dict[str, Any] = {"kernel": (3, 3), "strides": (1, 1), "dilations": (1, 1)}

@@ -16,7 +16,7 @@ import pytest
 
 from litejit.kernels.established import DEFAULT_FLAVOUR, signature
 from litejit.kernels.kernel import Kernel
-from tests.harness import Problem, run
+from litejit.testing import Problem, run
 
 __all__ = ["Combination", "combinations", "sweep_function"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.harness import Input, Problem, check, out, refused, run, single_op
+from litejit.testing import Input, Problem, check, out, refused, run, single_op
 from tests.numerics.test_arithmetic import OFFICIAL, rescale_once, rescale_twice
 from tests.ops.values import every, pairs
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from litejit.kernels.reference.arithmetic_flavours import Run, inner_run
-from tests.harness import Input, Problem, check, out, refused, run, single_op
+from litejit.testing import Input, Problem, check, out, refused, run, single_op
 from tests.ops.values import every, pairs
 
 OFFICIAL = [("litert-opt", "opt"), ("xnnpack", "auto")]

@@ -14,8 +14,8 @@ import pytest
 
 from litejit.kernels.established import ALL_FLAVOURS, DEFAULT_FLAVOUR, ESTABLISHED
 from litejit.kernels.registry import builtin_kernels, custom_kernels
+from litejit.testing import assert_same, run
 from tests.catalogue import CATALOGUE
-from tests.harness import assert_same, run
 from tests.numerics.sweeps import Combination, combinations, sweep_function
 from tests.numerics.test_arithmetic import OFFICIAL
 from tests.oracle import oracle

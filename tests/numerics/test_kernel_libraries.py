@@ -12,7 +12,7 @@ import pytest
 
 from litejit.schema import TensorType
 from litejit.schema.errors import UnsupportedError
-from tests.harness import Const, Input, Problem, assert_same, out, run, single_op
+from litejit.testing import Const, Input, Problem, assert_same, out, run, single_op
 from tests.numerics.test_activation import SCALES
 from tests.numerics.test_activation import unary as activation
 from tests.numerics.test_kernel_sets import (

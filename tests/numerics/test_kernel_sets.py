@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from litejit.schema import TensorType
-from tests.harness import Const, Input, Problem, check, out, single_op
+from litejit.testing import Const, Input, Problem, check, out, single_op
 from tests.numerics.test_products import OFFICIAL
 from tests.ops.products import Kind, integers, operands
 from tests.ops.test_convolution import CONVOLUTIONS, DEPTHWISE

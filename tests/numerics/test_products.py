@@ -17,7 +17,7 @@ import pytest
 from litejit.kernels.reference.hybrid_flavours import multiply_add
 from litejit.kernels.reference.output_stage import Rescaling
 from litejit.schema import TensorType
-from tests.harness import Const, Input, Problem, check, out, refused, run, single_op
+from litejit.testing import Const, Input, Problem, check, out, refused, run, single_op
 from tests.ops.products import KINDS, Operands, integers, operands
 from tests.ops.test_batch_matmul import ADJOINTS, turned
 from tests.ops.test_batch_matmul import SHAPES as PRODUCT_SHAPES

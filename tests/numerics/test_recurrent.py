@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.harness import Problem, assert_same, refused, run
+from litejit.testing import Problem, assert_same, refused, run
 from tests.ops.recurrent import CellCase, lstm
 from tests.ops.test_bidirectional import bidirectional
 from tests.ops.test_lstm_basic import basic

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.harness import Problem, assert_same, check, out, refused, run
+from litejit.testing import Problem, assert_same, check, out, refused, run
 from tests.numerics.test_arithmetic import OFFICIAL, quantize_multiplier, rescale_once, rescale_twice
 from tests.ops.test_reduction import points, reduction
 from tests.ops.values import every

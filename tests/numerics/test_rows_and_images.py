@@ -14,7 +14,7 @@ import pytest
 
 from litejit.kernels.gemmlowp import WORD32, log
 from litejit.kernels.newton import inverse_sqrt, reciprocal
-from tests.harness import Const, Input, assert_same, out, refused, run, single_op
+from litejit.testing import Const, Input, assert_same, out, refused, run, single_op
 from tests.numerics.test_arithmetic import quantize_multiplier, rescale_once, rescale_twice
 from tests.ops.test_quantization import REQUANTIZE
 from tests.ops.values import every

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litejit.kernels.newton import inverse_sqrt
-from tests.harness import Input, Problem, check, out, refused, run, single_op
+from litejit.testing import Input, Problem, check, out, refused, run, single_op
 from tests.numerics.test_arithmetic import OFFICIAL, quantize_multiplier, rescale_once, rescale_twice
 from tests.ops.values import every, pairs
 

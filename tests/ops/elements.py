@@ -10,7 +10,7 @@ import numpy as np
 
 from litejit import ModelBuilder
 from litejit.schema import TensorType
-from tests.harness import Problem
+from litejit.testing import Problem
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 STRING = np.dtype(object)

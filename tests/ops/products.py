@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from litejit.schema import TensorType
-from tests.harness import Const, Input, Problem, out, refused
+from litejit.testing import Const, Input, Problem, out, refused
 from tests.oracle import oracle
 
 __all__ = ["KINDS", "Kind", "Operands", "integers", "operands", "refused_by_both"]

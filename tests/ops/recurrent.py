@@ -9,7 +9,7 @@ import numpy as np
 
 from litejit import ModelBuilder
 from litejit.kernels.reference.lstm_operands import LSTM_OPERANDS
-from tests.harness import Problem
+from litejit.testing import Problem
 from tests.ops.test_fully_connected import sparse_rows
 
 __all__ = ["GATES", "CellCase", "add_cell", "lstm", "sequence"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litejit.schema import TensorType
-from tests.harness import Const, Input, Problem, check, out, refused, single_op
+from litejit.testing import Const, Input, Problem, check, out, refused, single_op
 from tests.ops.values import edges, every, filled
 
 RELUS = ["RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"]

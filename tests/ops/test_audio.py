@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litejit.schema import encode_flexbuffer
-from tests.harness import Const, Input, Problem, check, out, refused, run, single_op
+from litejit.testing import Const, Input, Problem, check, out, refused, run, single_op
 
 
 def custom(name: str, operands: list[Any], options: Any) -> Problem:

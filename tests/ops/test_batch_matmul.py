@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litejit.schema import encode_flexbuffer
-from tests.harness import Const, Input, Problem, check, out, refused, single_op
+from litejit.testing import Const, Input, Problem, check, out, refused, single_op
 from tests.ops.products import integers, refused_by_both
 
 SHAPES = {

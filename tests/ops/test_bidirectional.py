@@ -11,7 +11,7 @@ import pytest
 
 from litejit import ModelBuilder
 from litejit.kernels.reference.bidirectional import BIDIRECTIONAL_LSTM_OPERANDS, BIDIRECTIONAL_RNN_OPERANDS
-from tests.harness import Problem, check, refused, run
+from litejit.testing import Problem, check, refused, run
 from tests.ops.recurrent import CellCase, add_cell, sequence, weights_of
 
 KINDS: dict[str, dict[str, Any]] = {

@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tests.harness import Const, Input, check, refused, run, single_op
+from litejit.testing import Const, Input, check, refused, run, single_op
 from tests.ops.values import BROADCASTS, edges, filled, pairs
 
 SIGNED = (np.int8, np.int16, np.int32)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litejit.schema import TensorType
-from tests.harness import Input, check, out, refused, single_op
+from litejit.testing import Input, check, out, refused, single_op
 from tests.ops.values import edges, filled
 
 TYPES = [

@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tests.harness import Input, check, out, refused, run, single_op
+from litejit.testing import Input, check, out, refused, run, single_op
 from tests.ops.values import BROADCASTS, edges, every, filled, pairs
 
 OPS = ["EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"]

@@ -11,7 +11,7 @@ import pytest
 from litejit import Interpreter, ModelBuilder
 from litejit.kernels.node import Limits
 from litejit.schema import TensorType
-from tests.harness import Problem, check, refused, run
+from litejit.testing import Problem, check, refused, run
 
 F32, I32, BOOL = np.float32, np.int32, np.bool_
 

@@ -9,7 +9,7 @@ import pytest
 
 from litejit.kernels.reference import convolution
 from litejit.schema import TensorType
-from tests.harness import Const, Input, check, out, refused, run, single_op
+from litejit.testing import Const, Input, check, out, refused, run, single_op
 from tests.ops.products import KINDS, Operands, integers, operands, refused_by_both
 
 CONVOLUTIONS = {

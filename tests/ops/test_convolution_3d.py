@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litejit.kernels.reference import convolution, transpose_convolution
-from tests.harness import Const, Input, Problem, check, out, refused, single_op
+from litejit.testing import Const, Input, Problem, check, out, refused, single_op
 from tests.ops.products import refused_by_both
 
 CONVOLUTIONS = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litejit.schema import encode_flexbuffer
-from tests.harness import Const, Input, Problem, assert_same, check, out, refused, run, single_op
+from litejit.testing import Const, Input, Problem, assert_same, check, out, refused, run, single_op
 from tests.oracle import oracle
 
 

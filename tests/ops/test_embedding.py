@@ -9,7 +9,7 @@ import pytest
 
 from litejit import ModelBuilder
 from litejit.schema import BlockwiseQuantization, QuantizationParameters, TensorType
-from tests.harness import Const, Input, Problem, check, out, refused, run, single_op
+from litejit.testing import Const, Input, Problem, check, out, refused, run, single_op
 from tests.ops.elements import STRING, elements
 
 LOOKUP = np.array([3, 0, 3, 1], np.int32)

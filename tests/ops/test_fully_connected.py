@@ -17,7 +17,7 @@ from litejit.schema import (
     SparsityParameters,
     TensorType,
 )
-from tests.harness import Const, Input, Problem, check, out, refused, run, single_op
+from litejit.testing import Const, Input, Problem, check, out, refused, run, single_op
 from tests.ops.products import KINDS, Kind, Operands, integers, operands, refused_by_both
 
 FORMATS = {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.harness import Const, Input, Problem, check, out, refused, run, single_op
+from litejit.testing import Const, Input, Problem, check, out, refused, run, single_op
 from tests.ops.elements import BFLOAT16, STRING, elements, int4, through_int4
 
 OPERANDS = [Const, Input]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from litejit.kernels.reference.hybrid import quantize_rows
-from tests.harness import Const, Input, check, out, single_op
+from litejit.testing import Const, Input, check, out, single_op
 
 
 def rows(size: int) -> np.ndarray:

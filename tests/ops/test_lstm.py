@@ -11,7 +11,7 @@ import pytest
 
 from litejit import Interpreter
 from litejit.schema import read_model, tensor_value, write_model
-from tests.harness import Problem, assert_same, check, refused
+from litejit.testing import Problem, assert_same, check, refused
 from tests.ops.recurrent import GATES, CellCase, lstm
 
 TANH = {"fused_activation_function": "TANH"}

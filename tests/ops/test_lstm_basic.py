@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.harness import Const, Input, Problem, Variable, check, out, refused, single_op
+from litejit.testing import Const, Input, Problem, Variable, check, out, refused, single_op
 
 STATE = {"scale": 2.0**-11}
 ACTIVATION = {"scale": 1 / 128, "zero_point": 128}

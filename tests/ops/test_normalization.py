@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.harness import Input, check, out, refused, single_op
+from litejit.testing import Input, check, out, refused, single_op
 
 SHAPES = [(5,), (1,), (3, 7), (0, 4), (2, 3, 4, 9), (1, 1, 2, 1, 17), (1, 3000)]
 UNIT = {np.int8: {"scale": 1 / 128, "zero_point": 0}, np.uint8: {"scale": 1 / 128, "zero_point": 128}}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litejit.schema import TensorType
-from tests.harness import Const, Input, check, out, refused, single_op
+from litejit.testing import Const, Input, check, out, refused, single_op
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 OPERATORS: dict[str, tuple[list[Any], int, dict[str, Any]]] = {

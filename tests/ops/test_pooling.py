@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from litejit import ModelBuilder
-from tests.harness import Input, Problem, assert_same, check, out, refused, run, single_op
+from litejit.testing import Input, Problem, assert_same, check, out, refused, run, single_op
 from tests.oracle import oracle
 
 SHAPES = [(1, 4, 5, 3), (2, 7, 3, 2), (1, 1, 1, 4), (1, 13, 17, 3), (1, 9, 9, 1), (0, 3, 3, 2), (1, 3, 4, 0)]

@@ -16,7 +16,7 @@ from litejit.schema import (
     TensorType,
     encode_flexbuffer,
 )
-from tests.harness import Const, Input, Problem, assert_same, check, out, refused, run, single_op
+from litejit.testing import Const, Input, Problem, assert_same, check, out, refused, run, single_op
 from tests.ops.values import every
 
 FLAVOURS = [("ref", "litert-ref"), ("opt", "litert-opt"), ("auto", "xnnpack")]

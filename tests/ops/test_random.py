@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litejit.schema import RngAlgorithm
-from tests.harness import Const, Input, check, out, refused, run, single_op
+from litejit.testing import Const, Input, check, out, refused, run, single_op
 from tests.oracle import oracle
 
 SEEDS = [(1, 2), (0, 7), (1234567890123, -5), (-1, 2**63 - 1), (2**32, 2**32 - 1), (2**31, 0)]

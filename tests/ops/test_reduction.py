@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.harness import Const, Input, Problem, check, out, refused, single_op
+from litejit.testing import Const, Input, Problem, check, out, refused, single_op
 from tests.ops.values import edges, every, filled
 
 PLAIN = [np.float32, np.int32, np.int64]

@@ -9,7 +9,7 @@ import pytest
 
 from litejit import Interpreter, ModelBuilder
 from litejit.schema import TensorType
-from tests.harness import Input, Problem, check, refused, run, single_op
+from litejit.testing import Input, Problem, check, refused, run, single_op
 from tests.oracle import oracle
 
 F32 = np.float32

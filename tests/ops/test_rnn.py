@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.harness import Const, Input, Problem, Variable, check, out, refused, single_op
+from litejit.testing import Const, Input, Problem, Variable, check, out, refused, single_op
 
 KINDS = {"float": np.float32, "hybrid": np.int8, "uint8": np.uint8}
 TOLERANCE: dict[str, Any] = {"float": {"atol": 1e-5}, "hybrid": {"ulp": 2}, "uint8": {"ulp": 2}}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litejit import Interpreter, ModelBuilder
-from tests.harness import Const, Input, check, out, refused, single_op
+from litejit.testing import Const, Input, check, out, refused, single_op
 from tests.ops.elements import SIZED, STRING, elements, int4, through_int4
 
 OPERANDS = [Const, Input]

@@ -14,7 +14,7 @@ import pytest
 
 from litejit import Interpreter
 from litejit.schema import encode_flexbuffer
-from tests.harness import Input, Problem, out, refused, run, single_op
+from litejit.testing import Input, Problem, out, refused, run, single_op
 
 
 def signal(name: str, operands: list[Input], outputs: list[Any], **options: Any) -> Problem:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litejit import LitejitError
-from tests.harness import Const, Input, Problem, assert_same, check, out, refused, run, single_op
+from litejit.testing import Const, Input, Problem, assert_same, check, out, refused, run, single_op
 from tests.ops.elements import BFLOAT16, SIZED, STRING, elements, int4, through_int4
 from tests.oracle import oracle
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.harness import Const, Input, Problem, assert_same, check, out, refused, run, single_op
+from litejit.testing import Const, Input, Problem, assert_same, check, out, refused, run, single_op
 from tests.oracle import oracle
 
 SHAPES = [(5,), (1,), (3, 7), (0, 4), (2, 3, 4, 9), (1, 1, 2, 1, 17), (40, 21), (1, 1001)]

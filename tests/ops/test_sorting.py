@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.harness import Const, Input, check, out, refused, single_op
+from litejit.testing import Const, Input, check, out, refused, single_op
 from tests.ops.values import edges, filled
 
 INTEGERS = [np.int8, np.uint8, np.int16, np.int32, np.int64]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.harness import Const, Input, check, out, refused, run, single_op
+from litejit.testing import Const, Input, check, out, refused, run, single_op
 from tests.ops.test_window import with_body
 from tests.ops.values import edges, filled, pairs
 

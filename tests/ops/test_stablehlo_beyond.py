@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from litejit import ModelBuilder
+from litejit.testing import Input, Problem, assert_same, out, refused, run, single_op
 from tests.catalogue_beyond import BEYOND
-from tests.harness import Input, Problem, assert_same, out, refused, run, single_op
 
 I8 = np.arange(-128, 128, dtype=np.int8)
 PAIRS = [v.astype(np.int8) for v in np.meshgrid(I8, I8)]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from litejit import ModelBuilder
-from tests.harness import Problem, out, refused, run
+from litejit.testing import Problem, out, refused, run
 
 I8, I32, I64, F32 = np.int8, np.int32, np.int64, np.float32
 Region = Callable[[Any, list[Any]], Any]

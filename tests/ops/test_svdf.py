@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.harness import Const, Input, Problem, Variable, check, out, refused, single_op
+from litejit.testing import Const, Input, Problem, Variable, check, out, refused, single_op
 
 KINDS: dict[str, Any] = {"float": np.float32, "hybrid": np.int8, "uint8": np.uint8, "int8": np.int8}
 TOLERANCE: dict[str, Any] = {kind: {"ulp": 16, "atol": 1e-5} if kind != "int8" else {} for kind in KINDS}

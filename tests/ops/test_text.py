@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litejit.kernels.node import Limits
-from tests.harness import Const, Input, Problem, check, out, refused, single_op
+from litejit.testing import Const, Input, Problem, check, out, refused, single_op
 from tests.ops.elements import STRING, elements
 
 TEXTS = [b"one two  three\tfour\nfive", b" one two", b"one ", b" ", b"one", b"\n\nab c", b"a b c d e f", b"x y z  "]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from litejit.kernels.reference import transpose_convolution
-from tests.harness import Const, Input, Problem, check, out, refused, run, single_op
+from litejit.testing import Const, Input, Problem, check, out, refused, run, single_op
 from tests.ops.products import KINDS, Operands, integers, operands, refused_by_both
 
 CASES = {

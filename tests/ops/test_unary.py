@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tests.harness import Input, check, out, refused, run, single_op
+from litejit.testing import Input, check, out, refused, run, single_op
 from tests.ops.values import edges, every
 
 BF16 = ml_dtypes.bfloat16

@@ -9,7 +9,7 @@ import pytest
 
 from litejit import ModelBuilder
 from litejit.schema import ReduceWindowFunction
-from tests.harness import Const, Input, Problem, check, out, refused, run, single_op
+from litejit.testing import Const, Input, Problem, check, out, refused, run, single_op
 from tests.ops.values import filled
 
 DTYPES = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.float32, np.float64]

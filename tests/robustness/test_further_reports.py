@@ -16,8 +16,8 @@ from litejit import ModelBuilder
 from litejit.kernels.registry import builtin_kernels
 from litejit.schema import Buffer, Tensor, TensorType
 from litejit.schema.flat import MAX_RANK
+from litejit.testing import Problem
 from tests.catalogue import CATALOGUE
-from tests.harness import Problem
 from tests.oracle import oracle
 from tests.robustness.mutations import INT32_MAX, Mutant, mutations, outcome
 

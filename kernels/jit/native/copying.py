@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
     load_f32x8,
     load_i8x16,
+    load_i8x32,
     splat_f32x8,
+    splat_i8x32,
     splat_i16x16,
     store,
     widen_i8x16,
     widen_u8x16,
 )
 
-__all__ = ["pad_rows_float", "pad_rows_widened"]
+__all__ = ["copy_f32", "copy_i8", "fill_f32", "fill_i8", "pad_rows_bytes", "pad_rows_float", "pad_rows_widened"]
 
 
 @inline
@@ -79,15 +83,39 @@ def fill_f32(target, count, value):
 
 
 @inline
-def pad_rows_float(source, height, width, channels, target, top, rows, left, padded_width, pad_value, is_unsigned):
-    """The same for images of floats; padding is 0."""
-    row_elements, padded = width * channels, padded_width * channels
-    before, after = left * channels, padded - left * channels - row_elements
-    for row in range(top, top + rows):
-        if row < 0 or row >= height:
-            fill_f32(target, padded, 0.0)
-        else:
-            fill_f32(target, before, 0.0)
-            copy_f32(source + 4 * row * row_elements, row_elements, target + 4 * before)
-            fill_f32(target + 4 * (before + row_elements), after, 0.0)
-        target += 4 * padded
+def copy_i8(source, count, target):
+    """count bytes, up to 31 more are written."""
+    for at in range(0, count, 32):
+        store(target + at, load_i8x32(source + at))
+
+
+@inline
+def fill_i8(target, count, value):
+    """count bytes, up to 31 more are written."""
+    filling = splat_i8x32(value)
+    for at in range(0, count, 32):
+        store(target + at, filling)
+
+
+def _pad_rows(copy: Any, fill: Any, element_bytes: int) -> Any:
+    """The same for images whose elements stay as they are."""
+
+    @inline
+    def pad(source, height, width, channels, target, top, rows, left, padded_width, pad_value, is_unsigned):
+        row_elements, padded = width * channels, padded_width * channels
+        before, after = left * channels, padded - left * channels - row_elements
+        for row in range(top, top + rows):
+            if row < 0 or row >= height:
+                fill(target, padded, pad_value)
+            else:
+                fill(target, before, pad_value)
+                inside = target + before * element_bytes
+                copy(source + row * row_elements * element_bytes, row_elements, inside)
+                fill(inside + row_elements * element_bytes, after, pad_value)
+            target += padded * element_bytes
+
+    return pad
+
+
+pad_rows_float = _pad_rows(copy_f32, fill_f32, 4)
+pad_rows_bytes = _pad_rows(copy_i8, fill_i8, 1)

@@ -13,6 +13,7 @@ from numba import int32
 
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
+from litejit.kernels.jit.native.copying import fill_f32
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
     getters,
@@ -158,7 +159,8 @@ def _copy_panels(args, pixel, begin, end, target):
 @inline
 def _repeat_panels(args, pixel, begin, end, target):
     """The same where every channel has several filters: it is repeated for each of them. Up to 7 more are written."""
-    repeats, channels = get(args, "pad_value"), get(args, "channels")
+    channels = get(args, "channels")
+    repeats = get(args, "out_channels") // channels
     column = begin * COLUMNS
     channel = column // repeats
     while column < end * COLUMNS:
@@ -177,20 +179,18 @@ def _pad_panels(args, source, begin, end, top, rows, target, copy):
     """Rows of some panels of an image, from row `top` on, with zeros where the image is not."""
     height, width, channels = get(args, "height"), get(args, "width"), get(args, "channels")
     left, after = get(args, "left"), get(args, "padded_width") - get(args, "left") - width
-    pitch, zero = get(args, "group_panels") * 64, splat_f32x8(0.0)
+    pitch = get(args, "group_panels") * COLUMNS
     for row in range(top, top + rows):
         inside = 0 <= row < height
         before = left if inside else left + width + after
-        for at in range(0, before * pitch, 32):
-            store(target + at, zero)
-        target += before * pitch
+        fill_f32(target, before * pitch, 0.0)
+        target += 4 * before * pitch
         if inside:
             for pixel in range(width):
                 copy(args, source + 4 * (row * width + pixel) * channels, begin, end, target)
-                target += pitch
-            for at in range(0, after * pitch, 32):
-                store(target + at, zero)
-            target += after * pitch
+                target += 4 * pitch
+            fill_f32(target, after * pitch, 0.0)
+            target += 4 * after * pitch
 
 
 def _float(rows: int, copy: Any) -> Any:

@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.native.convolution import driver
-from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.copying import pad_rows_bytes
 from litejit.kernels.jit.native.simd import (
     I32,
     emit_call,
@@ -23,9 +23,6 @@ from litejit.kernels.jit.native.simd import (
     emit_shuffle,
     emit_splat,
     getters,
-    load_i8x32,
-    splat_i8x32,
-    store,
 )
 from litejit.kernels.jit.native.tiles import I8x32, I32x8, Operands, emit_requantized, emit_sums, row_addresses, rows_at
 from litejit.kernels.jit.target import has_feature, triple
@@ -79,36 +76,6 @@ def dot_tile(rows: int) -> Any:
         return types.void(*[types.int64] * 13), emit
 
     return tile
-
-
-@inline
-def copy_i8(source, count, target):
-    """count bytes, up to 31 more are written."""
-    for at in range(0, count, 32):
-        store(target + at, load_i8x32(source + at))
-
-
-@inline
-def fill_i8(target, count, value):
-    """count bytes, up to 31 more are written."""
-    filling = splat_i8x32(value)
-    for at in range(0, count, 32):
-        store(target + at, filling)
-
-
-@inline
-def pad_rows_bytes(source, height, width, channels, target, top, rows, left, padded_width, pad_value, is_unsigned):
-    """Rows top .. top + rows of an image of int8 to rows of `padded_width` pixels; pad_value where the image is not."""
-    row_elements, padded = width * channels, padded_width * channels
-    before, after = left * channels, padded - left * channels - row_elements
-    for row in range(top, top + rows):
-        if row < 0 or row >= height:
-            fill_i8(target, padded, pad_value)
-        else:
-            fill_i8(target, before, pad_value)
-            copy_i8(source + row * row_elements, row_elements, target + before)
-            fill_i8(target + before + row_elements, after, pad_value)
-        target += padded
 
 
 int8_1, int8_4, int8_6 = (driver(rows, dot_tile(rows), get, pad_rows_bytes, is_float=False) for rows in (1, 4, 6))

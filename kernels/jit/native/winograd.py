@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.layouts.winograd import TILE_ROWS, WINOGRAD
+from litejit.kernels.jit.native.copying import copy_f32, copy_i8, fill_f32, fill_i8
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
     I8,
@@ -27,11 +28,6 @@ from litejit.kernels.jit.native.simd import (
     emit_splat,
     emit_store,
     getters,
-    load_f32x8,
-    load_i8x16,
-    splat_f32x8,
-    splat_i8x16,
-    store,
 )
 from litejit.kernels.jit.native.tiles import (
     FLOATS,
@@ -159,32 +155,6 @@ def _output_tile(is_float: bool) -> Any:
     return transform
 
 
-@inline
-def _fill_bytes(target, count, value):
-    filling = splat_i8x16(value)
-    for at in range(0, count, 16):
-        store(target + at, filling)
-
-
-@inline
-def _copy_bytes(source, count, target):
-    for at in range(0, count, 16):
-        store(target + at, load_i8x16(source + at))
-
-
-@inline
-def _fill_floats(target, count, value):
-    filling = splat_f32x8(0.0)
-    for at in range(0, 4 * count, 32):
-        store(target + at, filling)
-
-
-@inline
-def _copy_floats(source, count, target):
-    for at in range(0, 4 * count, 32):
-        store(target + at, load_f32x8(source + at))
-
-
 def _convolution(is_float: bool, fill: Any, copy: Any, bound: Any) -> Any:
     input_tile, output_tile = _input_tile(is_float), _output_tile(is_float)
     sums_tile = _sums_tile(FLOATS if is_float else INT16_PAIRS)
@@ -253,5 +223,5 @@ def _convolution(is_float: bool, fill: Any, copy: Any, bound: Any) -> Any:
     return convolve
 
 
-int8 = _convolution(False, _fill_bytes, _copy_bytes, get)
-float = _convolution(True, _fill_floats, _copy_floats, get_float)
+int8 = _convolution(False, fill_i8, copy_i8, get)
+float = _convolution(True, fill_f32, copy_f32, get_float)
