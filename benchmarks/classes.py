@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from litejit.plan import Plan, Step
+from litejit.plan import Plan
 from litejit.profiler import macs
+from litejit.step import Step
 
 __all__ = ["CLASSES", "TINY", "classify"]
 

@@ -1,22 +1,21 @@
 """`Plan`: one subgraph made ready to run. Shapes are inferred and kernels prepared once; running decides nothing.
 
-Operators whose shapes depend on data cannot be prepared ahead: their step prepares its kernel when it is reached, and
-again only when what it depends on has changed. Operators on constants alone run while planning.
+Operators on constants alone run while planning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from litejit.graph import Graph, Operation
-from litejit.kernels.kernel import Kernel
-from litejit.kernels.node import Context, NeedsData, Node, Shape, TensorSpec
+from litejit.graph import Graph
+from litejit.kernels.node import Context, Shape, TensorSpec
 from litejit.schema import TensorType
 from litejit.schema.errors import InvalidInputError, InvalidModelError, LitejitError
+from litejit.step import Step, prepared
 
 if TYPE_CHECKING:
     from litejit.native import NativePlan
@@ -186,7 +185,7 @@ class Plan:
             else replace(spec, shape=value.shape, value=None if spec.value is None else value)
             for spec, value in zip(specs, values, strict=True)
         ]
-        kernel, _ = _prepared(self, operation, specs, values, numerics)
+        kernel, _ = prepared(self, operation, specs, values, numerics)
         try:
             result = kernel(*values)
         except LitejitError as error:
@@ -220,125 +219,6 @@ class Plan:
         if value is None:
             raise InvalidInputError(f"subgraph {self.graph.index}: {self.specs[index]} holds no data before invoke()")
         return value
-
-
-class Step:
-    """One operation of a plan: its prepared kernel, and how to run it on the plan's arrays."""
-
-    def __init__(self, plan: Plan, operation: Operation) -> None:
-        self.plan = plan
-        self.operation = operation
-        self.kernel: Kernel | None = None
-        self.prepared_for: Any = None
-        self.read_values: set[int] = set()
-        try:
-            self._prepare(None)
-        except NeedsData:
-            for index in operation.outputs:
-                plan.specs[index] = replace(plan.specs[index], shape=None)
-
-    def fold(self) -> bool:
-        """Computes the outputs now, for good, if the operation is a function of constants. Whether it was."""
-        kernel, plan = self.kernel, self.plan
-        if kernel is None:
-            return False
-        outputs = self.operation.outputs
-        values: Sequence[np.ndarray]
-        if outputs and all(plan.specs[index].value is not None for index in outputs):
-            values = [plan.specs[index].value for index in outputs]  # type: ignore[misc]
-        elif kernel.stateful or not all(
-            index < 0 or plan.specs[index].value is not None for index in self.operation.inputs
-        ):
-            return False
-        else:
-            self.run()
-            values = [plan.array(index) for index in outputs]
-        for index, value in zip(outputs, values, strict=True):
-            plan.arrays[index] = value
-            plan.specs[index] = replace(plan.specs[index], shape=value.shape, value=value)
-        return True
-
-    def run(self) -> None:
-        """Computes the outputs from the plan's arrays."""
-        plan = self.plan
-        inputs = [None if index < 0 else plan.arrays[index] for index in self.operation.inputs]
-        if self.kernel is None or self.prepared_for is not None:
-            self._prepare_for(inputs)
-        assert self.kernel is not None
-        try:
-            result = self.kernel(*inputs)
-        except LitejitError as error:
-            raise type(error)(f"{self.operation.where}: {error}") from None
-        except Exception as error:  # of a user's kernel or custom operator
-            error.add_note(self.operation.where)
-            raise
-        outputs = self.operation.outputs
-        values = (result,) if len(outputs) == 1 and not isinstance(result, tuple) else result
-        for index, value in zip(outputs, values, strict=True):
-            plan.arrays[index] = self._checked(value, index)
-
-    def _prepare_for(self, inputs: Sequence[np.ndarray | None]) -> None:
-        """Prepares for this invoke's shapes and values, unless the last preparation was for the same ones."""
-        shapes = tuple(None if value is None else value.shape for value in inputs)
-        if self.prepared_for is not None and self.prepared_for[0] == shapes:
-            seen: dict[int, Any] = self.prepared_for[1]
-            if all(np.array_equal(np.asarray(inputs[at]), value) for at, value in seen.items()):
-                return
-        self._prepare(inputs)
-        self.prepared_for = shapes, {at: np.array(inputs[at]) for at in self.read_values}
-
-    def _prepare(self, inputs: Sequence[np.ndarray | None] | None) -> None:
-        operation, plan = self.operation, self.plan
-        specs = [None if index < 0 else plan.specs[index] for index in operation.inputs]
-        if inputs is not None:
-            specs = [
-                spec if spec is None or value is None else replace(spec, shape=value.shape)
-                for spec, value in zip(specs, inputs, strict=True)
-            ]
-        elif any(spec is not None and spec.shape is None for spec in specs):
-            raise NeedsData
-        self.kernel, node = _prepared(plan, operation, specs, inputs, operation.numerics)
-        self.read_values = node.read_values
-        for index, spec in zip(operation.outputs, node.outputs, strict=True):
-            if spec is not None:
-                plan.specs[index] = replace(spec, value=spec.value if inputs is None else None)
-
-    def _checked(self, value: Any, index: int) -> np.ndarray:
-        spec = self.plan.specs[index]
-        array = np.asarray(value)
-        if array.dtype != spec.dtype or (spec.shape is not None and array.shape != spec.shape):
-            raise InvalidModelError(
-                f"{self.operation.where}: its kernel returned {array.dtype}{list(array.shape)} for {spec}, "
-                f"which is {spec.dtype}{'' if spec.shape is None else list(spec.shape)}"
-            )
-        return array
-
-
-def _prepared(
-    plan: Plan,
-    operation: Operation,
-    specs: Sequence[TensorSpec | None],
-    values: Sequence[np.ndarray | None] | None,
-    numerics: str,
-) -> tuple[Kernel, Node]:
-    """A kernel prepared for operands like these, and the node that it was prepared for."""
-    node = Node(
-        op=operation.name,
-        version=operation.version,
-        options=operation.options,
-        inputs=tuple(specs),
-        declared=tuple(plan.graph.tensors[index] for index in operation.outputs),
-        context=plan.context,
-        intermediates=tuple(plan.specs[index] for index in operation.intermediates),
-        runtime_values=values,
-        numerics=numerics,
-    )
-    kernel = operation.make_kernel()
-    try:
-        kernel.bind(node)
-    except LitejitError as error:
-        raise type(error)(f"{operation.where}: {error}") from None
-    return kernel, node
 
 
 def _blank(spec: TensorSpec, most_bytes: int) -> np.ndarray:

@@ -16,10 +16,12 @@ import numpy as np
 from litejit.arena import lower_bound
 from litejit.interpreter import Interpreter
 from litejit.kernels.node import TensorSpec
-from litejit.native import NativePlan, Part, PythonPart, Stretch
-from litejit.plan import Plan, Step
+from litejit.native import NativePlan
+from litejit.plan import Plan
+from litejit.programs import Part, PythonPart, Stretch
 from litejit.rewrites import Task
 from litejit.schema.errors import InvalidInputError
+from litejit.step import Step
 
 __all__ = ["MemoryUse", "OperatorTime", "TensorMemory", "macs", "memory", "profile", "trace"]
 
@@ -140,16 +142,16 @@ def memory(interpreter: Interpreter) -> MemoryUse:
     steps = len(plan.steps)
     rows = [
         TensorMemory(
-            tuple(plan.specs[at].name for at in native.sharing(block.key)),
+            tuple(plan.specs[at].name for at in native.storage.sharing(block.key)),
             block.size,
-            native.arena.offsets[block.key],
+            native.storage.arena.offsets[block.key],
             block.first,
             block.last if block.last < steps else -1,
         )
-        for block in native.blocks
+        for block in native.storage.blocks
     ]
     rows.sort(key=lambda row: (row.first, -row.size))
-    return MemoryUse(native.arena.size, lower_bound(native.blocks), native.scratch.nbytes, tuple(rows))
+    return MemoryUse(native.storage.arena.size, lower_bound(native.storage.blocks), native.scratch.nbytes, tuple(rows))
 
 
 def trace(interpreter: Interpreter) -> dict[str, Any]:

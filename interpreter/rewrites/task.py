@@ -10,7 +10,7 @@ from litejit.kernels.jit.call import Call, View
 from litejit.kernels.jit.lowering import Lowering
 
 if TYPE_CHECKING:
-    from litejit.plan import Step
+    from litejit.step import Step
 
 __all__ = ["Rewrite", "Task", "without_unread"]
 

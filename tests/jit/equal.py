@@ -7,7 +7,7 @@ import numpy as np
 from litejit import Interpreter
 from litejit.interpreter import OpResolverType
 from litejit.kernels.jit.call import Call
-from litejit.native import Part, Stretch
+from litejit.programs import Part, Stretch
 from litejit.testing import Problem, assert_same, run
 
 

@@ -125,7 +125,7 @@ def test_numba_serves_others_as_before() -> None:
 
 CHECKED = """
 import numpy as np
-import litejit.native
+import litejit.programs
 from litejit import Interpreter
 from litejit.kernels.jit.guard import Extent, MemoryAccessError
 
@@ -135,10 +135,10 @@ def run():
     interpreter.invoke()
 
 run()
-given = litejit.native.NativePlan._extents
+given = litejit.programs.Programs._extents
 def less(plan, call, block):
     return [Extent(e.address, e.size - 1, True) if e.writable else e for e in given(plan, call, block)]
-litejit.native.NativePlan._extents = less
+litejit.programs.Programs._extents = less
 try:
     run()
 except MemoryAccessError as error:
@@ -254,7 +254,7 @@ def test_memory_is_shared_and_intermediates_are_right() -> None:
     sharing = prepared(problem)
     for interpreter in (reference, keeping, sharing):
         interpreter.invoke()
-    small, large = (i._session.plans[0].native.arena.size for i in (sharing, keeping))  # type: ignore[union-attr]
+    small, large = (i._session.plans[0].native.storage.arena.size for i in (sharing, keeping))  # type: ignore[union-attr]
     assert small < large / 2
     for operator in reference._get_ops_details():
         index = int(operator["outputs"][0])

@@ -1,0 +1,146 @@
+"""The parts that a native plan runs one after the other: native programs, and steps that the reference tier runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from litejit.arena import aligned_buffer
+from litejit.kernels.jit import library
+from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor
+from litejit.kernels.jit.guard import Extent, MemoryAccessError, watch
+from litejit.kernels.jit.target import is_checked
+from litejit.rewrites import Task
+from litejit.storage import Storage
+from litejit.workers import Workers
+
+__all__ = ["Part", "Programs", "PythonPart", "Stretch"]
+
+FEW_STEPS = 1_500_000
+"""Work of a program below which waking other threads costs more than they save."""
+
+_ENTRY = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """The calls of consecutive tasks as one program: its entries (see the executor), and what they point to."""
+
+    tasks: tuple[Task, ...]
+    calls: tuple[Call, ...]
+    entries: np.ndarray
+    blocks: tuple[np.ndarray, ...]
+    workers: Workers
+    threads: int
+    run: Callable[[], None]
+
+    def __call__(self) -> None:
+        """Runs the program."""
+        self.run()
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedStretch(Stretch):
+    """The program one call at a time, each with its memory watched. extents: of each call."""
+
+    extents: tuple[list[Extent], ...]
+    scratch: np.ndarray
+
+    def __call__(self) -> None:
+        """Runs the calls; MemoryAccessError for one that touches other memory than its own."""
+        # Calls of one task may hand data on in scratch memory, tasks may not.
+        first_calls = {task.calls[0] for task in self.tasks if task.calls}
+        for entry, call, allowed in zip(self.entries, self.calls, self.extents, strict=True):
+            if call in first_calls:
+                self.scratch[:] = 0xA5
+            watch([*allowed, Extent(entry.ctypes.data, entry.nbytes, True)])
+            self.workers.program(entry.ctypes.data, 1, 1)()
+            try:
+                watch([])
+            except MemoryAccessError as error:
+                raise MemoryAccessError(f"{call.kernel}: {error}") from None
+
+
+@dataclass(frozen=True, eq=False)
+class PythonPart:
+    """A step that the reference tier runs. stored: memory of its outputs, by tensor."""
+
+    task: Task
+    arrays: list[np.ndarray | None]
+    stored: tuple[tuple[int, np.ndarray], ...]
+
+    def __call__(self) -> None:
+        """Runs the step, and puts its outputs where they are looked for by native code."""
+        self.task.step.run()
+        for index, memory in self.stored:
+            value = self.arrays[index]
+            if value is not memory:
+                memory[...] = value
+                self.arrays[index] = memory
+
+
+Part = Stretch | PythonPart
+
+
+class Programs:
+    """Makes parts of tasks whose tensors have been given memory, and shares scratch memory among them."""
+
+    def __init__(self, storage: Storage, workers: Workers, tasks: Sequence[Task]) -> None:
+        self._storage, self._workers = storage, workers
+        scratch_bytes = max((call.scratch_bytes for task in tasks for call in task.calls), default=0)
+        self.scratch = aligned_buffer(scratch_bytes * workers.count + SLACK)
+
+    def parts(self, tasks: Sequence[Task], arrays: list[np.ndarray | None]) -> list[Part]:
+        """The parts, in order: as much in one program as lies side by side."""
+        parts: list[Part] = []
+        pending: list[Task] = []
+
+        def flush() -> None:
+            if any(task.calls for task in pending):
+                parts.append(self._stretch(tuple(pending)))
+            pending.clear()
+
+        for task in tasks:
+            if task.result is None:
+                flush()
+                parts.append(self._python_part(task, arrays))
+            else:
+                pending.append(task)
+        flush()
+        return parts
+
+    def _stretch(self, tasks: tuple[Task, ...]) -> Stretch:
+        calls = tuple(call for task in tasks for call in task.calls)
+        blocks = tuple(call.bind(self._storage.address, self.scratch.ctypes.data) for call in calls)
+        entries = np.zeros((len(calls), _ENTRY), np.int64)
+        for entry, call, block in zip(entries, calls, blocks, strict=True):
+            entry[:4] = library.address(call.kernel), block.ctypes.data, call.items, call.grain
+        checked = is_checked()
+        threads = self._workers.count if sum(call.work for call in calls) > FEW_STEPS and not checked else 1
+        run = self._workers.program(entries.ctypes.data, len(calls), threads)
+        if checked:
+            extents = tuple(self._extents(call, block) for call, block in zip(calls, blocks, strict=True))
+            return CheckedStretch(tasks, calls, entries, blocks, self._workers, 1, run, extents, self.scratch)
+        return Stretch(tasks, calls, entries, blocks, self._workers, threads, run)
+
+    def _extents(self, call: Call, block: np.ndarray) -> list[Extent]:
+        """The memory that a call may touch. What it reads may go on for the slack, what it writes may not."""
+        extents = [Extent(block.ctypes.data, block.nbytes, False)]
+        for value in call.values.values():
+            if isinstance(value, np.ndarray):
+                extents.append(Extent(value.ctypes.data, value.nbytes + SLACK, False))
+            elif isinstance(value, Tensor):
+                address, size = self._storage.address(value.index), self._storage.size(value.index)
+                extents.append(Extent(address, size + SLACK, False))
+                if not self._storage.is_constant(value.index):
+                    extents.append(Extent(address, size, True))
+            elif isinstance(value, Scratch):
+                extents.append(Extent(self.scratch.ctypes.data, call.scratch_bytes, True))
+        return extents
+
+    def _python_part(self, task: Task, arrays: list[np.ndarray | None]) -> PythonPart:
+        outputs, known = task.step.operation.outputs, self._storage.tensors
+        stored = {index: memory for index in outputs if index in known and (memory := arrays[index]) is not None}
+        return PythonPart(task, arrays, tuple(stored.items()))

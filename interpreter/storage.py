@@ -1,0 +1,131 @@
+"""`Storage`: where the tensors of a native plan lie. Tensors that never live at once share memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from litejit.arena import Arena, Block, aligned_buffer, place
+from litejit.kernels.jit.call import padded
+from litejit.kernels.node import TensorSpec
+from litejit.rewrites import Task
+
+__all__ = ["FOREVER", "Interface", "Storage"]
+
+FOREVER = 1 << 60
+"""The last step of a tensor that is kept."""
+
+
+@dataclass(frozen=True)
+class Interface:
+    """Tensors of a graph that others read or write: between two runs, they keep what they hold."""
+
+    inputs: Sequence[int]
+    outputs: Sequence[int]
+    variables: Sequence[int]
+
+
+class Storage:
+    """The memory of all tensors with data that are not constant, and copies of the constants that are read.
+
+    aliases: tensors that are others under another name. keep_all: no tensor shares memory with another one.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[TensorSpec],
+        tasks: Sequence[Task],
+        aliases: Mapping[int, int],
+        interface: Interface,
+        keep_all: bool,
+    ) -> None:
+        self._specs, self._aliases = specs, aliases
+        self.tensors = self._in_arena(tasks, interface)
+        self.blocks = self._lifetimes(tasks, interface, keep_all)
+        self.arena: Arena = place(self.blocks)
+        self.memory = aligned_buffer(self.arena.size)
+        self._constants: dict[int, np.ndarray] = {}
+
+    def _in_arena(self, tasks: Sequence[Task], interface: Interface) -> dict[int, None]:
+        specs = self._specs
+        used = {index for task in tasks for index in (*task.inputs, *task.outputs)}
+        used |= {*interface.inputs, *interface.outputs, *interface.variables, *self._aliases}
+        return {
+            at: None
+            for at in sorted(used)
+            if at >= 0 and specs[at].value is None and specs[at].shape is not None and specs[at].dtype.kind != "O"
+        }
+
+    def _lifetimes(self, tasks: Sequence[Task], interface: Interface, keep_all: bool) -> list[Block]:
+        first, last = dict.fromkeys(self.tensors, 0), dict.fromkeys(self.tensors, 0)
+        for at, task in enumerate(tasks):
+            for index in task.outputs:
+                if index in first:
+                    first[index] = last[index] = at
+        for at, task in enumerate(tasks):
+            for index in task.inputs:
+                if index in last:
+                    last[index] = max(last[index], at)
+        for index in (*interface.inputs, *interface.outputs, *interface.variables):
+            if index in last:
+                last[index] = FOREVER
+        for index in (*interface.inputs, *interface.variables):
+            if index in first:
+                first[index] = 0
+        blocks: dict[int, Block] = {}
+        for index in first:
+            root = self.root(index)
+            block = Block(root, self.size(index), first[index], FOREVER if keep_all else last[index])
+            known = blocks.get(root)
+            if known is not None:
+                block = Block(root, block.size, min(known.first, block.first), max(known.last, block.last))
+            blocks[root] = block
+        return list(blocks.values())
+
+    def root(self, index: int) -> int:
+        """The tensor that this one is a view of, or itself."""
+        while index in self._aliases:
+            index = self._aliases[index]
+        return index
+
+    def size(self, index: int) -> int:
+        """Bytes of a tensor."""
+        spec = self._specs[index]
+        return spec.size * spec.dtype.itemsize
+
+    def is_constant(self, index: int) -> bool:
+        """Whether a tensor is never written."""
+        return self._specs[index].value is not None
+
+    def sharing(self, root: int) -> list[int]:
+        """The tensors that are views of one block of memory."""
+        return [at for at in self.tensors if self.root(at) == root]
+
+    def shared(self) -> set[int]:
+        """Tensors whose memory others use after them."""
+        last = {block.key: block.last for block in self.blocks}
+        return {at for at in self.tensors if last[self.root(at)] != FOREVER}
+
+    def array(self, index: int) -> np.ndarray:
+        """The memory of a tensor in the arena."""
+        spec, offset = self._specs[index], self.arena.offsets[self.root(index)]
+        return self.memory[offset : offset + self.size(index)].view(spec.dtype).reshape(spec.dims)
+
+    def address(self, index: int) -> int:
+        """Where a tensor's data begin, of constants those of a copy."""
+        spec = self._specs[index]
+        if spec.value is None:
+            return int(self.memory.ctypes.data) + self.arena.offsets[self.root(index)]
+        if index not in self._constants:
+            self._constants[index] = padded(spec.value)
+        return int(self._constants[index].ctypes.data)
+
+    def move_in(self, arrays: list[np.ndarray | None]) -> None:
+        """Puts views of the memory in place of the tensors' arrays, what they hold included."""
+        for index in self.tensors:
+            view, before = self.array(index), arrays[index]
+            if before is not None and before.shape == view.shape:
+                view[...] = before
+            arrays[index] = view
