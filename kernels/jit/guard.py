@@ -18,6 +18,7 @@ __all__ = ["Extent", "MemoryAccessError", "define", "watch"]
 
 _MOST = 64
 _HEAD = 4
+_kept: list[Any] = []
 
 
 class MemoryAccessError(LitejitError, AssertionError):
@@ -54,15 +55,15 @@ def watch(extents: Iterable[Extent]) -> None:
 
 
 @cache
-def define() -> Any:
-    """Compiles the check and gives its symbol an address; what must be kept alive for it."""
+def define() -> int:
+    """Compiles the check; its address."""
     import llvmlite.binding as llvm
 
     machine = llvm.Target.from_default_triple().create_target_machine(opt=3)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(_source(_table().ctypes.data)), machine)
     engine.finalize_object()
-    llvm.add_symbol("litejit_check", engine.get_function_address("check"))
-    return engine
+    _kept.append(engine)
+    return int(engine.get_function_address("check"))
 
 
 def _source(table: int) -> str:

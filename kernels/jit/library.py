@@ -1,34 +1,31 @@
-"""Compiled kernels by name, kept as object files: compiled once for a machine, loaded by llvmlite alone afterwards.
+"""Compiled kernels by name: compiled once for a machine and kept (see `cache`), loaded without numba afterwards.
 
-The cache lies in the user's cache directory, or where LITEJIT_CACHE_DIR says; LITEJIT_CACHE_DIR="" does without. Its
-folders and files are named by what the objects depend on (versions, processor, sources), so that nothing stale is
-found. Files are written aside and renamed, so that processes may share the cache; a file that is damaged is compiled
-again; a cache that cannot be written is done without.
+The names of folders and files say what the code depends on (versions, processor, sources), so that nothing stale is
+found. Where code can be flattened (see `images`), loading it takes no LLVM either.
 """
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
+import json
 import re
 import sys
 import threading
 from contextlib import suppress
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from litejit.kernels.jit import images
+from litejit.kernels.jit.cache import digest, folder, load, stamp, store
 from litejit.kernels.jit.guard import define
-from litejit.kernels.jit.target import cpu, is_checked, triple
+from litejit.kernels.jit.target import cpu, is_checked, triple, version
 
 __all__ = ["address", "cache_directory", "is_compiled"]
 
-_MAGIC = b"litejit object 1\n"
 _lock = threading.RLock()
 _addresses: dict[str, int] = {}
-_engines: list[Any] = []
+_kept: list[Any] = []
 
 
 def address(name: str) -> int:
@@ -36,8 +33,7 @@ def address(name: str) -> int:
     with _lock:
         found = _addresses.get(name)
         if found is None:
-            code, symbol = _read(name) or _compile(name)
-            found = _addresses[name] = _load(code, symbol)
+            found = _addresses[name] = _load(*(_read(name) or _compile(name)))
     return found
 
 
@@ -49,69 +45,52 @@ def is_compiled(name: str) -> bool:
 @cache
 def cache_directory() -> Path | None:
     """Where this build of the kernels is kept; None: nowhere."""
-    chosen = os.environ.get("LITEJIT_CACHE_DIR")
-    if chosen == "":
+    base = folder()
+    if base is None:
         return None
-    base = Path(chosen) if chosen else _user_cache() / "litejit"
-    return base / _fingerprint()
-
-
-def _user_cache() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-
-
-def _fingerprint() -> str:
-    import llvmlite
-
-    return _digest(_numba_version(), llvmlite.__version__, *cpu(), triple(), sys.platform, str(is_checked()))
-
-
-def _numba_version() -> str:
-    """Without importing numba, nor what asks for the metadata of packages, which takes long."""
-    numba = find_spec("numba")
-    return (Path(str(numba.origin)).parent / "_version.py").read_text() if numba is not None else ""
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+    versions = (version(package) for package in ("numba", "llvmlite"))
+    return base / digest(*versions, *cpu(), triple(), sys.platform, str(is_checked()))
 
 
 def _file(name: str) -> Path | None:
     directory = cache_directory()
-    return None if directory is None else directory / f"{name}-{_sources(name.partition('.')[0])}.o"
+    return None if directory is None else directory / f"{name}-{_sources().get(name.partition('.')[0])}"
 
 
 @cache
-def _sources(module: str) -> str:
-    """Digest of the sources that kernels of a module are compiled from: the module's and those it imports from here."""
+def _sources() -> dict[str, str]:
+    """By module below `native`, a digest of what its kernels are compiled from: its text and what it imports from here.
+
+    They are kept under the stamp of all the files.
+    """
     here = Path(__file__).parent
-    texts: dict[str, str] = {}
-    waiting = ["compiler", f"native.{module}"]
-    while waiting:
-        at = waiting.pop()
-        if at not in texts:
-            texts[at] = (here / f"{at.replace('.', '/')}.py").read_text()
-            waiting += re.findall(r"^from litejit\.kernels\.jit\.([\w.]+) import", texts[at], re.MULTILINE)
-    return _digest(*(text for _, text in sorted(texts.items())))
+    files = sorted(here.rglob("*.py"))
+    base = folder()
+    path = None if base is None else base / f"sources-{stamp(files)}"
+    known = load(path)
+    if known is not None:
+        return dict(json.loads(known))
+    texts = {".".join(file.relative_to(here).with_suffix("").parts): file.read_text() for file in files}
+    needs = {at: re.findall(r"^from litejit\.kernels\.jit\.([\w.]+) import", texts[at], re.MULTILINE) for at in texts}
+    found = {}
+    for module in (at for at in texts if at.startswith("native.")):
+        reached, waiting = set(), ["compiler", module]
+        while waiting:
+            at = waiting.pop()
+            if at in texts and at not in reached:
+                reached.add(at)
+                waiting += needs[at]
+        found[module.removeprefix("native.")] = digest(*(texts[at] for at in sorted(reached)))
+    store(path, json.dumps(found).encode())
+    return found
 
 
 def _read(name: str) -> tuple[bytes, str] | None:
-    path = _file(name)
-    if path is None:
+    content = load(_file(name))
+    if content is None:
         return None
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    header, _, code = content.partition(b"\n\n")
-    if not header.startswith(_MAGIC):
-        return None
-    digest, _, symbol = header[len(_MAGIC) :].decode("ascii", "replace").partition("\n")
-    return (code, symbol) if hashlib.sha256(code).hexdigest() == digest else None
+    symbol, _, code = content.partition(b"\n")
+    return code, symbol.decode()
 
 
 def _compile(name: str) -> tuple[bytes, str]:
@@ -119,15 +98,27 @@ def _compile(name: str) -> tuple[bytes, str]:
 
     _target()  # numba, too, resolves the symbols that it defines
     code, symbol = compile_kernel(name)
-    path = _file(name)
-    if path is not None:
-        aside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
-        header = _MAGIC + hashlib.sha256(code).hexdigest().encode() + b"\n" + symbol.encode() + b"\n\n"
-        with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_bytes(header + code)
-            aside.replace(path)
+    store(_file(name), symbol.encode() + b"\n" + code)
     return code, symbol
+
+
+def _load(code: bytes, symbol: str) -> int:
+    """The address of the entry point of an object file."""
+    image = images.flatten(code, symbol)
+    loaded = None if image is None else images.load(image, _symbols())
+    if loaded is None:
+        return _load_by_llvm(code, symbol)
+    _kept.append(loaded)
+    return loaded[0]
+
+
+@cache
+def _symbols() -> dict[str, int]:
+    """What kernels take from outside, by name."""
+    library = ctypes.CDLL("kernel32" if sys.platform == "win32" else None)
+    give_way = library.SwitchToThread if sys.platform == "win32" else library.sched_yield
+    symbols = {"litejit_give_way": ctypes.cast(give_way, ctypes.c_void_p).value or 0}
+    return {**symbols, "litejit_check": define()} if is_checked() else symbols
 
 
 @cache
@@ -139,20 +130,17 @@ def _target() -> Any:
         llvm.initialize()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    library = ctypes.CDLL("kernel32" if sys.platform == "win32" else None)
-    give_way = library.SwitchToThread if sys.platform == "win32" else library.sched_yield
-    llvm.add_symbol("litejit_give_way", ctypes.cast(give_way, ctypes.c_void_p).value)
-    if is_checked():
-        define()
+    for name, place in _symbols().items():
+        llvm.add_symbol(name, place)
     return llvm.Target.from_default_triple()
 
 
-def _load(code: bytes, symbol: str) -> int:
-    """The address of a symbol of an object. Objects are kept apart: numba numbers its symbols in each process anew."""
+def _load_by_llvm(code: bytes, symbol: str) -> int:
+    """The address of the entry point. Objects are kept apart: numba numbers its symbols in each process anew."""
     import llvmlite.binding as llvm
 
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target().create_target_machine())
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    _engines.append(engine)
+    _kept.append(engine)
     return int(engine.get_function_address(symbol))

@@ -6,9 +6,14 @@ LITEJIT_TRIPLE names another machine altogether ("aarch64-linux-gnu"), whose cod
 from __future__ import annotations
 
 import os
+import platform
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
-__all__ = ["cpu", "has_feature", "is_checked", "triple"]
+from litejit.kernels.jit.cache import digest, folder, load, store
+
+__all__ = ["cpu", "has_feature", "is_checked", "triple", "version"]
 
 _FEATURES = {
     "haswell": "avx avx2 fma",
@@ -24,20 +29,52 @@ _FEATURES = {
 @cache
 def triple() -> str:
     """LLVM's name for the kind of machine: architecture, maker, system."""
-    import llvmlite.binding as llvm
-
-    return os.environ.get("LITEJIT_TRIPLE") or str(llvm.get_process_triple())
+    return os.environ.get("LITEJIT_TRIPLE") or _host()[0]
 
 
 @cache
 def cpu() -> tuple[str, str]:
     """Name and feature string ("+avx2,-avx512f,…") of the processor, in LLVM's terms."""
-    import llvmlite.binding as llvm
-
     name = os.environ.get("LITEJIT_CPU")
     if name:
         return name, ""
-    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    _, name, features = _host()
+    return name, features
+
+
+@cache
+def _host() -> tuple[str, str, str]:
+    """What LLVM calls this machine: triple, processor, features. Kept for as long as the system says the same of it."""
+    known_by, base = _description(), folder()
+    path = None if base is None or not known_by else base / f"machine-{known_by}"
+    known = load(path)
+    if known is not None:
+        machine, name, features = known.decode().split("\n")
+        return machine, name, features
+    import llvmlite.binding as llvm
+
+    found = llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    store(path, "\n".join(found).encode())
+    return found
+
+
+def _description() -> str:
+    """A digest of what Linux says of its first processor, of the interpreter and of LLVM's version; "" elsewhere."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            lines = list(iter(lambda: file.readline().strip(), ""))
+    except OSError:
+        return ""
+    changing = ("processor", "cpu MHz", "bogomips", "BogoMIPS", "apicid", "initial apicid", "core id", "physical id")
+    lasting = [line for line in lines if not line.startswith(changing)]
+    return digest(*lasting, platform.machine(), version("llvmlite"))
+
+
+@cache
+def version(package: str) -> str:
+    """What a package says of its version, without importing it or searching the metadata of packages, which is slow."""
+    found = find_spec(package)
+    return (Path(str(found.origin)).parent / "_version.py").read_text() if found is not None else ""
 
 
 @cache

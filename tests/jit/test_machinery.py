@@ -16,7 +16,9 @@ from litejit import Interpreter, InvalidInputError, ModelBuilder
 from litejit.arena import Block, lower_bound, place
 from litejit.interpreter import OpResolverType
 from litejit.kernels.jit import library, lowering
+from litejit.kernels.jit.target import is_checked
 from litejit.testing import Const, Input, Problem, single_op
+from tests.jit.test_images import HERE
 from tests.paths import ROOT
 
 DIGITS = ROOT / "interpreter" / "models" / "digits_int8.tflite"
@@ -47,13 +49,20 @@ def test_warm_process_does_without_numba(tmp_path: Path) -> None:
     assert (cold[0], warm[0], warm[1]) == ("True", "False", "True")
 
 
+@pytest.mark.skipif(not HERE, reason="code is loaded without LLVM on x86-64 Linux alone")
+@pytest.mark.skipif(is_checked(), reason="the checked build compiles its check in each process")
+def test_warm_process_does_without_llvm() -> None:
+    in_a_process(os.environ.get("LITEJIT_CACHE_DIR", ""))
+    script = SCRIPT.format(model=str(DIGITS)).replace('"numba" in', '"llvmlite" in')
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[:2] == ["False", "True"]
+
+
 def test_damaged_objects_are_compiled_again(tmp_path: Path) -> None:
     good = in_a_process(str(tmp_path))
-    for number, path in enumerate(sorted(tmp_path.rglob("*.o"))):
+    for number, path in enumerate(sorted(path for path in tmp_path.rglob("*") if path.is_file())):
         content = path.read_bytes()
-        path.write_bytes(
-            [b"", content[: len(content) // 2], content[:-9] + b"\0" * 9, b"litejit object 1\n"][number % 4]
-        )
+        path.write_bytes([b"", content[: len(content) // 2], content[:-9] + b"\0" * 9, b"litejit 2 \n"][number % 4])
     assert in_a_process(str(tmp_path))[2] == good[2]
     assert in_a_process(str(tmp_path))[0] == "False"
 

@@ -1,0 +1,74 @@
+"""The folder where what is expensive to make is kept between processes.
+
+It lies in the user's cache directory, or where LITEJIT_CACHE_DIR says; LITEJIT_CACHE_DIR="" does without. Files carry a
+digest of what they hold, and are written aside and renamed: processes may share the folder, a damaged file counts as
+missing, and a folder that cannot be written is done without.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["digest", "folder", "load", "stamp", "store"]
+
+_MAGIC = b"litejit 2 "
+
+
+def folder() -> Path | None:
+    """The folder; None: nothing is kept."""
+    chosen = os.environ.get("LITEJIT_CACHE_DIR")
+    if chosen == "":
+        return None
+    return Path(chosen) if chosen else _user_cache() / "litejit"
+
+
+def _user_cache() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def digest(*parts: str | bytes) -> str:
+    """A name for what depends on these."""
+    return hashlib.sha256(b"\0".join(p if isinstance(p, bytes) else p.encode() for p in parts)).hexdigest()[:24]
+
+
+def stamp(paths: Iterable[str | os.PathLike[str]]) -> str:
+    """A digest of names, sizes and times of files: whether any of them has changed, without reading them."""
+    known = ((os.fspath(path), os.stat(path)) for path in paths)
+    return digest(*(f"{path} {status.st_size} {status.st_mtime_ns}" for path, status in known))
+
+
+def load(path: Path | None) -> bytes | None:
+    """What was stored; None if nothing was, or if it is not whole."""
+    if path is None:
+        return None
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    header, content = content[: len(_MAGIC) + 65], content[len(_MAGIC) + 65 :]
+    return content if header == _header(content) else None
+
+
+def store(path: Path | None, content: bytes) -> None:
+    """Keeps content, if possible."""
+    if path is None:
+        return
+    aside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_bytes(_header(content) + content)
+        aside.replace(path)
+
+
+def _header(content: bytes) -> bytes:
+    return _MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n"
