@@ -49,7 +49,7 @@ def profile(interpreter: Interpreter, repeat: int = 20) -> list[OperatorTime]:
     plan = _plan(interpreter)
     interpreter.invoke()
     if plan.native is None:
-        timed = [(at, step, REFERENCE, step.run) for at, step in enumerate(plan.steps)]
+        timed: list[_Timed] = [(at, step, REFERENCE, step.run) for at, step in enumerate(plan.steps)]
     else:
         timed = _timed(plan, plan.native)
     best = [float("inf")] * len(timed)
@@ -64,9 +64,13 @@ def profile(interpreter: Interpreter, repeat: int = 20) -> list[OperatorTime]:
     ]
 
 
-def _timed(plan: Plan, native: NativePlan) -> list[tuple[int, Step, str, Callable[[], None]]]:
+_Timed = tuple[int, Step, str, Callable[[], object]]
+"""A step by number, what it calls, and how to run it."""
+
+
+def _timed(plan: Plan, native: NativePlan) -> list[_Timed]:
     numbers = {id(step): at for at, step in enumerate(plan.steps)}
-    timed: list[tuple[int, Step, str, Callable[[], None]]] = []
+    timed: list[_Timed] = []
     for part in native.parts:
         if isinstance(part, PythonPart):
             timed.append((numbers[id(part.task.step)], part.task.step, REFERENCE, part))
@@ -84,7 +88,7 @@ def _nothing() -> None:
     """What a view costs."""
 
 
-def _program(part: Stretch, first: int, count: int) -> Callable[[], None]:
+def _program(part: Stretch, first: int, count: int) -> Callable[[], object]:
     return part.workers.program(part.entries[first].ctypes.data, count, part.threads)
 
 

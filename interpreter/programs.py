@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 
@@ -21,7 +22,8 @@ __all__ = ["Part", "Programs", "PythonPart", "Stretch"]
 FEW_STEPS = 1_500_000
 """Work of a program below which waking other threads costs more than they save."""
 
-_ENTRY = 5
+_ENTRY, _FAULT = 6, 5
+"""Length of an entry, and where its fault is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +36,22 @@ class Stretch:
     blocks: tuple[np.ndarray, ...]
     workers: Workers
     threads: int
-    run: Callable[[], None]
+    storage: Storage
+    run: Callable[[], int]
 
     def __call__(self) -> None:
         """Runs the program."""
-        self.run()
+        number = self.run()
+        if number:
+            self.refuse(number - 1)
+
+    def refuse(self, number: int) -> NoReturn:
+        """Raises what the reference tier raises for the operands of the call whose fault has been set."""
+        self.entries[number, _FAULT] = 0
+        owners = [task for task in self.tasks for _ in task.calls]
+        task = owners[number]
+        task.step.compute([self.storage.value(index) for index in task.inputs])
+        raise AssertionError(f"{task.step.operation.where}: compiled code refuses what the reference tier takes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,15 +65,18 @@ class CheckedStretch(Stretch):
         """Runs the calls; MemoryAccessError for one that touches other memory than its own."""
         # Calls of one task may hand data on in scratch memory, tasks may not.
         first_calls = {task.calls[0] for task in self.tasks if task.calls}
-        for entry, call, allowed in zip(self.entries, self.calls, self.extents, strict=True):
+        for number, (call, allowed) in enumerate(zip(self.calls, self.extents, strict=True)):
+            entry = self.entries[number]
             if call in first_calls:
                 self.scratch[:] = 0xA5
             watch([*allowed, Extent(entry.ctypes.data, entry.nbytes, True)])
-            self.workers.program(entry.ctypes.data, 1, 1)()
+            fault = self.workers.program(entry.ctypes.data, 1, 1)()
             try:
                 watch([])
             except MemoryAccessError as error:
                 raise MemoryAccessError(f"{call.kernel}: {error}") from None
+            if fault:
+                self.refuse(number)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +129,11 @@ class Programs:
 
     def _stretch(self, tasks: tuple[Task, ...]) -> Stretch:
         calls = tuple(call for task in tasks for call in task.calls)
-        blocks = tuple(call.bind(self._storage.address, self.scratch.ctypes.data) for call in calls)
         entries = np.zeros((len(calls), _ENTRY), np.int64)
+        blocks = tuple(
+            call.bind(self._storage.address, self.scratch.ctypes.data, entry.ctypes.data + 8 * _FAULT)
+            for entry, call in zip(entries, calls, strict=True)
+        )
         for entry, call, block in zip(entries, calls, blocks, strict=True):
             entry[:4] = library.address(call.kernel), block.ctypes.data, call.items, call.grain
         checked = is_checked()
@@ -122,8 +141,10 @@ class Programs:
         run = self._workers.program(entries.ctypes.data, len(calls), threads)
         if checked:
             extents = tuple(self._extents(call, block) for call, block in zip(calls, blocks, strict=True))
-            return CheckedStretch(tasks, calls, entries, blocks, self._workers, 1, run, extents, self.scratch)
-        return Stretch(tasks, calls, entries, blocks, self._workers, threads, run)
+            return CheckedStretch(
+                tasks, calls, entries, blocks, self._workers, 1, self._storage, run, extents, self.scratch
+            )
+        return Stretch(tasks, calls, entries, blocks, self._workers, threads, self._storage, run)
 
     def _extents(self, call: Call, block: np.ndarray) -> list[Extent]:
         """The memory that a call may touch. What it reads may go on for the slack, what it writes may not."""

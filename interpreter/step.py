@@ -65,18 +65,22 @@ class Step:
         inputs = [None if index < 0 else plan.arrays[index] for index in self.operation.inputs]
         if self.kernel is None or self.prepared_for is not None:
             self._prepare_for(inputs)
+        result = self.compute(inputs)
+        outputs = self.operation.outputs
+        values = (result,) if len(outputs) == 1 and not isinstance(result, tuple) else result
+        for index, value in zip(outputs, values, strict=True):
+            plan.arrays[index] = self._checked(value, index)
+
+    def compute(self, inputs: Sequence[np.ndarray | None]) -> Any:
+        """What the kernel makes of these operands. Its errors name the operation."""
         assert self.kernel is not None
         try:
-            result = self.kernel(*inputs)
+            return self.kernel(*inputs)
         except LitejitError as error:
             raise type(error)(f"{self.operation.where}: {error}") from None
         except Exception as error:  # of a user's kernel or custom operator
             error.add_note(self.operation.where)
             raise
-        outputs = self.operation.outputs
-        values = (result,) if len(outputs) == 1 and not isinstance(result, tuple) else result
-        for index, value in zip(outputs, values, strict=True):
-            plan.arrays[index] = self._checked(value, index)
 
     def _prepare_for(self, inputs: Sequence[np.ndarray | None]) -> None:
         """Prepares for this invoke's shapes and values, unless the last preparation was for the same ones."""

@@ -122,6 +122,13 @@ class Storage:
             self._constants[index] = padded(spec.value)
         return int(self._constants[index].ctypes.data)
 
+    def value(self, index: int) -> np.ndarray | None:
+        """What a tensor holds; None for the index -1, of an operand that is left out."""
+        if index < 0:
+            return None
+        constant = self._specs[index].value
+        return self.array(index) if constant is None else constant
+
     def move_in(self, arrays: list[np.ndarray | None]) -> None:
         """Puts views of the memory in place of the tensors' arrays, what they hold included."""
         for index in self.tensors:

@@ -31,8 +31,10 @@ class Workers:
         self._meeting = np.zeros(16, np.int64)
         self._queues: list[queue.SimpleQueue[Any]] = []
 
-    def program(self, program: int, steps: int, threads: int, trace: int = 0) -> Callable[[], None]:
+    def program(self, program: int, steps: int, threads: int, trace: int = 0) -> Callable[[], int]:
         """A function that runs a program (its address and number of entries) on this many of the threads.
+
+        It returns 0, or the number of the entry (from 1) whose fault has been set.
 
         trace: address of memory for times, see the executor; 0: none are taken.
         """
@@ -45,11 +47,11 @@ class Workers:
         addresses = [block.ctypes.data for block in blocks]
         own, *others = (partial(self._run, at, at + 8, at + 16) for at in addresses)
 
-        def run() -> None:
+        def run() -> int:
             if others:
                 for calls, other in zip(self._started(), others, strict=False):
                     calls.put((other, memory))
-            own()
+            return own()
 
         return run
 

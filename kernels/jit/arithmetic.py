@@ -53,7 +53,7 @@ def plain(lowering: Lowering) -> list[Call] | None:
     return None
 
 
-@lowers(*BINARY)
+@lowers(*(kernel for kernel in BINARY if kernel is not Div))
 def arithmetic(lowering: Lowering) -> list[Call] | None:
     """One call."""
     return plain(lowering) if lowering.kernel.quantized is None else quantized(lowering)

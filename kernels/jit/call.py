@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["SLACK", "Call", "Layout", "Scratch", "Tensor", "View", "padded"]
+__all__ = ["SLACK", "Call", "Fault", "Jump", "Label", "Layout", "Scratch", "State", "Tensor", "View", "padded"]
 
 SLACK = 64
 """Bytes after every tensor, constant and scratch area that kernels may read (never write), so that the last vector of a
@@ -56,6 +56,31 @@ class Scratch:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """Stands for the address of the int64 that a kernel sets to 1 when it meets a value that is illegal."""
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Stands for the address of memory that outlives plans and that calls read and write, with slack behind it."""
+
+    memory: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Label:
+    """A place in a program, between two calls."""
+
+
+@dataclass(frozen=True, eq=False)
+class Jump:
+    """Instead of a call: the program goes on at the label. condition: only if this bool is false."""
+
+    target: Label
+    condition: Tensor | None = None
+
+
+@dataclass(frozen=True)
 class View:
     """Instead of calls: the output has the bytes of an operand (by position), so that it needs no code at all."""
 
@@ -66,7 +91,8 @@ class View:
 class Call:
     """One call of a kernel ("module.function") on `items` independent work items, taken `grain` at a time by a thread.
 
-    values: for each slot of the layout an int, a float, a constant array (see `padded`), a Tensor or a Scratch.
+    values: for each slot of the layout an int, a float, a constant array (see `padded`) or what stands for
+        an address: Tensor, Scratch, State, Fault.
     scratch_bytes: of each thread. work: rough number of multiply-adds or element steps, to decide about threads.
     """
 
@@ -79,8 +105,8 @@ class Call:
     work: int = 0
     about: Mapping[str, Any] = field(default_factory=dict)
 
-    def bind(self, address_of: Callable[[int], int], scratch: int) -> np.ndarray:
-        """The argument block for these addresses."""
+    def bind(self, address_of: Callable[[int], int], scratch: int, fault: int) -> np.ndarray:
+        """The argument block for these addresses: of tensors by index, of scratch memory, of the entry's fault."""
 
         def resolve(value: Any) -> int | float:
             if isinstance(value, np.ndarray):
@@ -89,6 +115,10 @@ class Call:
                 return address_of(value.index) + value.offset
             if isinstance(value, Scratch):
                 return scratch + value.offset
+            if isinstance(value, State):
+                return value.memory.ctypes.data
+            if isinstance(value, Fault):
+                return fault
             return value if isinstance(value, float) else int(value)
 
         return self.layout.pack({name: resolve(value) for name, value in self.values.items()})

@@ -11,17 +11,16 @@ from litejit.kernels.jit.call import Call, Tensor, padded
 from litejit.kernels.jit.layouts.picking import PICK
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.reference.fill import Tile
-from litejit.kernels.reference.gather_scatter import Gather
 from litejit.kernels.reference.padding import MirrorPad
 from litejit.kernels.reference.resize import ResizeNearestNeighbor
 from litejit.kernels.reference.reversing import ReverseV2
 
-__all__: list[str] = []
+__all__ = ["picked"]
 
 _BYTES = 32768
 
 
-def _picked(lowering: Lowering, indices: Sequence[np.ndarray]) -> list[Call] | None:
+def picked(lowering: Lowering, indices: Sequence[np.ndarray]) -> list[Call] | None:
     """indices: for each dimension of the output, the indices of the input that it consists of."""
     input, output = lowering.input(0), lowering.outputs[0]
     if input.dtype.kind == "O":
@@ -63,21 +62,21 @@ def mirror_pad(lowering: Lowering) -> list[Call] | None:
     if 0 in dims:
         return None
     pairs = zip(_everything(dims), kernel.paddings, strict=True)
-    return _picked(lowering, [np.pad(numbers, pair, mode=kernel.mode) for numbers, pair in pairs])
+    return picked(lowering, [np.pad(numbers, pair, mode=kernel.mode) for numbers, pair in pairs])
 
 
 @lowers(Tile)
 def tile(lowering: Lowering) -> list[Call] | None:
     """Indices over and over again."""
     dims, out_dims = lowering.input(0).dims, lowering.outputs[0].dims
-    return _picked(lowering, [np.resize(np.arange(dim), out) for dim, out in zip(dims, out_dims, strict=True)])
+    return picked(lowering, [np.resize(np.arange(dim), out) for dim, out in zip(dims, out_dims, strict=True)])
 
 
 @lowers(ReverseV2)
 def reverse(lowering: Lowering) -> list[Call] | None:
     """Indices backwards."""
     indices = _everything(lowering.input(0).dims)
-    return _picked(lowering, [each[:: -1 if at in lowering.kernel.axes else 1] for at, each in enumerate(indices)])
+    return picked(lowering, [each[:: -1 if at in lowering.kernel.axes else 1] for at, each in enumerate(indices)])
 
 
 @lowers(ResizeNearestNeighbor)
@@ -85,15 +84,4 @@ def resize_nearest_neighbor(lowering: Lowering) -> list[Call] | None:
     """The rows and columns that the kernel has found."""
     batch, _, _, channels = lowering.input(0).dims
     kernel = lowering.kernel
-    return _picked(lowering, [np.arange(batch), kernel.rows, kernel.columns, np.arange(channels)])
-
-
-@lowers(Gather)
-def gather(lowering: Lowering) -> list[Call] | None:
-    """Constant indices that are in range; those of run time are checked by the reference tier."""
-    kernel, dims, chosen = lowering.kernel, lowering.input(0).dims, lowering.input(1).value
-    if chosen is None or kernel.batch_dims or not chosen.size or chosen.min() < 0 or chosen.max() >= dims[kernel.axis]:
-        return None
-    indices = _everything(dims)
-    indices[kernel.axis] = chosen.ravel().astype(np.int64)
-    return _picked(lowering, indices)
+    return picked(lowering, [np.arange(batch), kernel.rows, kernel.columns, np.arange(channels)])

@@ -1,8 +1,14 @@
 """Runs a program: one native call for a whole inference.
 
-A program is a row of entries [kernel address, argument block address, items, grain, counter]. With several threads,
-every thread runs the whole program and takes chunks of each entry's items from its counter; all meet before the next
-entry. Waiting threads spin for a while and then give way to others.
+A program is a row of entries [kernel address, argument block address, items, grain, counter, fault]. With several
+threads, every thread runs the whole program and takes chunks of each entry's items from its counter; all meet before
+the next entry. Waiting threads spin for a while and then give way to others.
+
+A kernel that meets an illegal value at run time goes on with a legal one and sets its entry's fault. The program ends
+after that entry, and its number, counted from 1, is the status that the caller gets; it is 0 otherwise.
+
+An entry with 0 for the kernel is a jump [0, condition address, entries to go, 0, counter, 0], taken where the byte of
+the condition is 0, or where its address is. Threads meet after they have read it, so that all take the same way.
 """
 
 from __future__ import annotations
@@ -11,9 +17,10 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.native.simd import I64, emit_call, load_i64, store
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.simd import I64, emit_call, load_i8, load_i64, store
 
-ENTRY_BYTES = 5 * 8
+ENTRY_BYTES = 6 * 8
 SPINS = 20_000
 """Rounds before a waiting thread gives way, some tens of microseconds."""
 
@@ -77,41 +84,69 @@ def _cycles(context):
     return types.int64(), emit
 
 
+@intrinsic
+def _leave_with(context, status):
+    """Leaves the function with this int32 as its status, which is what a caller from outside gets, unless it is 0."""
+
+    def emit(c, b, s, a):
+        with b.if_then(b.icmp_signed("!=", a[0], I64(0))):
+            b.ret(b.trunc(a[0], ir.IntType(32)))
+        return c.get_dummy_value()
+
+    return types.void(types.int64), emit
+
+
+@inline
+def _meet(meeting, counter, ranks):
+    """Waits for all threads; the last one to come sets the counter back."""
+    round = _read_shared(meeting + 8)
+    if _fetch_add(meeting, 1) == ranks - 1:
+        _write_shared(meeting, 0)
+        _write_shared(counter, 0)
+        _write_shared(meeting + 8, round + 1)
+    else:
+        spins = 0
+        while _read_shared(meeting + 8) == round:
+            spins += 1
+            if spins > SPINS:
+                _give_way()
+
+
 def run(args):
     """args: address of six int64s, of which only `rank` differs from thread to thread: program, count, rank, ranks.
 
     meeting: address of two int64s, how many threads have arrived, and how often all have. trace: 0, or address of
-    [count, ranks, 2] int64s for the processor's clock before and after each entry.
+    [count, ranks, 2] int64s for the processor's clock before and after each entry. Status: see above.
     """
     program, count, rank, ranks, meeting, trace = (
         _read_shared(args), _read_shared(args + 8), _read_shared(args + 16), _read_shared(args + 24),
         _read_shared(args + 32), _read_shared(args + 40),
     )  # fmt: skip
-    for at in range(count):
+    at, fault = 0, 0
+    while at < count:
         entry = program + at * ENTRY_BYTES
         function, args, items, grain = load_i64(entry), load_i64(entry + 8), load_i64(entry + 16), load_i64(entry + 24)
+        counter = entry + 32
+        if function == 0:
+            jumps = args == 0 or load_i8(args) == 0
+            if ranks > 1:
+                _meet(meeting, counter, ranks)
+            at += items if jumps else 1
+            continue
         if trace != 0:
             store(trace + (at * ranks + rank) * 16, _cycles())
         if ranks == 1:
             _invoke(function, args, 0, items, 0)
-            if trace != 0:
-                store(trace + at * 16 + 8, _cycles())
-            continue
-        counter = entry + 32
-        first = _fetch_add(counter, grain)
-        while first < items:
-            _invoke(function, args, first, min(first + grain, items), rank)
+        else:
             first = _fetch_add(counter, grain)
+            while first < items:
+                _invoke(function, args, first, min(first + grain, items), rank)
+                first = _fetch_add(counter, grain)
         if trace != 0:
             store(trace + (at * ranks + rank) * 16 + 8, _cycles())
-        round = _read_shared(meeting + 8)
-        if _fetch_add(meeting, 1) == ranks - 1:
-            _write_shared(meeting, 0)
-            _write_shared(counter, 0)
-            _write_shared(meeting + 8, round + 1)
-        else:
-            spins = 0
-            while _read_shared(meeting + 8) == round:
-                spins += 1
-                if spins > SPINS:
-                    _give_way()
+        if ranks > 1:
+            _meet(meeting, counter, ranks)
+        at += 1
+        if _read_shared(entry + 40) != 0:
+            fault, count = at, 0
+    _leave_with(fault)
