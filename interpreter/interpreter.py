@@ -161,15 +161,9 @@ class Interpreter:
 
         Raises RuntimeError before `allocate_tensors`, InvalidInputError (a RuntimeError) when the data are illegal.
         """
-        self._ensure_safe()
-        self._invoke(0)
-
-    def _invoke(self, subgraph_index: int) -> None:
-        plan = self._plan(subgraph_index)
-        if not plan.allocated:
-            raise RuntimeError("Invoke called on model that is not ready.")
-        plan.run()
-        plan.own_outputs()
+        if self._views:
+            self._ensure_safe()
+        self._session.plans[0].invoke()
 
     def __call__(self, **inputs: Any) -> dict[str, np.ndarray]:
         """Beyond the official interface: runs the model on inputs by tensor name, returns outputs by tensor name.
@@ -471,7 +465,7 @@ class SignatureRunner:
         interpreter._plan(subgraph).allocate()
         for name, value in kwargs.items():
             interpreter._set_tensor(self._inputs[name], value, subgraph)
-        interpreter._invoke(subgraph)
+        interpreter._plan(subgraph).invoke()
         return {name: interpreter.get_tensor(index, subgraph) for name, index in self._outputs.items()}
 
     def get_input_details(self) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from litejit.kernels.jit.call import Call, View
 from litejit.kernels.jit.lowering import Lowered, Lowering, lower
 from litejit.kernels.jit.moving import whole_copy
 from litejit.kernels.kernel import DEFAULT_FLAVOUR
-from litejit.programs import Part, Programs
+from litejit.programs import Part, Programs, Stretch
 from litejit.rewrites import REWRITES, REWRITES_OF_CALLS, Task
 from litejit.schema.errors import InvalidInputError
 from litejit.storage import Interface, Storage
@@ -43,13 +43,19 @@ class NativePlan:
         self.tasks, aliases = _without_views(plan, self._lowered())
         interface = Interface(plan.graph.inputs, plan.graph.outputs, plan._variables)
         self.storage = Storage(plan.specs, self.tasks, aliases, interface, self._keeps_all)
-        self.loose_outputs = [at for at in plan.graph.outputs if at not in self.storage.tensors]
-        """Outputs of the graph with no memory of their own in the arena."""
+        self.loose_outputs = [
+            at for at in plan.graph.outputs if at not in self.storage.tensors and plan.specs[at].value is None
+        ]
+        """Outputs of the graph that are computed, with no memory of their own in the arena."""
         self.transient = self._not_kept()
         self.storage.move_in(plan.arrays)
         programs = Programs(self.storage, workers, self.tasks)
         self.scratch = programs.scratch
         self.parts: list[Part] = programs.parts(self.tasks, plan.arrays)
+        whole = self.parts[0] if len(self.parts) == 1 and not self.loose_outputs else None
+        self._whole = whole if type(whole) is Stretch else None
+        self.program = None if self._whole is None else self._whole.run
+        """All there is to do, if that is one native call."""
 
     def _lowered(self) -> list[Task]:
         """The plan's steps as tasks, rewritten and with the calls that do them."""
@@ -79,6 +85,15 @@ class NativePlan:
         self._shadow = None
         for part in self.parts:
             part()
+
+    def run_program(self) -> None:
+        """Computes the graph's outputs with the least effort; there must be a program."""
+        self._shadow = None
+        assert self.program is not None
+        fault = self.program()
+        if fault:
+            assert self._whole is not None
+            self._whole.refuse(fault - 1)
 
     def recomputed(self, index: int, inputs_changed: bool) -> np.ndarray:
         """What a tensor held at the last run, though its memory has been used for others since then."""

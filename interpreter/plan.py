@@ -94,6 +94,18 @@ class Plan:
         """What an input or a variable holds before anything is written to it."""
         return _blank(self.specs[index], self.context.limits.tensor_bytes)
 
+    def invoke(self) -> None:
+        """Runs the subgraph for others, who may change inputs afterwards. RuntimeError before `allocate`."""
+        native = self.native
+        if native is not None and native.program is not None:
+            self._inputs_changed = False
+            native.run_program()
+            return
+        if not self.allocated:
+            raise RuntimeError("Invoke called on model that is not ready.")
+        self.run()
+        self.own_outputs()
+
     def run(self) -> None:
         """Computes every tensor of the subgraph from its inputs."""
         self._running = True

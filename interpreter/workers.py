@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import queue
 import threading
 import weakref
@@ -12,11 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from litejit.kernels.jit import library
+from litejit.calling import caller
 
 __all__ = ["Workers"]
-
-_Run = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)
 
 
 class Workers:
@@ -27,7 +24,6 @@ class Workers:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._run = _Run(library.address("executor.run"))
         self._meeting = np.zeros(16, np.int64)
         self._queues: list[queue.SimpleQueue[Any]] = []
 
@@ -38,22 +34,17 @@ class Workers:
 
         trace: address of memory for times, see the executor; 0: none are taken.
         """
-        # The first two slots are where numba's calling convention leaves a result and an exception, which are none.
         blocks = np.zeros((threads, 8), np.int64)
         for rank, block in enumerate(blocks):
-            block[2:] = program, steps, rank, threads, self._meeting.ctypes.data, trace
+            block[:6] = program, steps, rank, threads, self._meeting.ctypes.data, trace
         # A thread may still be on its way out of the program when nobody else needs this memory any more.
-        memory = blocks, self._meeting
-        addresses = [block.ctypes.data for block in blocks]
-        own, *others = (partial(self._run, at, at + 8, at + 16) for at in addresses)
+        own, *others = (caller(block.ctypes.data, (blocks, self._meeting)) for block in blocks)
+        return partial(self._run, own, others) if others else own
 
-        def run() -> int:
-            if others:
-                for calls, other in zip(self._started(), others, strict=False):
-                    calls.put((other, memory))
-            return own()
-
-        return run
+    def _run(self, own: Callable[[], int], others: list[Callable[[], int]]) -> int:
+        for calls, other in zip(self._started(), others, strict=False):
+            calls.put(other)
+        return own()
 
     def _started(self) -> list[queue.SimpleQueue[Any]]:
         """The queues of the other threads, which are started when they are first needed."""
@@ -69,4 +60,4 @@ class Workers:
 
 def _serve(calls: queue.SimpleQueue[Any]) -> None:
     while (call := calls.get()) is not None:
-        call[0]()
+        call()

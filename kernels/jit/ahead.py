@@ -17,7 +17,7 @@ __all__ = ["compile_all", "kernel_names"]
 def kernel_names() -> list[str]:
     """Names of all kernels: the functions of `native` that take (args, first, last, rank). Imports numba."""
     package = importlib.import_module("litejit.kernels.jit.native")
-    names = ["executor.run"]
+    names = ["executor.run", "calling.method"]
     for module in pkgutil.iter_modules(package.__path__):
         members = vars(importlib.import_module(f"{package.__name__}.{module.name}"))
         names += [f"{module.name}.{name}" for name, member in members.items() if _is_kernel(member, module.name)]

@@ -46,16 +46,7 @@ def _optimised(name: str, machine: Any) -> tuple[Any, str]:
     """(LLVM code of a kernel, its symbol)."""
     module_name, function_name = name.split(".")
     function = getattr(importlib.import_module(f"litejit.kernels.jit.native.{module_name}"), function_name)
-    flags = compiler.Flags()
-    flags.no_cpython_wrapper = True
-    flags.no_cfunc_wrapper = True
-    flags.error_model = "numpy"
-    arguments = (types.int64,) * function.__code__.co_argcount
-    result = compiler.compile_extra(
-        target.typing_context, target.target_context, function, arguments, types.none, flags, {}
-    )
-    entry = result.fndesc.llvm_func_name
-    module = llvm.parse_assembly(result.library.get_llvm_str())
+    module, entry = (llvm.parse_assembly(function), function_name) if type(function) is str else _translated(function)
     module.triple, module.data_layout = triple(), str(machine.target_data)
     for function in module.functions:
         if not function.is_declaration and function.name != entry:
@@ -65,3 +56,17 @@ def _optimised(name: str, machine: Any) -> tuple[Any, str]:
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     return module, entry
+
+
+def _translated(function: Any) -> tuple[Any, str]:
+    """(LLVM code of a function as it comes from numba, its symbol)."""
+    flags = compiler.Flags()
+    flags.no_cpython_wrapper = True
+    flags.no_cfunc_wrapper = True
+    flags.error_model = "numpy"
+    arguments = (types.int64,) * function.__code__.co_argcount
+    result = compiler.compile_extra(
+        target.typing_context, target.target_context, function, arguments, types.none, flags, {}
+    )
+    entry = result.fndesc.llvm_func_name
+    return llvm.parse_assembly(result.library.get_llvm_str()), entry

@@ -117,7 +117,10 @@ def _symbols() -> dict[str, int]:
     """What kernels take from outside, by name."""
     library = ctypes.CDLL("kernel32" if sys.platform == "win32" else None)
     give_way = library.SwitchToThread if sys.platform == "win32" else library.sched_yield
-    symbols = {"litejit_give_way": ctypes.cast(give_way, ctypes.c_void_p).value or 0}
+    functions: dict[str, Any] = {"litejit_give_way": give_way}
+    for name in ("PyCapsule_GetPointer", "PyEval_SaveThread", "PyEval_RestoreThread", "PyLong_FromLong"):
+        functions[name] = getattr(ctypes.pythonapi, name, None)
+    symbols = {name: ctypes.cast(function, ctypes.c_void_p).value or 0 for name, function in functions.items()}
     return {**symbols, "litejit_check": define()} if is_checked() else symbols
 
 

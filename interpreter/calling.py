@@ -1,0 +1,59 @@
+"""Calling a program from Python: a built-in method made of compiled code, or a function of ctypes where that is not to
+be had.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+
+from litejit.kernels.jit import library
+
+__all__ = ["caller"]
+
+_NO_ARGUMENTS = 0x0004
+_Run = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)
+
+
+class _MethodDef(ctypes.Structure):
+    """PyMethodDef."""
+
+    _fields_ = (
+        ("ml_name", ctypes.c_char_p),
+        ("ml_meth", ctypes.c_void_p),
+        ("ml_flags", ctypes.c_int),
+        ("ml_doc", ctypes.c_char_p),
+    )
+
+
+@cache
+def _definition() -> _MethodDef:
+    return _MethodDef(b"run", library.address("calling.method"), _NO_ARGUMENTS, None)
+
+
+def caller(argument: int, kept: Any) -> Callable[[], int]:
+    """A function that calls `executor.run` with this argument and returns the status. kept: lives as long."""
+    run = library.address("executor.run")
+    if sys.implementation.name != "cpython":
+        # The first two arguments are where numba's calling convention leaves a result and an exception, which are none.
+        unused = np.zeros(2, np.int64)
+        at = unused.ctypes.data
+        return partial(_call, _Run(run), at, at + 8, argument, (kept, unused))
+    python = ctypes.pythonapi
+    python.PyCapsule_New.restype = python.PyCFunction_NewEx.restype = ctypes.py_object
+    block = np.array([run, argument], np.int64)
+    capsule = python.PyCapsule_New(ctypes.c_void_p(block.ctypes.data), None, None)
+    # What is given as the name of the function's module is any object; it lives as long as the function.
+    method: Callable[[], int] = python.PyCFunction_NewEx(
+        ctypes.byref(_definition()), ctypes.py_object(capsule), ctypes.py_object((kept, block))
+    )
+    return method
+
+
+def _call(run: Callable[..., int], result: int, exception: int, argument: int, _: Any) -> int:
+    return run(result, exception, argument)

@@ -1,0 +1,51 @@
+"""Calls of programs from Python."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import weakref
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from litejit import calling
+from litejit.workers import Workers
+
+
+def empty_program(kept: object = None) -> np.ndarray:
+    """The argument of `executor.run` for a program without entries."""
+    return np.array([0, 0, 0, 1, np.zeros(2, np.int64).ctypes.data, 0, 0, 0], np.int64)
+
+
+@pytest.mark.parametrize("implementation", ["cpython", "another"])
+def test_status(implementation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "implementation", SimpleNamespace(name=implementation, version=sys.version_info))
+    block = empty_program()
+    run = calling.caller(block.ctypes.data, block)
+    monkeypatch.undo()
+    assert [run() for _ in range(1000)] == [0] * 1000
+
+
+def test_memory_lives_as_long_as_the_function() -> None:
+    class Kept:
+        pass
+
+    kept, block = Kept(), empty_program()
+    gone = weakref.ref(kept)
+    run = calling.caller(block.ctypes.data, (kept, block))
+    del kept, block
+    gc.collect()
+    assert run() == 0
+    assert gone() is not None
+    del run
+    gc.collect()
+    assert gone() is None
+
+
+def test_programs_of_workers() -> None:
+    entries = np.zeros((1, 8), np.int64)
+    for threads in (1, 2, 3):
+        run = Workers(threads).program(entries.ctypes.data, 0, threads)
+        assert run() == 0
