@@ -12,6 +12,7 @@ from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.convolution import Geometry, convolution, float_clamp, last_rows, stage_of_8_bit
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.layouts.sliding import SLIDE_PIXELS, SLIDE_STRIDES, SLIDE_TAPS
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.packing import pack_channels, panels_of
 from litejit.kernels.reference.convolution import DepthwiseConv2D
@@ -41,22 +42,24 @@ def depthwise_conv2d(lowering: Lowering) -> list[Call] | None:
 def _float(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call]:
     kernel, input = lowering.kernel, lowering.input(0)
     channels, panels = taps.shape[2], panels_of(taps.shape[2])
-    whole = Geometry.of(lowering.windows, input.dims[0], channels, 4)
+    whole = Geometry.of(lowering.windows, input.dims[0], channels, 4, by_pixel=False)
     repeats = channels // input.dims[3]
-    direct = not whole.needs_padding and repeats == 1
-    bands = _Bands(whole, panels) if direct else _Bands.of(lowering, 4, panels)
+    slide = _slide(whole) if repeats == 1 else None
+    in_place = slide is not None or (not whole.needs_padding and repeats == 1)
+    bands = _Bands(whole, panels) if in_place else _Bands.of(lowering, 4, panels)
     geometry = bands.geometry
     rows = geometry.band_rows(-(-_pieces(lowering) // bands.groups))
     low, high = float_clamp(kernel.products.activation)
     fewest = last_rows(geometry.out_size[0], rows) * geometry.out_size[1]
-    scratch = 0 if direct else geometry.rows_below(rows) * geometry.padded_width * geometry.channels * 4
+    copied = geometry.rows_below(rows) * geometry.padded_width * geometry.channels * 4
     values = {
-        **_common(lowering, bands, rows, scratch),
+        **_common(lowering, bands, rows, COLUMNS * 4 if slide else 0 if in_place else copied),
         "pad_value": 0,
-        "direct": int(direct),
+        "direct": int(in_place),
         "pixels": geometry.pixel_offsets(rows),
         "segments": geometry.segment_offsets(by_tap=True),
         "segment_count": prod(geometry.taps),
+        "segment_steps": geometry.dilations[0],
         "weights": padded(pack_channels(taps.reshape(-1, channels).astype(np.float32))),
         "panel_bytes": prod(geometry.taps) * 64,
         "stage": padded(pack_channels(bias.reshape(1, -1).astype(np.float32))),
@@ -64,8 +67,8 @@ def _float(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call]
         "low": low,
         "high": high,
     }
-    name = f"depthwise.{'float' if repeats == 1 else 'repeated'}_{4 if fewest >= 4 else 1}"
-    return [_call(name, lowering, bands, values, taps)]
+    name = f"{'float' if repeats == 1 else 'repeated'}_{slide or (4 if fewest >= 4 else 1)}"
+    return [_call(f"depthwise.{name}", lowering, bands, values, taps)]
 
 
 def _int8(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call] | None:
@@ -99,8 +102,20 @@ def _int8(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call] 
         "panel_bytes": offsets.shape[1] * 64,
         **stage,
     }
-    width = 4 if geometry.out_size[1] >= 4 else 1
-    return [_call(f"depthwise.int8_{'wide_' if wide else ''}{width}", lowering, bands, values, taps)]
+    tile = "4" if geometry.out_size[1] >= 4 else "1"
+    name = f"int8_wide_{tile}" if wide else f"int8_{_slide(geometry) or tile}"
+    return [_call(f"depthwise.{name}", lowering, bands, values, taps)]
+
+
+def _slide(geometry: Geometry) -> str | None:
+    """The tile of pixels of a row over which the filter slides, with the least waste; None if there is none."""
+    width, taps, stride = geometry.out_size[1], geometry.taps[1], geometry.strides[1]
+    fitting = [pixels for pixels in SLIDE_PIXELS if pixels <= width]
+    if not fitting or geometry.dilations[1] > 1 or taps not in SLIDE_TAPS or stride not in SLIDE_STRIDES:
+        return None
+    # Loads of weights and what follows the sums cost a tile about as much as one and a half pixels.
+    pixels = min(fitting, key=lambda pixels: -(-width // pixels) * (pixels + 1.5))
+    return f"{pixels}_{taps}s{stride}"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ CONVOLUTION = Layout(
     "top left padded_width extent direct "
     # output rows of a band and bands of an image; groups of panels that a band is computed in, panels in each
     "band_rows bands out_height out_width stride_height panel_groups group_panels panels "
-    # int32 offsets, from the start of a band, of the pixels of its outputs and of the segments of the filter
+    # int32 offsets, from the start of a band, of the pixels of its outputs and of the segments of the filter; steps of
+    # a segment (of depthwise filters: rows from tap to tap)
     "pixels segments segment_count segment_steps block "
     "weights panel_bytes stage out out_channels out_pitch zero_point low high scratch scratch_bytes"
 )

@@ -1,18 +1,21 @@
 """Depthwise convolutions: 16 channels of a few pixels at a time, tap by tap.
 
-8-bit images are copied as pairs of rows, two elements of a channel side by side, so that one multiplication of pairs
-serves two rows of the filter. Whether an output row begins at the first or the second row of a pair decides which
-of two packings of the filter it takes.
+The usual filters slide over the pixels of a row (see `sliding`), those of floats over the image where it is. Otherwise
+images are copied with their padding. 8-bit images are copied as pairs of rows, two elements of a channel side by side,
+so that one multiplication of pairs serves two rows of the filter. Whether an output row begins at the first or the
+second row of a pair decides which of two packings of the filter it takes.
 """
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 from numba import int32
 
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
+from litejit.kernels.jit.layouts.sliding import SLIDE_PIXELS, SLIDE_STRIDES, SLIDE_TAPS
 from litejit.kernels.jit.native.copying import fill_f32
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
@@ -30,6 +33,7 @@ from litejit.kernels.jit.native.simd import (
     widen_i8x16,
     widen_u8x16,
 )
+from litejit.kernels.jit.native.sliding import Slide, float_slide, int8_slide
 from litejit.kernels.jit.native.tiles import float_taps, int8_taps
 
 get, get_float = getters(CONVOLUTION)
@@ -89,8 +93,8 @@ def pair_rows_repeated(
             target += 64
 
 
-def _int8(rows: int, wide: bool) -> Any:
-    tile = int8_taps(rows, wide)
+def _int8(rows: int, tile: Any) -> Any:
+    """A kernel of tiles of so many pixels."""
 
     def convolve(args, first, last, rank):
         bands, band_rows, stride = get(args, "bands"), get(args, "band_rows"), get(args, "stride_height")
@@ -193,8 +197,8 @@ def _pad_panels(args, source, begin, end, top, rows, target, copy):
             target += 4 * after * pitch
 
 
-def _float(rows: int, copy: Any) -> Any:
-    tile = float_taps(rows)
+def _float(rows: int, tile: Any, copy: Any) -> Any:
+    """A kernel of tiles of so many pixels."""
 
     def convolve(args, first, last, rank):
         pixels, taps, tap_count = get(args, "pixels"), get(args, "segments"), get(args, "segment_count")
@@ -217,8 +221,8 @@ def _float(rows: int, copy: Any) -> Any:
                 below = (some - 1) * stride + get(args, "extent")
                 _pad_panels(args, source, begin, end, row * stride - get(args, "top"), below, target, copy)
                 source = target
-            count = some * width
             out = get(args, "out") + (image * height + row) * width * pitch
+            count = some * width
             for at in range(0, count, rows):
                 pixel = min(at, count - rows)
                 for panel in range(begin, end):
@@ -231,6 +235,60 @@ def _float(rows: int, copy: Any) -> Any:
     return convolve
 
 
-int8_1, int8_4, int8_wide_1, int8_wide_4 = (_int8(rows, wide) for wide in (False, True) for rows in (1, 4))
-float_1, float_4 = (_float(rows, _copy_panels) for rows in (1, 4))
-repeated_1, repeated_4 = (_float(rows, _repeat_panels) for rows in (1, 4))
+def _sliding_float(slide: Slide) -> Any:
+    """A kernel that reads images where they are. Rows of the filter outside the image are left out."""
+    tile = float_slide(slide)
+    tile_pixels, row_taps, step = slide.pixels, slide.taps, slide.stride
+
+    def convolve(args, first, last, rank):
+        weights, panel_bytes, stage = get(args, "weights"), get(args, "panel_bytes"), get(args, "stage")
+        bands, band_rows, stride = get(args, "bands"), get(args, "band_rows"), get(args, "stride_height")
+        height, width, channels = get(args, "height"), get(args, "width"), get(args, "channels")
+        out_height, out_width, pitch = get(args, "out_height"), get(args, "out_width"), get(args, "out_pitch")
+        top, left, dilation = get(args, "top"), get(args, "left"), get(args, "segment_steps")
+        taps = get(args, "segment_count") // row_taps
+        groups, group_panels, panels = get(args, "panel_groups"), get(args, "group_panels"), get(args, "panels")
+        low, high = get_float(args, "low"), get_float(args, "high")
+        nothing = get(args, "scratch") + rank * get(args, "scratch_bytes")
+        fill_f32(nothing, COLUMNS, 0.0)
+        pixel_bytes = 4 * channels
+        row_bytes = width * pixel_bytes
+        for item in range(first, last):
+            begin = item % groups * group_panels
+            end = min(panels, begin + group_panels)
+            image, start = item // groups // bands, item // groups % bands * band_rows
+            source = get(args, "source") + image * get(args, "image_bytes")
+            for row in range(start, min(start + band_rows, out_height)):
+                above = row * stride - top
+                skipped = max(0, (dilation - 1 - above) // dilation)
+                rows = min(taps, (height - 1 - above) // dilation + 1) - skipped
+                line = source + (above + skipped * dilation) * row_bytes
+                out = get(args, "out") + (image * out_height + row) * out_width * pitch
+                for at in range(0, out_width, tile_pixels):
+                    pixel = min(at, out_width - tile_pixels)
+                    column = pixel * step - left
+                    for panel in range(begin, end):
+                        tile(
+                            line + column * pixel_bytes + panel * 64, column, width, nothing, pixel_bytes,
+                            dilation * row_bytes, rows, weights + panel * panel_bytes + skipped * row_taps * 64,
+                            stage + panel * 64, out + pixel * pitch + panel * 64, pitch, low, high,
+                            channels - panel * COLUMNS,
+                        )  # fmt: skip
+
+    return convolve
+
+
+def _define() -> None:
+    """Every kernel: "<type>_<pixels of a tile>", where filters slide "<type>_<pixels>_<width of filter>s<stride>"."""
+    for rows in (1, 4):
+        for wide in (False, True):
+            globals()[f"int8_{'wide_' if wide else ''}{rows}"] = _int8(rows, int8_taps(rows, wide))
+        globals()[f"float_{rows}"] = _float(rows, float_taps(rows), _copy_panels)
+        globals()[f"repeated_{rows}"] = _float(rows, float_taps(rows), _repeat_panels)
+    for pixels, taps, stride in product(SLIDE_PIXELS, SLIDE_TAPS, SLIDE_STRIDES):
+        slide, name = Slide(pixels, taps, stride), f"{pixels}_{taps}s{stride}"
+        globals()[f"float_{name}"] = _sliding_float(slide)
+        globals()[f"int8_{name}"] = _int8(pixels, int8_slide(slide, wide=False))
+
+
+_define()

@@ -1,0 +1,8 @@
+"""For which filters there are kernels that slide over the pixels of a row, see `native/sliding.py`."""
+
+from __future__ import annotations
+
+__all__ = ["SLIDE_PIXELS", "SLIDE_STRIDES", "SLIDE_TAPS"]
+
+SLIDE_PIXELS, SLIDE_TAPS, SLIDE_STRIDES = (8, 7, 6, 4), (3, 5), (1, 2)
+"""Pixels of a tile; widths and strides of the filters."""

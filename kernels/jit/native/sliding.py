@@ -1,0 +1,168 @@
+"""Tiles of depthwise convolutions whose filters slide over neighbouring pixels of a row.
+
+Every element that a tile needs is loaded once for a row of the filter and meets all its weights there, which stay in
+registers meanwhile: 8 pixels of a 3-wide filter take 10 loads of elements and 3 of weights for 24 products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.native.simd import (
+    F32,
+    I32,
+    I64,
+    emit_fma,
+    emit_load,
+    emit_loop,
+    emit_max,
+    emit_min,
+    emit_offset,
+    emit_splat,
+    emit_store,
+    emit_store_first,
+    emit_variable,
+)
+from litejit.kernels.jit.native.tiles import FLOATS, INT16_PAIRS, Values, emit_requantized, rows_at
+
+__all__ = ["Slide", "float_slide", "int8_slide"]
+
+F32x8, I32x8 = ir.VectorType(F32, 8), ir.VectorType(I32, 8)
+
+
+Columns = Callable[[ir.IRBuilder, ir.Value], Values]
+"""(number of a row of taps) -> addresses of the input's pixels that a tile sees in it."""
+
+
+@dataclass(frozen=True)
+class Slide:
+    """pixels: of a tile, side by side; taps: width of the filter; stride: from pixel to pixel."""
+
+    pixels: int
+    taps: int
+    stride: int
+
+    @property
+    def columns(self) -> int:
+        """Pixels of the input that a tile sees in a row."""
+        return (self.pixels - 1) * self.stride + self.taps
+
+    def emit(
+        self,
+        b: ir.IRBuilder,
+        columns: Columns,
+        rows: ir.Value,
+        weights: ir.Value,
+        start: ir.Value,
+        half: int,
+        load: Callable[[ir.IRBuilder, ir.Value, int], ir.Value],
+        accumulate: Callable[[ir.IRBuilder, ir.Value, ir.Value, ir.Value], ir.Value],
+    ) -> Values:
+        """start + sums over so many rows of taps of 8 channels of each pixel; weights: 64 bytes for each tap."""
+        sums = [emit_variable(b, start) for _ in range(self.pixels)]
+
+        def row(number: ir.Value) -> None:
+            own = b.add(weights, b.mul(number, I64(64 * self.taps)))
+            factors = [load(b, emit_offset(b, own, 64 * tap), half) for tap in range(self.taps)]
+            for column, at in enumerate(columns(b, number)):
+                x = load(b, at, half)
+                for tap in range(self.taps):
+                    pixel, between = divmod(column - tap, self.stride)
+                    if between == 0 and 0 <= pixel < self.pixels:
+                        variable = sums[pixel]
+                        b.store(accumulate(b, x, factors[tap], b.load(variable)), variable)
+
+        emit_loop(b, rows, row)
+        return [b.load(variable) for variable in sums]
+
+
+def float_slide(slide: Slide) -> Any:
+    """out[pixel, :] = clamp(bias + sum over taps of pixel * weight) of 16 channels, FLOAT32.
+
+    source: address of the pixel of the input where the tile's window begins, which need not be inside the image: it is
+    in `column` of its width. nothing: address of 64 bytes of zeros, which stand for pixels outside. rows: of taps,
+    row_bytes apart in the input.
+    """
+
+    @intrinsic
+    def tile(
+        context, source, column, width, nothing, pixel_bytes, row_bytes, rows, weights, bias, out, pitch, low, high,
+        channels,
+    ):  # fmt: skip
+        def emit(c, b, s, a):
+            (
+                source, column, width, nothing, pixel_bytes, row_bytes, rows, weights, bias, out, pitch, low, high,
+                channels,
+            ) = a  # fmt: skip
+            low, high = emit_splat(b, low, 8), emit_splat(b, high, 8)
+            addresses = rows_at(b, out, pitch, slide.pixels)
+            inside = [b.icmp_unsigned("<", b.add(column, I64(at)), width) for at in range(slide.columns)]
+
+            def columns(b: ir.IRBuilder, number: ir.Value) -> Values:
+                at = b.add(source, b.mul(number, row_bytes))
+                pixels = [b.add(at, b.mul(pixel_bytes, I64(column))) for column in range(slide.columns)]
+                return [b.select(is_inside, pixel, nothing) for is_inside, pixel in zip(inside, pixels, strict=True)]
+
+            def half_of(half: int) -> None:
+                start = emit_load(b, bias, F32x8, 32 * half)
+                sums = slide.emit(b, columns, rows, weights, start, half, FLOATS.load_column, emit_fma)
+                results = [emit_min(b, high, emit_max(b, low, value)) for value in sums]
+                whole = b.icmp_signed(">=", channels, I64(8 * half + 8))
+                with b.if_else(whole, likely=True) as (all_lanes, some):
+                    with all_lanes:
+                        for address, value in zip(addresses, results, strict=True):
+                            emit_store(b, value, address, 32 * half)
+                    with some:
+                        left = b.sub(channels, I64(8 * half))
+                        for address, value in zip(addresses, results, strict=True):
+                            emit_store_first(b, value, emit_offset(b, address, 32 * half), left)
+
+            half_of(0)
+            with b.if_then(b.icmp_signed(">", channels, I64(8)), likely=True):
+                half_of(1)
+            return c.get_dummy_value()
+
+        return types.void(*[types.int64] * 11, types.float32, types.float32, types.int64), emit
+
+    return tile
+
+
+def _offset(b: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    return b.sext(emit_load(b, address, I32), I64)
+
+
+def int8_slide(slide: Slide, wide: bool) -> Any:
+    """As `tiles.int8_taps`, of pixels side by side; all rows of the filter have their taps side by side, too."""
+
+    @intrinsic
+    def tile(context, source, pixels, taps, count, weights, stage, out, pitch, zero_point, low, high, columns):
+        def emit(c, b, s, a):
+            source, pixels, taps, count, weights, stage, out, pitch, zero_point, low, high, columns = a
+            first, second = (_offset(b, emit_offset(b, pixels, 4 * pixel)) for pixel in range(2))
+            source, pixel_bytes = b.add(source, first), b.sdiv(b.sub(second, first), I64(slide.stride))
+            rows = b.sdiv(count, I64(slide.taps))
+
+            def window(b: ir.IRBuilder, number: ir.Value) -> Values:
+                at = b.add(source, _offset(b, b.add(taps, b.mul(number, I64(4 * slide.taps)))))
+                return [b.add(at, b.mul(pixel_bytes, I64(column))) for column in range(slide.columns)]
+
+            load, accumulate = INT16_PAIRS.load_column, INT16_PAIRS.accumulate
+            start = [emit_load(b, stage, I32x8, 32 * half) for half in range(2)]
+            halves = [slide.emit(b, window, rows, weights, start[half], half, load, accumulate) for half in range(2)]
+            sums = [list(pair) for pair in zip(*halves, strict=True)]
+            emit_requantized(b, sums, stage, rows_at(b, out, pitch, slide.pixels), zero_point, low, high, columns, wide)
+            return c.get_dummy_value()
+
+        return types.void(*[types.int64] * 12), emit
+
+    return tile
+
+
+assert COLUMNS == 16
