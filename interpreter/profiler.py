@@ -33,7 +33,8 @@ class OperatorTime:
     """One operator of the main subgraph.
 
     kernels: the compiled kernels that it calls, or "reference tier"; empty where another operator does its work.
-    seconds: of one run. macs: multiply-adds, 0 for operators that are not products. bytes: of operands and results.
+    seconds: of one run. macs: multiply-adds that these kernels do, other operators' included; 0 for operators that are
+    not products. bytes: of operands and results.
     """
 
     index: int
@@ -58,14 +59,25 @@ def profile(interpreter: Interpreter, repeat: int = 20) -> list[OperatorTime]:
             start = time.perf_counter()
             run()
             best[at] = min(best[at], time.perf_counter() - start)
+    counts = _attributed(plan)
     return [
-        OperatorTime(at, step.operation.name, kernels, seconds, macs(plan, step), _bytes(plan, step))
+        OperatorTime(at, step.operation.name, kernels, seconds, counts[id(step)], _bytes(plan, step))
         for (at, step, kernels, _), seconds in zip(timed, best, strict=True)
     ]
 
 
 _Timed = tuple[int, Step, str, Callable[[], object]]
 """A step by number, what it calls, and how to run it."""
+
+
+def _attributed(plan: Plan) -> dict[int, int]:
+    """Multiply-adds by the step whose code does them."""
+    counts = {id(step): macs(plan, step) for step in plan.steps}
+    for task in () if plan.native is None else plan.native.tasks:
+        for step in task.others:
+            counts[id(task.step)] += counts[id(step)]
+            counts[id(step)] = 0
+    return counts
 
 
 def _timed(plan: Plan, native: NativePlan) -> list[_Timed]:

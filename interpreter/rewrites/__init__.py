@@ -6,6 +6,7 @@ not computed, see `NativePlan`.
 
 from __future__ import annotations
 
+from litejit.rewrites.blocks import fuse_blocks
 from litejit.rewrites.clamps import fold_clamps
 from litejit.rewrites.elements import one_pass, one_table
 from litejit.rewrites.padding import fold_padding
@@ -13,7 +14,7 @@ from litejit.rewrites.task import Rewrite, Task
 
 __all__ = ["REWRITES", "REWRITES_OF_CALLS", "Task"]
 
-REWRITES: tuple[Rewrite, ...] = (fold_padding, one_table, one_pass)
+REWRITES: tuple[Rewrite, ...] = (fold_padding, one_table, one_pass, fuse_blocks)
 
 REWRITES_OF_CALLS: tuple[Rewrite, ...] = (fold_clamps,)
 """Of tasks that have been lowered."""

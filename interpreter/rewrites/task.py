@@ -20,7 +20,7 @@ class Task:
     """A step of a plan on its way to code.
 
     lowering: None where the reference tier runs the step. inputs, outputs: indices of the tensors that it reads and
-    writes now. result: what it has been lowered to; () if others do its work.
+    writes now. result: what it has been lowered to; () if others do its work. others: steps whose work it does, too.
     """
 
     step: Step
@@ -28,6 +28,7 @@ class Task:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     result: tuple[Call, ...] | View | None = None
+    others: tuple[Step, ...] = ()
 
     @property
     def calls(self) -> tuple[Call, ...]:

@@ -1,0 +1,92 @@
+"""Blocks of convolutions that are computed at once: expand -> depthwise -> project, and the addition after them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from litejit.kernels.jit.fused import Block, is_enabled
+from litejit.kernels.reference.arithmetic import Add
+from litejit.kernels.reference.convolution import Conv2D, DepthwiseConv2D
+from litejit.rewrites.task import Task
+
+__all__ = ["fuse_blocks"]
+
+
+def fuse_blocks(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
+    """Depthwise convolutions with the 1 x 1 convolutions around them, where nobody else reads what lies between."""
+    if not is_enabled():
+        return list(tasks)
+    readers: dict[int, list[int]] = {}
+    for at, task in enumerate(tasks):
+        for index in task.inputs:
+            readers.setdefault(index, []).append(at)
+    follower = {
+        index: at for index, (at, *others) in readers.items() if not others and index not in needed and index >= 0
+    }
+    writer = {index: at for at, task in enumerate(tasks) for index in task.outputs}
+    result = list(tasks)
+    for at, task in enumerate(tasks):
+        if task.lowering is not None and isinstance(task.lowering.kernel, DepthwiseConv2D):
+            # What ends one block does not begin another.
+            parts = [part for part in _around(tasks, at, follower, writer) if result[part] is tasks[part]]
+            *inner, last = parts
+            block = _block([tasks[part] for part in parts])
+            calls = None if block is None else block.calls()
+            if block is not None and calls is not None:
+                inputs = [block.input.index] + ([block.residual.index] if block.residual is not None else [])
+                steps = tuple(tasks[part].step for part in inner)
+                fused = replace(tasks[last], lowering=None, inputs=tuple(inputs), result=tuple(calls), others=steps)
+                result[last] = fused
+                for part in inner:
+                    result[part] = tasks[part].dropped
+    return result
+
+
+def _around(tasks: Sequence[Task], at: int, follower: Mapping[int, int], writer: Mapping[int, int]) -> list[int]:
+    """The tasks of the block around a depthwise convolution, in order."""
+    parts = [at]
+    before = writer.get(tasks[at].inputs[0])
+    if before is not None and follower.get(tasks[at].inputs[0]) == at and _is_pointwise(tasks[before]):
+        parts.insert(0, before)
+    after = follower.get(tasks[at].outputs[0])
+    if after is not None and _is_pointwise(tasks[after]) and tasks[after].inputs[0] == tasks[at].outputs[0]:
+        parts.append(after)
+        added = follower.get(tasks[after].outputs[0])
+        if added is not None and _is_addition(tasks[added]):
+            parts.append(added)
+    return parts
+
+
+def _block(parts: Sequence[Task]) -> Block | None:
+    """The block that these tasks are, if they are one."""
+    lowerings = [part.lowering for part in parts if part.lowering is not None]
+    (at,) = (at for at, lowering in enumerate(lowerings) if isinstance(lowering.kernel, DepthwiseConv2D))
+    if at + 1 == len(lowerings):
+        return None
+    addition = lowerings[at + 2] if at + 2 < len(lowerings) else None
+    residual = None
+    if addition is not None:
+        (residual,) = (spec for spec in addition.inputs if spec.index != lowerings[at + 1].outputs[0].index)
+    return Block(lowerings[at - 1] if at else None, lowerings[at], lowerings[at + 1], residual, addition)
+
+
+def _is_pointwise(task: Task) -> bool:
+    """Whether it is a convolution that sees single pixels, all of them."""
+    lowering = task.lowering
+    return (
+        lowering is not None
+        and isinstance(lowering.kernel, Conv2D)
+        and lowering.kernel.groups == 1
+        and all(window.filter_size == window.stride == 1 and window.before == 0 for window in lowering.windows)
+        and all(window.in_size == window.out_size for window in lowering.windows)
+    )
+
+
+def _is_addition(task: Task) -> bool:
+    """Whether it adds two different tensors of one shape."""
+    lowering = task.lowering
+    if lowering is None or not isinstance(lowering.kernel, Add):
+        return False
+    one, other = lowering.input(0), lowering.input(1)
+    return one.dims == other.dims and one.index != other.index and one.value is None and other.value is None

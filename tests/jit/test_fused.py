@@ -1,0 +1,217 @@
+"""Fused blocks of convolutions: equal to the operators one by one, and only where nobody sees what lies between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from litejit import Interpreter, ModelBuilder
+from litejit.interpreter import OpResolverType
+from litejit.profiler import memory, profile
+from litejit.testing import Problem
+from tests.jit.equal import native_calls
+from tests.paths import EXTRA_MODELS
+
+MODELS = ("blazeface_front_float", "facemesh_float", "mobilenet_v1_025_224_float", "mobilenet_v2_f32", "vww_96_float")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A block. expanded: 0 if the depthwise convolution reads the input; strides, filter: (height, width).
+
+    bias: of the depthwise convolution. added: what the projection is added to, "input" or "other"; shown: an inner
+    tensor that is an output, too.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    expanded: int
+    out_channels: int
+    filter: tuple[int, int] = (3, 3)
+    strides: tuple[int, int] = (1, 1)
+    padding: str = "SAME"
+    activations: Sequence[str] = ("RELU6", "RELU6", "NONE")
+    images: int = 1
+    bias: bool = True
+    added: str = ""
+    shown: str = ""
+    seed: int = 0
+
+
+def block(shape: Shape) -> Problem:
+    """The operators of a block of floats, one by one."""
+    rng = np.random.default_rng(shape.seed)
+    b = ModelBuilder()
+    images = [rng.normal(size=(shape.images, *shape.size, shape.channels)).astype(np.float32)]
+    x = b.input("x", images[0].shape)
+
+    def constants(dims: Sequence[int], channels: int) -> list[Any]:
+        weights = rng.normal(size=dims) / np.sqrt(np.prod(dims) / channels)
+        values = [weights] if dims[0] == 1 and not shape.bias else [weights, rng.normal(size=channels)]
+        return [b.constant(value.astype(np.float32)) for value in values]
+
+    channels, y, inner = shape.channels, x, {}
+    one, two, three = shape.activations
+    pointwise: dict[str, Any] = {"stride_h": 1, "stride_w": 1, "padding": "SAME"}
+    if shape.expanded:
+        given = [y, *constants((shape.expanded, 1, 1, channels), shape.expanded)]
+        y = inner["expanded"] = b.op("CONV_2D", given, fused_activation_function=one, **pointwise)
+        channels = shape.expanded
+    y = inner["middle"] = b.op(
+        "DEPTHWISE_CONV_2D",
+        [y, *constants((1, *shape.filter, channels), channels)],
+        stride_h=shape.strides[0],
+        stride_w=shape.strides[1],
+        padding=shape.padding,
+        depth_multiplier=1,
+        fused_activation_function=two,
+    )
+    given = [y, *constants((shape.out_channels, 1, 1, channels), shape.out_channels)]
+    y = inner["projected"] = b.op("CONV_2D", given, fused_activation_function=three, **pointwise)
+    if shape.added:
+        other = x
+        if shape.added == "other":
+            out_size = [-(-size // stride) for size, stride in zip(shape.size, shape.strides, strict=True)]
+            images.append(rng.normal(size=(shape.images, *out_size, shape.out_channels)).astype(np.float32))
+            other = b.input("other", images[1].shape)
+        y = b.op("ADD", [y, other], fused_activation_function="RELU")
+    b.output(y, *([inner[shape.shown]] if shape.shown else []))
+    return Problem(b.to_bytes(), images)
+
+
+def prepared(problem: Problem, **keywords: Any) -> Interpreter:
+    """With the problem's inputs."""
+    interpreter = Interpreter(model_content=problem.model, **keywords)
+    interpreter.allocate_tensors()
+    for detail, value in zip(interpreter.get_input_details(), problem.inputs, strict=True):
+        interpreter.set_tensor(detail["index"], value)
+    return interpreter
+
+
+def outputs(interpreter: Interpreter) -> list[np.ndarray]:
+    """After two runs: the second one in memory that has been used."""
+    interpreter.invoke()
+    interpreter.invoke()
+    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+
+
+def check_equal(problem: Problem, monkeypatch: pytest.MonkeyPatch, prefix: str = "fused.") -> None:
+    """Fused on one thread and on two = apart, to the bit; and it needs no more memory for tensors."""
+    monkeypatch.setenv("LITEJIT_FUSION", "off")
+    apart = prepared(problem)
+    expected = outputs(apart)
+    assert not any(kernel.startswith("fused") for kernel in native_calls(apart))
+    monkeypatch.delenv("LITEJIT_FUSION")
+    for threads in (1, 2):
+        fused = prepared(problem, num_threads=threads)
+        assert native_calls(fused)[0].startswith(prefix), native_calls(fused)
+        for ours, theirs in zip(outputs(fused), expected, strict=True):
+            assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
+            assert ours.tobytes() == theirs.tobytes(), f"{threads} threads: {(ours != theirs).sum()} differ"
+        assert memory(fused).arena <= memory(apart).arena
+
+
+SHAPES = {
+    "expanded": Shape((14, 14), 16, 48, 24),
+    "stride 2": Shape((14, 14), 16, 48, 16, strides=(2, 2)),
+    "not expanded": Shape((14, 14), 32, 0, 24),
+    "bands": Shape((29, 28), 8, 32, 16, padding="SAME"),
+    "bands, stride 2": Shape((57, 56), 8, 32, 16, strides=(2, 2)),
+    "bands, not expanded": Shape((30, 42), 16, 0, 32, strides=(1, 1)),
+    "bands, 5 x 5, added": Shape((31, 45), 12, 40, 12, filter=(5, 5), added="input"),
+    "bands, 5 x 5, stride 2": Shape((43, 47), 8, 24, 40, filter=(5, 5), strides=(2, 2)),
+    "added to the input": Shape((14, 14), 24, 48, 24, added="input"),
+    "added to another": Shape((11, 9), 16, 48, 20, strides=(2, 2), added="other"),
+    "odd channels": Shape((9, 13), 7, 37, 19, padding="VALID"),
+    "odd channels, not expanded": Shape((10, 23), 21, 0, 9),
+    "few channels": Shape((12, 11), 1, 3, 2, padding="VALID"),
+    "no bias": Shape((12, 12), 16, 32, 16, bias=False),
+    "activations": Shape((12, 12), 16, 32, 16, activations=("RELU", "RELU_N1_TO_1", "RELU6")),
+    "without activations": Shape((12, 12), 16, 32, 16, activations=("NONE", "NONE", "NONE")),
+    "images": Shape((8, 10), 24, 16, 24, images=3, added="input", activations=("RELU", "RELU", "RELU")),
+    "images in bands": Shape((22, 25), 16, 16, 16, images=2, added="input"),
+    "tall filter": Shape((15, 16), 8, 16, 8, filter=(2, 3), strides=(3, 1)),
+    "small": Shape((3, 6), 8, 16, 8, padding="VALID", filter=(1, 3)),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_equal_to_the_operators_apart(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_equal(block(shape), monkeypatch)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_blocks(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(seed)
+    filter, stride = int(rng.choice([3, 5])), int(rng.choice([1, 2]))
+    added = "" if stride == 2 else str(rng.choice(["", "input"]))
+    channels = int(rng.integers(1, 40))
+    shape = Shape(
+        (int(rng.integers(filter + 4, 40)), int(rng.integers(filter + 8, 60))),
+        channels,
+        int(rng.choice([0, 1])) * int(rng.integers(1, 80)),
+        channels if added else int(rng.integers(1, 50)),
+        (filter, filter),
+        (stride, stride),
+        "SAME" if added else str(rng.choice(["SAME", "VALID"])),
+        images=int(rng.integers(1, 3)),
+        added=added,
+        seed=seed,
+    )
+    check_equal(block(shape), monkeypatch)
+
+
+def test_what_others_see_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An inner tensor that is an output of the graph ends the block, or keeps operators apart."""
+    for shown, fused in (("expanded", True), ("middle", False), ("projected", True)):
+        problem = block(Shape((9, 9), 8, 16, 8, added="input", shown=shown))
+        calls = native_calls(prepared(problem))
+        assert any(kernel.startswith("fused") for kernel in calls) == fused
+        expected = outputs(prepared(problem, experimental_op_resolver_type=OpResolverType.BUILTIN_REF))
+        for ours, theirs in zip(outputs(prepared(problem)), expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_all_tensors_can_be_read() -> None:
+    """Those inside blocks too: they are computed again, or kept where that was asked for, with operators apart."""
+    problem = block(Shape((12, 12), 8, 16, 8, added="input"))
+    fused, keeping = prepared(problem), prepared(problem, experimental_preserve_all_tensors=True)
+    outputs(fused), outputs(keeping)
+    assert native_calls(fused)[0].startswith("fused")
+    assert len(native_calls(keeping)) == 4
+    for detail in fused.get_tensor_details():
+        ours, theirs = (each.get_tensor(detail["index"]) for each in (fused, keeping))
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_profile_counts_the_work_of_a_block_once() -> None:
+    rows = profile(prepared(block(Shape((8, 8), 8, 16, 8, added="input"))), repeat=1)
+    assert [row.macs for row in rows] == [0, 0, 0, 64 * (8 * 16 + 9 * 16 + 16 * 8)]
+    assert [bool(row.kernels) for row in rows] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("path", [path for path in EXTRA_MODELS if path.stem in MODELS], ids=lambda path: path.stem)
+def test_models(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outputs of real models do not change by a bit, nor is more memory needed."""
+    rng = np.random.default_rng(0)
+    monkeypatch.setenv("LITEJIT_FUSION", "off")
+    apart = Interpreter(path)
+    apart.allocate_tensors()
+    monkeypatch.delenv("LITEJIT_FUSION")
+    fused = Interpreter(path, num_threads=2)
+    fused.allocate_tensors()
+    assert any(kernel.startswith("fused") for kernel in native_calls(fused))
+    for detail in apart.get_input_details():
+        value = rng.uniform(-1, 1, detail["shape"])
+        value = value if detail["dtype"] == np.float32 else 127 * value + (detail["dtype"] == np.uint8) * 128
+        for each in (apart, fused):
+            each.set_tensor(detail["index"], value.astype(detail["dtype"]))
+    for ours, theirs in zip(outputs(fused), outputs(apart), strict=True):
+        assert ours.tobytes() == theirs.tobytes()
+    ours, theirs = memory(fused), memory(apart)
+    assert ours.arena + ours.scratch // 2 <= theirs.arena + theirs.scratch
