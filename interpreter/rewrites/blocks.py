@@ -67,7 +67,8 @@ def _block(parts: Sequence[Task]) -> Block | None:
     addition = lowerings[at + 2] if at + 2 < len(lowerings) else None
     residual = None
     if addition is not None:
-        (residual,) = (spec for spec in addition.inputs if spec.index != lowerings[at + 1].outputs[0].index)
+        one, other = addition.input(0), addition.input(1)
+        residual = other if one.index == lowerings[at + 1].outputs[0].index else one
     return Block(lowerings[at - 1] if at else None, lowerings[at], lowerings[at + 1], residual, addition)
 
 
