@@ -6,7 +6,7 @@ can still be asked for: it is computed again by the reference tier.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from litejit.kernels.jit.call import Call, View
 from litejit.kernels.jit.lowering import Lowered, Lowering, lower
 from litejit.kernels.jit.moving import whole_copy
 from litejit.kernels.kernel import DEFAULT_FLAVOUR
+from litejit.kernels.reference.control_flow import CallOnce
 from litejit.programs import Part, Programs, Stretch
 from litejit.rewrites import REWRITES, REWRITES_OF_CALLS, Task
 from litejit.schema.errors import InvalidInputError
@@ -39,9 +40,14 @@ class NativePlan:
         self.plan = plan
         self.workers = workers
         self._shadow: Plan | None = None
-        self._keeps_all = keep_all or _must_keep_all(plan)
+        # What a step gives whose shape depends on data may be a view of its operand, whose life would have to go on.
+        self._keeps_all = keep_all or any(step.kernel is None for step in plan.steps)
+        self._needed = {
+            *plan.graph.outputs,
+            *(at for step in plan.steps if _has_state(step) for at in step.operation.outputs),
+        }
         self.tasks, aliases = _without_views(plan, self._lowered())
-        interface = Interface(plan.graph.inputs, plan.graph.outputs, plan._variables)
+        interface = Interface(plan.graph.inputs, [*self._needed], plan._variables)
         self.storage = Storage(plan.specs, self.tasks, aliases, interface, self._keeps_all)
         self.loose_outputs = [
             at for at in plan.graph.outputs if at not in self.storage.tensors and plan.specs[at].value is None
@@ -49,13 +55,20 @@ class NativePlan:
         """Outputs of the graph that are computed, with no memory of their own in the arena."""
         self.transient = self._not_kept()
         self.storage.move_in(plan.arrays)
-        programs = Programs(self.storage, workers, self.tasks)
-        self.scratch = programs.scratch
-        self.parts: list[Part] = programs.parts(self.tasks, plan.arrays)
+        self._programs = Programs(self.storage, workers, self.tasks, plan.arrays)
+        self.scratch = self._programs.scratch
+        self.parts: list[Part] = []
+        self.program: Callable[[], int] | None = None
+        """All there is to do, if that is one native call."""
+        self._divide()
+
+    def _divide(self) -> None:
+        """Makes parts of what is left to do."""
+        tasks = [task.dropped if _is_done(task) else task for task in self.tasks]
+        self.parts = self._programs.parts(tasks, self._divide)
         whole = self.parts[0] if len(self.parts) == 1 and not self.loose_outputs else None
         self._whole = whole if type(whole) is Stretch else None
         self.program = None if self._whole is None else self._whole.run
-        """All there is to do, if that is one native call."""
 
     def _lowered(self) -> list[Task]:
         """The plan's steps as tasks, rewritten and with the calls that do them."""
@@ -63,13 +76,13 @@ class NativePlan:
         tasks = [_task(step, plan, self.workers.count) for step in plan.steps]
         if not self._keeps_all:
             for rewrite in REWRITES:
-                tasks = rewrite(tasks, plan.graph.outputs)
+                tasks = rewrite(tasks, self._needed)
         tasks = [
             task if task.lowering is None else replace(task, result=_calls(lower(task.lowering))) for task in tasks
         ]
         if not self._keeps_all:
             for rewrite in REWRITES_OF_CALLS:
-                tasks = rewrite(tasks, plan.graph.outputs)
+                tasks = rewrite(tasks, self._needed)
         return tasks
 
     def _not_kept(self) -> set[int]:
@@ -112,7 +125,12 @@ class NativePlan:
             for at in plan.graph.inputs:
                 if at >= 0:
                     shadow.arrays[at] = plan.arrays[at]
-            shadow.run()
+            for step in shadow.steps:
+                if _has_state(step):
+                    for at in step.operation.outputs:
+                        shadow.arrays[at] = plan.arrays[at]
+                else:
+                    step.run()
             self._shadow = shadow
         return self._shadow.array(index)
 
@@ -132,15 +150,16 @@ def _calls(lowered: Lowered | None) -> tuple[Call, ...] | View | None:
     return lowered if lowered is None or isinstance(lowered, View) else tuple(lowered)
 
 
-def _must_keep_all(plan: Plan) -> bool:
-    """Whether tensors may not share memory.
+def _has_state(step: Step) -> bool:
+    """Whether an operator gives something else the next time: its outputs cannot be computed again, but are kept."""
+    specs, kernel = step.plan.specs, step.kernel
+    return (kernel is not None and kernel.stateful) or any(
+        at >= 0 and specs[at].is_variable for at in step.operation.inputs
+    )
 
-    What an operator with state gave cannot be computed again. What one gives whose shape depends on data may be a view
-    of its operand, whose life would have to last as long.
-    """
-    if any(spec.is_variable for spec in plan.specs):
-        return True
-    return any(step.kernel is None or step.kernel.stateful for step in plan.steps)
+
+def _is_done(task: Task) -> bool:
+    return isinstance(task.step.kernel, CallOnce) and task.step.kernel.is_done
 
 
 def _without_views(plan: Plan, tasks: Sequence[Task]) -> tuple[list[Task], dict[int, int]]:

@@ -10,9 +10,10 @@ import numpy as np
 
 from litejit.arena import aligned_buffer
 from litejit.kernels.jit import library
-from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor
+from litejit.kernels.jit.call import SLACK, Call, Scratch, State, Tensor
 from litejit.kernels.jit.guard import Extent, MemoryAccessError, watch
 from litejit.kernels.jit.target import is_checked
+from litejit.kernels.reference.control_flow import CallOnce
 from litejit.rewrites import Task
 from litejit.storage import Storage
 from litejit.workers import Workers
@@ -24,6 +25,9 @@ FEW_STEPS = 1_500_000
 
 _ENTRY, _FAULT = 6, 5
 """Length of an entry, and where its fault is."""
+
+
+_Arrays = list[np.ndarray | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +51,6 @@ class Stretch:
 
     def refuse(self, number: int) -> NoReturn:
         """Raises what the reference tier raises for the operands of the call whose fault has been set."""
-        self.entries[number, _FAULT] = 0
         owners = [task for task in self.tasks for _ in task.calls]
         task = owners[number]
         task.step.compute([self.storage.value(index) for index in task.inputs])
@@ -81,10 +84,10 @@ class CheckedStretch(Stretch):
 
 @dataclass(frozen=True, eq=False)
 class PythonPart:
-    """A step that the reference tier runs. stored: memory of its outputs, by tensor."""
+    """A step that the reference tier runs. arrays: of the plan. stored: memory of its outputs, by tensor."""
 
     task: Task
-    arrays: list[np.ndarray | None]
+    arrays: _Arrays
     stored: tuple[tuple[int, np.ndarray], ...]
 
     def __call__(self) -> None:
@@ -97,19 +100,34 @@ class PythonPart:
                 self.arrays[index] = memory
 
 
+@dataclass(frozen=True, eq=False)
+class OncePart(PythonPart):
+    """A step that has nothing left to do once it has been run. then: is called after that."""
+
+    then: Callable[[], None]
+
+    def __call__(self) -> None:
+        """Runs the step for the only time."""
+        super().__call__()
+        self.then()
+
+
 Part = Stretch | PythonPart
 
 
 class Programs:
     """Makes parts of tasks whose tensors have been given memory, and shares scratch memory among them."""
 
-    def __init__(self, storage: Storage, workers: Workers, tasks: Sequence[Task]) -> None:
-        self._storage, self._workers = storage, workers
+    def __init__(self, storage: Storage, workers: Workers, tasks: Sequence[Task], arrays: _Arrays) -> None:
+        self._storage, self._workers, self._arrays = storage, workers, arrays
         scratch_bytes = max((call.scratch_bytes for task in tasks for call in task.calls), default=0)
         self.scratch = aligned_buffer(scratch_bytes * workers.count + SLACK)
 
-    def parts(self, tasks: Sequence[Task], arrays: list[np.ndarray | None]) -> list[Part]:
-        """The parts, in order: as much in one program as lies side by side."""
+    def parts(self, tasks: Sequence[Task], once: Callable[[], None]) -> list[Part]:
+        """The parts, in order: as much in one program as lies side by side.
+
+        once: is called when a step has been run that has nothing left to do from then on.
+        """
         parts: list[Part] = []
         pending: list[Task] = []
 
@@ -121,7 +139,7 @@ class Programs:
         for task in tasks:
             if task.result is None:
                 flush()
-                parts.append(self._python_part(task, arrays))
+                parts.append(self._python_part(task, once))
             else:
                 pending.append(task)
         flush()
@@ -157,11 +175,16 @@ class Programs:
                 extents.append(Extent(address, size + SLACK, False))
                 if not self._storage.is_constant(value.index):
                     extents.append(Extent(address, size, True))
+            elif isinstance(value, State):
+                extents.append(Extent(value.memory.ctypes.data, value.memory.nbytes + SLACK, False))
+                extents.append(Extent(value.memory.ctypes.data, value.memory.nbytes, True))
             elif isinstance(value, Scratch):
                 extents.append(Extent(self.scratch.ctypes.data, call.scratch_bytes, True))
         return extents
 
-    def _python_part(self, task: Task, arrays: list[np.ndarray | None]) -> PythonPart:
-        outputs, known = task.step.operation.outputs, self._storage.tensors
+    def _python_part(self, task: Task, once: Callable[[], None]) -> PythonPart:
+        outputs, known, arrays = task.step.operation.outputs, self._storage.tensors, self._arrays
         stored = {index: memory for index in outputs if index in known and (memory := arrays[index]) is not None}
+        if isinstance(task.step.kernel, CallOnce):
+            return OncePart(task, arrays, tuple(stored.items()), once)
         return PythonPart(task, arrays, tuple(stored.items()))

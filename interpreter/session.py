@@ -41,6 +41,10 @@ class Session:
         self.numerics = flavours.default
         self.limits = limits
         self.resources: dict[Any, Any] = {}
+        if compiled:
+            from litejit.kernels.jit.variables import Variables
+
+            self.resources["variables"] = Variables()
         self._threads, self._keep_all = threads, keep_all
         self._workers: Workers | None = None
         compile = self._compile if compiled and flavours.is_default else None
@@ -78,12 +82,16 @@ class Session:
     def state(self) -> dict[str, Any]:
         """What a fresh session of the same model needs to continue where this one is: shapes, data, resources."""
         return {
-            "resources": self.resources,
+            "resources": {**self.resources, "variables": dict(self.resources.get("variables", {}))},
             "plans": [(plan.allocated, plan.input_shapes, plan.live_arrays()) for plan in self.plans],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continues from the `state` of another session of the same model."""
+        # Operators take the numbers of their variables when they are prepared; variables may have memory of their own.
+        resources = dict(state["resources"])
+        values = resources.pop("variables")
+        self.resources.update(resources)
         for plan, (allocated, input_shapes, arrays) in zip(self.plans, state["plans"], strict=True):
             for index, shape in input_shapes.items():
                 plan.resize_input(index, shape)
@@ -91,5 +99,4 @@ class Session:
                 plan.allocate()
                 for index, array in arrays.items():
                     plan.assign(index, array)
-        self.resources.clear()
-        self.resources.update(state["resources"])
+        self.resources.setdefault("variables", {}).update(values)

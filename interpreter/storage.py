@@ -20,7 +20,7 @@ FOREVER = 1 << 60
 
 @dataclass(frozen=True)
 class Interface:
-    """Tensors of a graph that others read or write: between two runs, they keep what they hold."""
+    """Tensors that keep what they hold until the next run. inputs, variables: they are written before it, too."""
 
     inputs: Sequence[int]
     outputs: Sequence[int]

@@ -80,7 +80,7 @@ def one_pass(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
     result: list[Task] = []
     for task in tasks:
         lowering = task.lowering
-        if lowering is not None and lowering.outputs[0].type == TensorType.FLOAT32:
+        if lowering is not None and lowering.outputs and lowering.outputs[0].type == TensorType.FLOAT32:
             x = lowering.input(0)
             if isinstance(lowering.kernel, Logistic):
                 gates[task.outputs[0]] = x

@@ -17,7 +17,6 @@ from litejit.kernels.jit.tables import pieces_call, table_slots
 from litejit.kernels.node import Shape, TensorSpec
 from litejit.kernels.reference.joining import Concatenation, Pack, Unpack
 from litejit.kernels.reference.padding import Pad, PadV2
-from litejit.kernels.reference.resource import VarHandle
 from litejit.kernels.reference.shape import BroadcastTo, Transpose
 from litejit.kernels.reference.slicing import Slice, Split, SplitV, StridedSlice
 from litejit.kernels.reference.space import DepthToSpace, SpaceToDepth
@@ -285,10 +284,3 @@ def pad(lowering: Lowering) -> list[Call] | None:
         inside = Tensor(output.index, origin * size)
         calls.append(copy(Tensor(input.index), inside, input.dims, contiguous(input.dims), strides, size))
     return _calls(*calls)
-
-
-@lowers(VarHandle)
-def var_handle(lowering: Lowering) -> list[Call] | None:
-    """The number of a variable is a constant."""
-    output = lowering.outputs[0]
-    return _calls(copy(padded(lowering.kernel.handle), Tensor(output.index), (1,), (1,), (1,), output.dtype.itemsize))

@@ -180,11 +180,20 @@ class CallOnce(Caller):
 
     def __call__(self, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
         """Runs the subgraph unless it has been run."""
-        done: set[int] = self.context.resources.setdefault("call_once", set())
-        if self.subgraph not in done:
+        if not self.is_done:
             self.context.call_subgraph(self.subgraph, [])
-            done.add(self.subgraph)
+            self._done.add(self.subgraph)
         return ()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the subgraph has been run."""
+        return self.subgraph in self._done
+
+    @property
+    def _done(self) -> set[int]:
+        done: set[int] = self.context.resources.setdefault("call_once", set())
+        return done
 
 
 @builtin(BuiltinOperator.STABLEHLO_COMPOSITE)

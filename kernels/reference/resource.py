@@ -42,13 +42,14 @@ class VarHandle(ResourceKernel):
     options: VarHandleOptions
 
     def prepare(self, node: Node) -> None:
-        """Finds the number, or gives the next one."""
+        """Finds the number, or gives the next one: a constant from then on."""
         super().prepare(node)
         output = node.output(node.declared[0].dims, types=TensorType.RESOURCE)
         node.require(output.size == 1, "the handle has shape {}, expected one element", output.dims)
         numbers: dict[tuple[str, str], int] = self.context.resources.setdefault("variable numbers", {})
         name = self.options.container or "", self.options.shared_name or ""
         self.handle = np.full(output.dims, numbers.setdefault(name, len(numbers)), np.int32)
+        node.output(output.dims, value=self.handle)
 
     def __call__(self) -> np.ndarray:
         """The handle."""

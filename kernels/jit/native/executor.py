@@ -97,12 +97,25 @@ def _leave_with(context, status):
 
 
 @inline
-def _meet(meeting, counter, ranks):
-    """Waits for all threads; the last one to come sets the counter back."""
+def _taken(entry):
+    """The fault of an entry, which is none from then on."""
+    fault = load_i64(entry + 40)
+    if fault != 0:
+        store(entry + 40, 0)
+    return fault
+
+
+@inline
+def _meet(meeting, entry, ranks):
+    """Waits for all threads; whether the entry has a fault. The last one to come prepares the entry for another run.
+
+    It tells the others of the fault, since the program's caller may go on before they have looked.
+    """
     round = _read_shared(meeting + 8)
     if _fetch_add(meeting, 1) == ranks - 1:
         _write_shared(meeting, 0)
-        _write_shared(counter, 0)
+        _write_shared(meeting + 16, _taken(entry))
+        _write_shared(entry + 32, 0)
         _write_shared(meeting + 8, round + 1)
     else:
         spins = 0
@@ -110,13 +123,14 @@ def _meet(meeting, counter, ranks):
             spins += 1
             if spins > SPINS:
                 _give_way()
+    return _read_shared(meeting + 16)
 
 
 def run(args):
     """args: address of six int64s, of which only `rank` differs from thread to thread: program, count, rank, ranks.
 
-    meeting: address of two int64s, how many threads have arrived, and how often all have. trace: 0, or address of
-    [count, ranks, 2] int64s for the processor's clock before and after each entry. Status: see above.
+    meeting: address of three int64s, how many threads have arrived, how often all have, the last fault. trace: 0, or
+    address of [count, ranks, 2] int64s for the processor's clock before and after each entry. Status: see above.
     """
     program, count, rank, ranks, meeting, trace = (
         _read_shared(args), _read_shared(args + 8), _read_shared(args + 16), _read_shared(args + 24),
@@ -126,11 +140,10 @@ def run(args):
     while at < count:
         entry = program + at * ENTRY_BYTES
         function, args, items, grain = load_i64(entry), load_i64(entry + 8), load_i64(entry + 16), load_i64(entry + 24)
-        counter = entry + 32
         if function == 0:
             jumps = args == 0 or load_i8(args) == 0
             if ranks > 1:
-                _meet(meeting, counter, ranks)
+                _meet(meeting, entry, ranks)
             at += items if jumps else 1
             continue
         if trace != 0:
@@ -138,15 +151,13 @@ def run(args):
         if ranks == 1:
             _invoke(function, args, 0, items, 0)
         else:
-            first = _fetch_add(counter, grain)
+            first = _fetch_add(entry + 32, grain)
             while first < items:
                 _invoke(function, args, first, min(first + grain, items), rank)
-                first = _fetch_add(counter, grain)
+                first = _fetch_add(entry + 32, grain)
         if trace != 0:
             store(trace + (at * ranks + rank) * 16 + 8, _cycles())
-        if ranks > 1:
-            _meet(meeting, counter, ranks)
         at += 1
-        if _read_shared(entry + 40) != 0:
+        if (_taken(entry) if ranks == 1 else _meet(meeting, entry, ranks)) != 0:
             fault, count = at, 0
     _leave_with(fault)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from numba import float32
 
 from litejit.kernels.jit.layouts.gathering import COORDINATES, SLICES
-from litejit.kernels.jit.native.bytes import store_first_bytes
 from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.pieces import copy_piece
 from litejit.kernels.jit.native.simd import (
     getters,
     load_f32,
     load_i8,
-    load_i8x32,
     load_i16,
     load_i32,
     load_i64,
@@ -33,21 +32,6 @@ def _index(address, width, count, fault):
 
 
 @inline
-def _copy(source, out, size):
-    """The last vector over part of the one before it."""
-    if size >= 32:
-        for at in range(0, size - 31, 32):
-            store(out + at, load_i8x32(source + at))
-        store(out + size - 32, load_i8x32(source + size - 32))
-    elif size == 4:
-        store(out, load_i32(source))
-    elif size == 1:
-        store(out, load_i8(source))
-    else:
-        store_first_bytes(out, load_i8x32(source), size)
-
-
-@inline
 def _slice(args, item):
     """Which slice of the source an item is: [row, position of the row]."""
     count, axis, width = get(args, "count"), get(args, "axis"), get(args, "width")
@@ -60,7 +44,7 @@ def slices(args, first, last, rank):
     """Slices as they are."""
     size = get(args, "size")
     for item in range(first, last):
-        _copy(get(args, "source") + _slice(args, item) * size, get(args, "out") + item * size, size)
+        copy_piece(get(args, "source") + _slice(args, item) * size, get(args, "out") + item * size, size)
 
 
 def scaled(args, first, last, rank):
@@ -84,4 +68,4 @@ def at_coordinates(args, first, last, rank):
             pair = coordinate(args, "table") + 16 * at
             index = _index(position + at * width, width, load_i64(pair), coordinate(args, "fault"))
             source += index * load_i64(pair + 8)
-        _copy(source, coordinate(args, "out") + item * size, size)
+        copy_piece(source, coordinate(args, "out") + item * size, size)
