@@ -7,8 +7,8 @@ from math import prod
 
 import numpy as np
 
+from litejit.kernels.jit.bands import Geometry
 from litejit.kernels.jit.call import Call, Tensor
-from litejit.kernels.jit.convolution import Geometry
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.matrices import Rows, packed_right, spread, stage_of_matrix
 from litejit.kernels.jit.products import Out, Right, matrix_rows, product

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from litejit.kernels.fixedpoint import Multiplier, float_activation
-from litejit.kernels.geometry import Window
+from litejit.kernels.jit.bands import Geometry, cut
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS
@@ -29,10 +27,7 @@ from litejit.kernels.reference.output_stage import OutputStage
 from litejit.kernels.reference.products import FloatProducts, QuantizedProducts
 from litejit.schema import ActivationFunctionType, TensorType
 
-__all__ = ["BAND_BYTES", "Geometry", "direct", "float_clamp", "last_rows", "stage_of_8_bit"]
-
-BAND_BYTES = 160 << 10
-"""Of a band's copied rows: they and a panel stay in the second-level cache."""
+__all__ = ["direct", "float_clamp", "stage_of_8_bit"]
 
 BLOCK_BYTES = 24 << 10
 """Weights up to this size stay in the first-level cache: all of them are used on one tile of pixels before the next."""
@@ -40,87 +35,6 @@ BLOCK_BYTES = 24 << 10
 
 MOST_GROUPS = 16
 """Each group of channels copies the whole image."""
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """How a convolution is cut into bands. One that sees single pixels is a matrix product of all pixels at once.
-
-    images: how many; in_size, out_size: (height, width); pads: (top, left); padded_width: of a copied row.
-    taps, strides, dilations: of the filter; element_bytes: of a copied element.
-    """
-
-    images: int
-    in_size: tuple[int, int]
-    out_size: tuple[int, int]
-    pads: tuple[int, int]
-    padded_width: int
-    taps: tuple[int, int]
-    strides: tuple[int, int]
-    dilations: tuple[int, int]
-    channels: int
-    element_bytes: int
-    needs_padding: bool
-
-    @classmethod
-    def of(
-        cls, windows: Sequence[Window], images: int, channels: int, element_bytes: int, by_pixel: bool = True
-    ) -> Geometry:
-        """The geometry of sliding windows over the height and the width; by_pixel: whether images may be one line."""
-        height, width = windows
-        needs_padding = any(window.before or window.after for window in windows)
-        if by_pixel and not needs_padding and all(window.filter_size == window.stride == 1 for window in windows):
-            pixels = images * height.in_size * width.in_size
-            return cls(1, (pixels, 1), (pixels, 1), (0, 0), 1, (1, 1), (1, 1), (1, 1), channels, element_bytes, False)
-        reach = (width.out_size - 1) * width.stride + width.extent
-        return cls(
-            images,
-            (height.in_size, width.in_size),
-            (height.out_size, width.out_size),
-            (height.before, width.before),
-            max(reach, width.before + width.in_size),
-            (height.filter_size, width.filter_size),
-            (height.stride, width.stride),
-            (height.dilation, width.dilation),
-            channels,
-            element_bytes,
-            needs_padding,
-        )
-
-    @property
-    def extent(self) -> int:
-        """Input rows that the filter spans."""
-        return (self.taps[0] - 1) * self.dilations[0] + 1
-
-    def rows_below(self, rows: int) -> int:
-        """Input rows that this many output rows are computed from."""
-        return (rows - 1) * self.strides[0] + self.extent
-
-    def band_rows(self, pieces: int) -> int:
-        """Output rows of a band: as many as fit the cache, few enough for `pieces` bands of all images."""
-        row_bytes = self.padded_width * self.channels * self.element_bytes
-        fitting = (BAND_BYTES // row_bytes - self.extent) // self.strides[0] + 1
-        sharing = -(-self.out_size[0] * self.images // pieces)
-        return max(1, min(fitting, sharing, self.out_size[0]))
-
-    def pixel_offsets(self, rows: int) -> np.ndarray:
-        """[rows * out_width] int32: where the window of each output pixel of a band begins, in bytes."""
-        y, x = np.arange(rows) * self.strides[0], np.arange(self.out_size[1]) * self.strides[1]
-        pixels = (y[:, None] * self.padded_width + x) * self.channels * self.element_bytes
-        return padded(pixels.ravel().astype(np.int32))
-
-    def segment_offsets(self, by_tap: bool) -> np.ndarray:
-        """int32: where the rows of the filter, or its taps, begin in the window of a pixel, in bytes."""
-        y, x = np.arange(self.taps[0]) * self.dilations[0], np.arange(self.taps[1]) * self.dilations[1]
-        offsets = y[:, None] * self.padded_width + (x if by_tap else 0)
-        return padded((offsets * self.channels * self.element_bytes).ravel().astype(np.int32))
-
-
-def tile_rows(pixels: int, choices: Sequence[int]) -> int:
-    """Rows of the tiles that compute this many pixels with the least waste, the first of equals; 1 if there are few."""
-    fitting = [rows for rows in choices if rows <= pixels]
-    # A tile of fewer rows reads the weights more often: it has to save at least a twelfth of the rows.
-    return min(fitting, key=lambda rows: -(-pixels // rows) * (rows + 0.5), default=1)
 
 
 def float_clamp(activation: ActivationFunctionType | None) -> tuple[float, float]:
@@ -173,16 +87,13 @@ def convolution(
     if as_bytes:
         packed |= {"kind": "dot", "weights": pack_int8_quads(matrix)}
     panel_bytes = packed["weights"].nbytes // panels
-    many = 1 if lowering.threads == 1 else 3 * lowering.threads
-    rows = geometry.band_rows(many)
-    bands = -(-geometry.out_size[0] // rows)
-    panel_groups = min(panels, -(-many // (bands * geometry.images)))
-    group_panels = -(-panels // panel_groups)
     kind = packed.pop("kind")
-    choices = {"int8_wide": (6,), "dot": (6, 4)}.get(kind, (6, 5, 4))
-    bands_pixels = (count * geometry.out_size[1] for count in (rows, last_rows(geometry.out_size[0], rows)))
-    tile = min(tile_rows(pixels, choices) for pixels in bands_pixels)
+    tiles = {"int8_wide": (6,), "dot": (6, 4)}.get(kind, (6, 5, 4))
+    steps = len(segments) * -(-depth // step)
     in_place = element_bytes == input.dtype.itemsize and not geometry.needs_padding
+    highest = geometry.band_rows(1)
+    parts = cut(geometry, panels, panel_bytes, steps, lowering.threads, tiles, highest, copied=not in_place)
+    rows, tile = parts.rows, parts.tile
     scratch = geometry.rows_below(rows) * geometry.padded_width * geometry.channels * geometry.element_bytes
     item_bytes = output.dtype.itemsize
     values = {
@@ -199,12 +110,12 @@ def convolution(
         "extent": geometry.extent,
         "direct": int(in_place),
         "band_rows": rows,
-        "bands": bands,
+        "bands": parts.bands,
         "out_height": geometry.out_size[0],
         "out_width": geometry.out_size[1],
         "stride_height": geometry.strides[0],
-        "panel_groups": -(-panels // group_panels),
-        "group_panels": group_panels,
+        "panel_groups": parts.groups,
+        "group_panels": parts.group_panels,
         "panels": panels,
         "pixels": geometry.pixel_offsets(rows),
         "segments": padded(segments.astype(np.int32)),
@@ -223,15 +134,10 @@ def convolution(
         f"dot_products.int8_{tile}" if as_bytes else f"convolution.{kind}_{tile}",
         CONVOLUTION,
         values,
-        items=geometry.images * bands * values["panel_groups"],
+        items=geometry.images * parts.bands * parts.groups,
         scratch_bytes=values["scratch_bytes"],
         work=prod(output.dims[:3]) * weights.size,
     )
-
-
-def last_rows(out_height: int, rows: int) -> int:
-    """Output rows of the last band of an image."""
-    return out_height - (-(-out_height // rows) - 1) * rows
 
 
 def _packed_float(products: FloatProducts, matrix: np.ndarray, bias: np.ndarray) -> dict[str, Any]:

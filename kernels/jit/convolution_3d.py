@@ -8,9 +8,9 @@ from math import prod
 
 import numpy as np
 
+from litejit.kernels.jit.bands import Geometry
 from litejit.kernels.jit.broadcasting import contiguous
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
-from litejit.kernels.jit.convolution import Geometry
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.matrices import pack_call
 from litejit.kernels.jit.moving import copy

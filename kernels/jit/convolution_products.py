@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from litejit.kernels.jit.bands import Geometry
 from litejit.kernels.jit.call import Call, Scratch, Tensor
-from litejit.kernels.jit.convolution import Geometry
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.products import (
     ELEMENTS,

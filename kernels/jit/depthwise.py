@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from litejit.kernels.jit.bands import Geometry, last_rows
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
-from litejit.kernels.jit.convolution import Geometry, convolution, float_clamp, last_rows, stage_of_8_bit
+from litejit.kernels.jit.convolution import convolution, float_clamp, stage_of_8_bit
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.layouts.sliding import SLIDE_PIXELS, SLIDE_STRIDES, SLIDE_TAPS

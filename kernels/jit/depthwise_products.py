@@ -7,8 +7,8 @@ from math import prod
 
 import numpy as np
 
+from litejit.kernels.jit.bands import BAND_BYTES, Geometry
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
-from litejit.kernels.jit.convolution import BAND_BYTES, Geometry
 from litejit.kernels.jit.convolution_products import left_images, stage_of
 from litejit.kernels.jit.depthwise import paired_taps
 from litejit.kernels.jit.layouts.panels import COLUMNS

@@ -8,9 +8,9 @@ from math import prod
 
 import numpy as np
 
+from litejit.kernels.jit.bands import Geometry
 from litejit.kernels.jit.broadcasting import contiguous
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor
-from litejit.kernels.jit.convolution import Geometry
 from litejit.kernels.jit.layouts.products import PACK
 from litejit.kernels.jit.moving import copy
 from litejit.kernels.jit.packing import panels_of

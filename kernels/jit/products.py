@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from litejit.kernels.jit.bands import Geometry, cut
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
-from litejit.kernels.jit.convolution import BLOCK_BYTES, Geometry, last_rows, tile_rows
+from litejit.kernels.jit.convolution import BLOCK_BYTES
 from litejit.kernels.jit.layouts.products import PRODUCT, QUANTIZE
 from litejit.kernels.jit.packing import pack_float_panels, panels_of
 from litejit.kernels.jit.stages import PackedStage, pack_pairs, wide_segments
@@ -142,15 +143,15 @@ def product(left: Left, right: Right, out: Out, stage: PackedStage, threads: int
         matrix, segments = wide_segments(matrix, segments, 2, 1 << 15)
         depth = matrix.shape[1]
     panels = panels_of(right.columns)
-    many = 1 if threads == 1 else 3 * threads
-    rows = geometry.band_rows(many) if not left.direct or threads > 1 else geometry.out_size[0]
-    bands = -(-geometry.out_size[0] // rows)
-    fewest = last_rows(geometry.out_size[0], rows) * geometry.out_size[1]
     is_float = stage.kind == "float"
-    tile = min(tile_rows(rows * geometry.out_size[1], (4,) if stage.wide else (6, 4)), tile_rows(fewest, (6, 4)))
-    at_once = 4 if tile == 1 and panels >= 4 and not stage.wide else 1
-    groups = min(panels // at_once, -(-many // (bands * geometry.images)))
-    group_panels = -(-panels // groups)
+    tiles = (4,) if stage.wide else (6, 4)
+    steps = len(segments) * (depth if is_float else -(-depth // 2))
+    highest = geometry.out_size[0] if left.direct else geometry.band_rows(1)
+    # The panels of a group must be as many as are computed at once, which are several for single rows.
+    at_least = 4 if panels >= 4 and not stage.wide and prod(geometry.out_size) < 4 else 1
+    parts = cut(geometry, panels, 64 * steps, steps, threads, tiles, highest, copied=not left.direct, at_least=at_least)
+    rows, tile = parts.rows, parts.tile
+    at_once = 4 if tile == 1 and parts.group_panels >= 4 and not stage.wide else 1
     narrow = tile == 1 and not is_float and not stage.wide and stage.factor == 1
     narrow = narrow and matrix is not None and bool(matrix.min() >= -128 and matrix.max() <= 127)
     weights: Any = right.source
@@ -182,12 +183,12 @@ def product(left: Left, right: Right, out: Out, stage: PackedStage, threads: int
         "extent": geometry.extent,
         "direct": int(left.direct),
         "band_rows": rows,
-        "bands": bands,
+        "bands": parts.bands,
         "out_height": geometry.out_size[0],
         "out_width": geometry.out_size[1],
         "stride_height": geometry.strides[0],
-        "panel_groups": -(-panels // group_panels),
-        "group_panels": group_panels,
+        "panel_groups": parts.groups,
+        "group_panels": parts.group_panels,
         "panels": panels,
         "pixels": pixels,
         "segments": padded(segments.astype(np.int32)),
@@ -216,7 +217,7 @@ def product(left: Left, right: Right, out: Out, stage: PackedStage, threads: int
         f"products.{stage.kind}{'_bytes' if narrow else ''}_{tile}x{at_once}",
         PRODUCT,
         values,
-        items=geometry.images * bands * values["panel_groups"],
+        items=geometry.images * parts.bands * parts.groups,
         scratch_bytes=own + left.shared_bytes,
         work=geometry.images * prod(geometry.out_size) * right.columns * max(1, depth * len(segments)),
     )

@@ -13,8 +13,8 @@ from itertools import product as pairs
 import numpy as np
 
 from litejit.kernels.geometry import Window
+from litejit.kernels.jit.bands import Geometry
 from litejit.kernels.jit.call import Call, Tensor
-from litejit.kernels.jit.convolution import Geometry
 from litejit.kernels.jit.convolution_products import left_images, stage_of
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.products import Left, Out, Right, product
