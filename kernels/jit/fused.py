@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from litejit.kernels.jit.bands import tile_rows
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
-from litejit.kernels.jit.convolution import float_clamp, tile_rows
+from litejit.kernels.jit.convolution import float_clamp
 from litejit.kernels.jit.layouts.fused import FUSED
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
