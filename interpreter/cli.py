@@ -131,8 +131,15 @@ def _add_speed(commands: Any, common: argparse.ArgumentParser) -> None:
     profile.add_argument("--repeat", type=_count, default=20, metavar="N", help="runs of each operator (default 20)")
     profile.add_argument("--memory", action="store_true", help="show which tensor has which bytes when, instead")
     profile.add_argument("--trace", metavar="OUT.json", help="write one inference as a Chrome trace")
+    profile.add_argument("--explain", action="store_true", help="show the algorithms that operators could use, too")
     profile.add_argument("--json", action="store_true", help="machine readable")
     profile.set_defaults(command=_profile)
+
+    tune = commands.add_parser("tune", parents=[common], help="measure which algorithms are quickest on this machine")
+    tune.add_argument("model", help="a .tflite file, or the name of a model that ships with litejit")
+    tune.add_argument("--threads", type=_count, default=1, metavar="N", help="default 1")
+    tune.add_argument("--repeat", type=_count, default=20, metavar="N", help="runs of each operator (default 20)")
+    tune.set_defaults(command=_tune)
 
     precompile = commands.add_parser("precompile", parents=[common], help="compile all kernels now")
     precompile.add_argument("--jobs", type=_count, metavar="N", help="processes (default: one for each core)")
@@ -149,6 +156,12 @@ def _profile(options: argparse.Namespace) -> None:
     from litejit.cli_speed import run_profile
 
     run_profile(options)
+
+
+def _tune(options: argparse.Namespace) -> None:
+    from litejit.cli_tune import run_tune
+
+    run_tune(options)
 
 
 def _precompile(options: argparse.Namespace) -> None:

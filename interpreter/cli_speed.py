@@ -70,8 +70,10 @@ def run_profile(options: argparse.Namespace) -> None:
         print(json.dumps(asdict(use), indent=1)) if options.json else _print_memory(use)
         return
     with working("measuring"):
-        rows = profile(interpreter, options.repeat)
+        rows = profile(interpreter, options.repeat, options.explain)
     print(json.dumps([asdict(row) for row in rows], indent=1)) if options.json else _print_profile(rows)
+    if options.explain and not options.json:
+        _print_options(rows)
 
 
 def _print_profile(rows: list[OperatorTime]) -> None:
@@ -87,6 +89,20 @@ def _print_profile(rows: list[OperatorTime]) -> None:
     screen.print(table)
     macs = sum(row.macs for row in rows)
     screen.print(f"{total * 1e3:.3f} ms in operators, {macs} MACs, {macs / total / 1e9:.1f} GMAC/s")
+
+
+def _print_options(rows: list[OperatorTime]) -> None:
+    from rich.table import Table
+
+    table = Table("", "operator", "algorithm", "estimated us", "", "measured us")
+    for row in rows:
+        for option in row.options:
+            standing = f"chosen: {option.because}" if option.is_chosen else option.illegal or "legal"
+            measured = f"{row.seconds * 1e6:.1f}" if option.is_chosen else ""
+            table.add_row(
+                str(row.index), row.operator, option.algorithm, f"{option.microseconds:.1f}", standing, measured
+            )
+    console().print(table)
 
 
 def _print_memory(use: MemoryUse) -> None:

@@ -15,6 +15,8 @@ import numpy as np
 
 from litejit.arena import lower_bound
 from litejit.interpreter import Interpreter
+from litejit.kernels.jit.algorithms import options
+from litejit.kernels.jit.choosing import Option
 from litejit.kernels.node import TensorSpec
 from litejit.native import NativePlan
 from litejit.plan import Plan
@@ -34,7 +36,7 @@ class OperatorTime:
 
     kernels: the compiled kernels that it calls, or "reference tier"; empty where another operator does its work.
     seconds: of one run. macs: multiply-adds that these kernels do, other operators' included; 0 for operators that are
-    not products. bytes: of operands and results.
+    not products. bytes: of operands and results. options: the algorithms that there are, if it was asked for them.
     """
 
     index: int
@@ -43,10 +45,14 @@ class OperatorTime:
     seconds: float
     macs: int
     bytes: int
+    options: tuple[Option, ...] = ()
 
 
-def profile(interpreter: Interpreter, repeat: int = 20) -> list[OperatorTime]:
-    """Times every operator of an allocated interpreter, in order, on the inputs that it holds."""
+def profile(interpreter: Interpreter, repeat: int = 20, explain: bool = False) -> list[OperatorTime]:
+    """Times every operator of an allocated interpreter, in order, on the inputs that it holds.
+
+    explain: proves for each algorithm of an operator anew whether it may be used, which takes a while.
+    """
     plan = _plan(interpreter)
     interpreter.invoke()
     if plan.native is None:
@@ -59,11 +65,19 @@ def profile(interpreter: Interpreter, repeat: int = 20) -> list[OperatorTime]:
             start = time.perf_counter()
             run()
             best[at] = min(best[at], time.perf_counter() - start)
-    counts = _attributed(plan)
-    return [
-        OperatorTime(at, step.operation.name, kernels, seconds, counts[id(step)], _bytes(plan, step))
-        for (at, step, kernels, _), seconds in zip(timed, best, strict=True)
-    ]
+    counts, known = _attributed(plan), _options(plan) if explain else {}
+    rows = []
+    for (at, step, kernels, _), seconds in zip(timed, best, strict=True):
+        sizes = counts[id(step)], _bytes(plan, step)
+        rows.append(OperatorTime(at, step.operation.name, kernels, seconds, *sizes, known.get(id(step), ())))
+    return rows
+
+
+def _options(plan: Plan) -> dict[int, tuple[Option, ...]]:
+    """The algorithms for each step that has code of its own."""
+    tasks = () if plan.native is None else plan.native.tasks
+    own = [task for task in tasks if task.calls and not task.others]
+    return {id(task.step): options(task.lowering) for task in own if task.lowering is not None}
 
 
 _Timed = tuple[int, Step, str, Callable[[], object]]

@@ -1,44 +1,70 @@
-"""CONV_2D on the fast tier: which algorithm computes it. All give the same integers."""
+"""CONV_2D on the fast tier: the algorithms that may compute it, and what each is estimated to cost.
+
+Another algorithm is one more line of ALGORITHMS: a function that makes the calls or says why not, and a cost.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from math import prod
 
 from litejit.kernels.jit.call import Call
+from litejit.kernels.jit.choosing import Algorithm, Illegal, Option, choose, listed
 from litejit.kernels.jit.convolution import direct
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.target import has_feature
-from litejit.kernels.jit.winograd import winograd
+from litejit.kernels.jit.winograd import winograd2
+from litejit.kernels.kernel import Kernel
 from litejit.kernels.reference.convolution import Conv2D
 from litejit.schema import TensorType
 
-__all__ = ["ALGORITHMS", "preferred"]
-
-ALGORITHMS: dict[str, Callable[[Lowering], list[Call] | None]] = {"direct": direct, "winograd": winograd}
-"""Each gives None where it does not apply."""
-
-_FEWEST_CHANNELS = 16
-"""Of the input and of the output: with fewer, transforming tiles costs more than the products that it saves."""
-
-_FEWEST_TILES = 6
+__all__ = ["ALGORITHMS", "options"]
 
 
-def preferred(lowering: Lowering) -> str:
-    """The quickest algorithm, if it applies. LITEJIT_CONVOLUTION names another, where one is to be tried."""
-    forced = os.environ.get("LITEJIT_CONVOLUTION")
-    if forced in ALGORITHMS:
-        return forced
-    input, output = lowering.input(0), lowering.outputs[0]
-    tiles = -(-output.dims[1] // 2) * -(-output.dims[2] // 2)
-    if input.type == TensorType.INT8 and has_feature("dotprod"):  # four products at once, of bytes as they are
-        return "direct"
-    wide = min(input.dims[3], output.dims[3]) >= _FEWEST_CHANNELS
-    return "winograd" if wide and tiles >= _FEWEST_TILES else "direct"
+def _is_float(lowering: Lowering) -> bool:
+    return lowering.input(0).type == TensorType.FLOAT32
 
 
-@lowers(Conv2D)
-def conv2d(lowering: Lowering) -> list[Call] | None:
-    """The calls of the preferred algorithm, or of the direct one."""
-    names = dict.fromkeys((preferred(lowering), "direct"))
-    return next((calls for name in names if (calls := ALGORITHMS[name](lowering)) is not None), None)
+def _rate(lowering: Lowering) -> float:
+    """Multiply-adds in a microsecond, of tiles that products of these types are made of."""
+    if _is_float(lowering):
+        return 38_000
+    # Four products at once, of bytes as they are.
+    return 120_000 if lowering.input(0).type == TensorType.INT8 and has_feature("dotprod") else 60_000
+
+
+def _direct(lowering: Lowering) -> list[Call] | Illegal:
+    calls = direct(lowering)
+    return Illegal("operands or types that have no compiled code") if calls is None else calls
+
+
+def _cost_of_direct(lowering: Lowering) -> float:
+    return prod(lowering.outputs[0].dims) * prod(lowering.input(1).dims[1:]) / _rate(lowering)
+
+
+def _cost_of_winograd2(lowering: Lowering) -> float:
+    """Products of 16 positions of tiles, and what goes through the transforms: 16 values of a channel at either end."""
+    output = lowering.outputs[0].dims
+    tiles = output[0] * max(6, -(-output[1] // 2) * -(-output[2] // 2))
+    channels, columns = lowering.input(0).dims[3], max(16, output[3])
+    rate = 38_000 if _is_float(lowering) else 60_000
+    return tiles * 16 * (channels * columns / rate + (channels + columns) / 2_500)
+
+
+ALGORITHMS: dict[type[Kernel], tuple[Algorithm, ...]] = {
+    Conv2D: (
+        Algorithm("direct", _direct, _cost_of_direct),
+        Algorithm("winograd2", winograd2, _cost_of_winograd2),
+    )
+}
+"""By reference kernel. `litejit profile --explain` shows what comes of it."""
+
+
+@lowers(*ALGORITHMS)
+def chosen(lowering: Lowering) -> list[Call] | None:
+    """The calls of the cheapest legal algorithm."""
+    return choose(lowering, ALGORITHMS[type(lowering.kernel)])
+
+
+def options(lowering: Lowering) -> tuple[Option, ...]:
+    """The algorithms for a prepared operator, in the order in which they are tried."""
+    return listed(lowering, ALGORITHMS.get(type(lowering.kernel), ()))

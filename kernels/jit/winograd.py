@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
+from litejit.kernels.jit.choosing import Illegal
 from litejit.kernels.jit.convolution import float_clamp, stage_of_8_bit
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.layouts.winograd import TILE_ROWS, WINOGRAD
@@ -23,7 +24,7 @@ from litejit.kernels.jit.packing import pack_float_panels, pack_int16_panels, pa
 from litejit.kernels.reference.products import FloatProducts
 from litejit.schema import TensorType
 
-__all__ = ["winograd"]
+__all__ = ["winograd2"]
 
 BLOCK_BYTES = 320 << 10
 """Of the transformed tiles of a block and of their sums: they stay in the second-level cache."""
@@ -32,19 +33,33 @@ G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
 """Twice the G of the algorithm."""
 
 
-def winograd(lowering: Lowering) -> list[Call] | None:
-    """One call; None where the convolution is another one, or sums might not fit."""
-    kernel, filter, output = lowering.kernel, lowering.input(1), lowering.outputs[0]
-    bias = lowering.constant_bias(2, filter.dims[0])
-    plain = all((window.filter_size, window.stride, window.dilation) == (3, 1, 1) for window in lowering.windows)
-    if not plain or kernel.groups > 1 or filter.value is None or bias is None or output.size == 0:
-        return None
-    weights = kernel.products.weights(filter.value)  # [out_channels, 3, 3, in_channels]
-    if isinstance(kernel.products, FloatProducts):
-        packed = _packed_floats(kernel.products, weights, bias)
+def winograd2(lowering: Lowering) -> list[Call] | Illegal:
+    """One call; illegal where the convolution is another one, or sums might not fit."""
+    operands = _operands(lowering)
+    if isinstance(operands, Illegal):
+        return operands
+    products = lowering.kernel.products
+    if isinstance(products, FloatProducts):
+        packed: dict[str, Any] | Illegal = _packed_floats(products, *operands)
     else:
-        packed = _packed_bytes(lowering, weights, bias)
-    return None if packed is None else [_call(lowering, packed)]
+        packed = _packed_bytes(lowering, *operands)
+    return packed if isinstance(packed, Illegal) else [_call(lowering, packed)]
+
+
+def _operands(lowering: Lowering) -> tuple[np.ndarray, np.ndarray] | Illegal:
+    """[out_channels, 3, 3, in_channels] weights and [out_channels] bias of a convolution of the right kind."""
+    kernel, filter = lowering.kernel, lowering.input(1)
+    windows = [(window.filter_size, window.stride, window.dilation) for window in lowering.windows]
+    if any(window != (3, 1, 1) for window in windows):
+        return Illegal("the filter is not 3 x 3 with stride 1")
+    if kernel.groups > 1:
+        return Illegal(f"{kernel.groups} groups of channels")
+    bias = lowering.constant_bias(2, filter.dims[0])
+    if filter.value is None or bias is None:
+        return Illegal("weights or biases are known at run time only")
+    if lowering.outputs[0].size == 0:
+        return Illegal("the output is empty")
+    return kernel.products.weights(filter.value), bias
 
 
 def _transformed(weights: np.ndarray) -> np.ndarray:
@@ -53,7 +68,7 @@ def _transformed(weights: np.ndarray) -> np.ndarray:
     return squares.reshape(16, weights.shape[3], weights.shape[0])
 
 
-def _packed_floats(products: FloatProducts, weights: np.ndarray, bias: np.ndarray) -> dict[str, Any] | None:
+def _packed_floats(products: FloatProducts, weights: np.ndarray, bias: np.ndarray) -> dict[str, Any]:
     positions = _transformed(weights.astype(np.float64)) / 4
     panels = np.stack([pack_float_panels(matrix.astype(np.float32)) for matrix in positions], axis=1)
     low, high = float_clamp(products.activation)
@@ -63,7 +78,7 @@ def _packed_floats(products: FloatProducts, weights: np.ndarray, bias: np.ndarra
     return {"kind": "float", "weights": padded(panels), "stage": padded(whole), **slots}
 
 
-def _packed_bytes(lowering: Lowering, weights: np.ndarray, bias: np.ndarray) -> dict[str, Any] | None:
+def _packed_bytes(lowering: Lowering, weights: np.ndarray, bias: np.ndarray) -> dict[str, Any] | Illegal:
     products, input = lowering.kernel.products, lowering.input(0)
     matrix = weights.reshape(len(weights), 9, -1).transpose(1, 2, 0)
     # Unsigned bytes are taken less 128.
@@ -71,8 +86,10 @@ def _packed_bytes(lowering: Lowering, weights: np.ndarray, bias: np.ndarray) -> 
     stage = stage_of_8_bit(
         products, matrix, bias.astype(np.int64) + less * matrix.sum((0, 1), dtype=np.int64), slice(None)
     )
-    if stage is None or stage.pop("kind") != "int8" or not sums_fit(matrix, np.zeros(len(weights)), -128, 127, 1):
-        return None
+    if stage is None or stage.pop("kind") != "int8":
+        return Illegal("the arithmetic is another one, sums may leave 32 bits, or a factor is 1/2 or more")
+    if not sums_fit(matrix, np.zeros(len(weights)), -128, 127, 1):
+        return Illegal("four times a sum may leave 32 bits")
     positions = _transformed(weights.astype(np.int64))
     return {"kind": "int8", "weights": pack_int16_panels(positions, 1), "steps": -(-weights.shape[3] // 2), **stage}
 

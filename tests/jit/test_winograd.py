@@ -21,7 +21,7 @@ PLAIN: dict[str, Any] = {"kernel": (3, 3), "strides": (1, 1), "dilations": (1, 1
 @pytest.fixture(autouse=True)
 def chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The algorithm wherever it applies."""
-    monkeypatch.setenv("LITEJIT_CONVOLUTION", "winograd")
+    monkeypatch.setenv("LITEJIT_CONVOLUTION", "winograd2")
 
 
 @pytest.mark.parametrize("seed", range(25))

@@ -1,0 +1,105 @@
+"""The choice among algorithms: estimates, what forces one, what was measured, and what is shown of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from litejit.cli import main
+from litejit.kernels.jit import library, tuning
+from litejit.kernels.jit.algorithms import ALGORITHMS
+from litejit.kernels.jit.choosing import Algorithm, Illegal, choose, forcing, listed
+from litejit.kernels.jit.lowering import Lowering
+from litejit.profiler import profile
+from tests.jit.equal import native_calls
+from tests.jit.test_machinery import DIGITS, chain, prepared
+
+
+@pytest.fixture(autouse=True)
+def nothing_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No measurements but those of the test."""
+    monkeypatch.delenv("LITEJIT_CONVOLUTION", raising=False)
+    monkeypatch.setattr(tuning, "cache_directory", lambda: tmp_path)
+    tuning.known.cache_clear()
+    yield
+    tuning.known.cache_clear()
+
+
+def convolution() -> Lowering:
+    """Of 48 x 48 pixels and 32 channels, 3 x 3."""
+    native = prepared(chain(layers=1, size=48, channels=32))._session.plans[0].native
+    lowering = native.tasks[0].lowering if native is not None else None
+    assert lowering is not None
+    return lowering
+
+
+def algorithm(name: str, cost: float, reason: str | None = None) -> Algorithm:
+    return Algorithm(name, lambda lowering: [] if reason is None else Illegal(reason), lambda lowering: cost)
+
+
+FEW = [algorithm("slow", 9.0), algorithm("quick", 1.0, "sums reach 7"), algorithm("middling", 3.0)]
+
+
+def standing(lowering: Lowering) -> list[tuple[str, str | None, str]]:
+    return [(option.algorithm, option.illegal, option.because) for option in listed(lowering, FEW)]
+
+
+def test_the_cheapest_legal_one_is_taken() -> None:
+    rows = [("quick", "sums reach 7", ""), ("middling", None, "estimated"), ("slow", None, "")]
+    assert standing(convolution()) == rows
+
+
+def test_one_that_is_asked_for_is_taken_where_it_is_legal(monkeypatch: pytest.MonkeyPatch) -> None:
+    lowering = convolution()
+    with forcing("slow"):
+        assert standing(lowering)[0] == ("slow", None, "asked for")
+    monkeypatch.setenv("LITEJIT_CONVOLUTION", "quick")
+    assert standing(lowering)[1] == ("middling", None, "estimated")
+
+
+def test_measurements_come_before_estimates() -> None:
+    lowering = convolution()
+    assert tuning.remember({tuning.signature(lowering): "slow"}) is not None
+    assert standing(lowering)[0] == ("slow", None, "measured here")
+    tuning.known.cache_clear()  # as another process finds it
+    assert standing(lowering)[0] == ("slow", None, "measured here")
+
+
+def test_damaged_measurements_count_as_none(tmp_path: Path) -> None:
+    (tmp_path / "tuned").write_bytes(b"{")
+    assert tuning.known() == {}
+
+
+def test_nothing_is_chosen_where_nothing_is_legal() -> None:
+    assert choose(convolution(), [algorithm("quick", 1.0, "sums reach 7")]) is None
+
+
+def test_large_convolutions_of_3_by_3_are_transformed() -> None:
+    assert native_calls(prepared(chain(layers=1, size=48, channels=32)))[0].startswith("winograd")
+
+
+def test_profile_explains() -> None:
+    rows = profile(prepared(chain(layers=1, size=48, channels=32)), 1, explain=True)
+    names = {option.algorithm for option in rows[0].options}
+    assert names == {algorithm.name for family in ALGORITHMS.values() for algorithm in family}
+    assert [option.is_chosen for option in rows[0].options].count(True) == 1
+
+
+def test_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tune", str(DIGITS), "--repeat", "1"]) == 0
+    assert "kept in" in capsys.readouterr().out
+    assert "Conv2D" in json.dumps(dict(tuning.known()))
+    assert main(["profile", str(DIGITS), "--repeat", "1", "--explain"]) == 0
+    shown = capsys.readouterr().out
+    assert "measured here" in shown
+    assert "3 x 3" in shown
+
+
+def test_tuning_without_a_cache(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(tuning, "cache_directory", lambda: None)
+    assert main(["tune", str(DIGITS), "--repeat", "1"]) == 0
+    assert "not kept" in capsys.readouterr().out
+    assert library.cache_directory is not tuning.cache_directory
