@@ -1,7 +1,12 @@
-"""Threads that help to run a native program. They sleep between programs and take part in all of one."""
+"""Threads that help to run a native program.
+
+They take part in all of one, look for another one for about a millisecond, and fall asleep: to wake them takes longer
+than many a program.
+"""
 
 from __future__ import annotations
 
+import atexit
 import queue
 import threading
 import weakref
@@ -12,8 +17,12 @@ from typing import Any
 import numpy as np
 
 from litejit.calling import caller
+from litejit.kernels.jit.layouts.meeting import ASLEEP, BLOCK_BYTES, DOOR_BYTES, POSTED
 
 __all__ = ["Workers"]
+
+_STARTED = 6
+"""Slot of the executor's argument: whether the other threads have been started."""
 
 
 class Workers:
@@ -24,27 +33,36 @@ class Workers:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._meeting = np.zeros(16, np.int64)
+        self._meeting = np.zeros((count, DOOR_BYTES // 8), np.int64)
         self._queues: list[queue.SimpleQueue[Any]] = []
 
     def program(self, program: int, steps: int, threads: int, trace: int = 0) -> Callable[[], int]:
         """A function that runs a program (its address and number of entries) on this many of the threads.
 
         It returns 0, or the number of the entry (from 1) whose fault has been set.
-
         trace: address of memory for times, see the executor; 0: none are taken.
         """
-        blocks = np.zeros((threads, 8), np.int64)
+        blocks = np.zeros((threads, BLOCK_BYTES // 8), np.int64)
         for rank, block in enumerate(blocks):
             block[:6] = program, steps, rank, threads, self._meeting.ctypes.data, trace
-        # A thread may still be on its way out of the program when nobody else needs this memory any more.
+        # A thread may still be on its way out of the program, or wait where threads meet, when nobody else needs this
+        # memory any more.
         own, *others = (caller(block.ctypes.data, (blocks, self._meeting)) for block in blocks)
-        return partial(self._run, own, others) if others else own
+        return partial(self._run, own, others, blocks[0]) if others else own
 
-    def _run(self, own: Callable[[], int], others: list[Callable[[], int]]) -> int:
-        for calls, other in zip(self._started(), others, strict=False):
-            calls.put(other)
-        return own()
+    def _run(self, own: Callable[[], int], others: list[Callable[[], int]], block: np.ndarray) -> int:
+        status = own()
+        if status >= 0:
+            return status
+        for calls, other, door in zip(self._started(), others, self._meeting[1:], strict=False):
+            if door[0] == ASLEEP:
+                door[0] = POSTED
+                calls.put(other)
+        block[_STARTED] = 1
+        try:
+            return own()
+        finally:
+            block[_STARTED] = 0
 
     def _started(self) -> list[queue.SimpleQueue[Any]]:
         """The queues of the other threads, which are started when they are first needed."""
@@ -53,9 +71,22 @@ class Workers:
             self._queues.append(calls)
             # The thread must not keep the pool alive: it would never end.
             name = f"litejit-{len(self._queues)}"
-            threading.Thread(target=_serve, args=(calls,), name=name, daemon=True).start()
+            thread = threading.Thread(target=_serve, args=(calls,), name=name, daemon=True)
+            thread.start()
             weakref.finalize(self, calls.put, None)
+            _serving[thread] = calls
         return self._queues
+
+
+_serving: weakref.WeakKeyDictionary[threading.Thread, queue.SimpleQueue[Any]] = weakref.WeakKeyDictionary()
+
+
+@atexit.register
+def _end() -> None:
+    """Compiled code goes away at exit: no thread may be in it any more."""
+    for thread, calls in list(_serving.items()):
+        calls.put(None)
+        thread.join(1.0)
 
 
 def _serve(calls: queue.SimpleQueue[Any]) -> None:

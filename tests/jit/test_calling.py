@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from litejit import calling
+from litejit.kernels.jit import library
 from litejit.workers import Workers
 
 
@@ -21,6 +22,8 @@ def empty_program(kept: object = None) -> np.ndarray:
 
 @pytest.mark.parametrize("implementation", ["cpython", "another"])
 def test_status(implementation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("executor.run", "calling.method"):
+        library.address(name)  # compilers look at the implementation, too
     monkeypatch.setattr(sys, "implementation", SimpleNamespace(name=implementation, version=sys.version_info))
     block = empty_program()
     run = calling.caller(block.ctypes.data, block)

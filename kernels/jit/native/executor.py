@@ -17,12 +17,16 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from litejit.kernels.jit.layouts.meeting import ASLEEP, BLOCK_BYTES, DOOR_BYTES, POSTED, WAITING
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import I64, emit_call, load_i8, load_i64, store
 
 ENTRY_BYTES = 6 * 8
 SPINS = 20_000
 """Rounds before a waiting thread gives way, some tens of microseconds."""
+
+PATIENCE = 2_000
+"""Rounds, giving way in each of them, before a thread without a program falls asleep: about a millisecond."""
 
 
 @intrinsic
@@ -65,6 +69,17 @@ def _write_shared(context, address, value):
         return c.get_dummy_value()
 
     return types.void(types.int64, types.int64), emit
+
+
+@intrinsic
+def _exchange(context, address, before, after):
+    """Sets an int64 that several threads share, if it is what it should be; whether it was."""
+
+    def emit(c, b, s, a):
+        pointer = b.inttoptr(a[0], I64.as_pointer())
+        return b.extract_value(b.cmpxchg(pointer, a[1], a[2], "seq_cst", "seq_cst"), 1)
+
+    return types.boolean(*[types.int64] * 3), emit
 
 
 @intrinsic
@@ -126,12 +141,9 @@ def _meet(meeting, entry, ranks):
     return _read_shared(meeting + 16)
 
 
-def run(args):
-    """args: address of six int64s, of which only `rank` differs from thread to thread: program, count, rank, ranks.
-
-    meeting: address of three int64s, how many threads have arrived, how often all have, the last fault. trace: 0, or
-    address of [count, ranks, 2] int64s for the processor's clock before and after each entry. Status: see above.
-    """
+@inline
+def _program(args):
+    """One run of a program, the part of one thread; the status."""
     program, count, rank, ranks, meeting, trace = (
         _read_shared(args), _read_shared(args + 8), _read_shared(args + 16), _read_shared(args + 24),
         _read_shared(args + 32), _read_shared(args + 40),
@@ -160,4 +172,53 @@ def run(args):
         at += 1
         if (_taken(entry) if ranks == 1 else _meet(meeting, entry, ranks)) != 0:
             fault, count = at, 0
-    _leave_with(fault)
+    return fault
+
+
+@inline
+def _posted(args, ranks, meeting):
+    """Gives the other threads their part of a program; whether all of them were waiting for it."""
+    all_waiting = True
+    for rank in range(1, ranks):
+        door = meeting + DOOR_BYTES * rank
+        while _read_shared(door) == POSTED:  # on its way out of the last program
+            _give_way()
+        _write_shared(door + 8, args + BLOCK_BYTES * rank)
+        all_waiting = _exchange(door, WAITING, POSTED) and all_waiting
+    return all_waiting
+
+
+@inline
+def _next_program(door):
+    """Waits a while for another program: its argument, or 0."""
+    _write_shared(door, WAITING)
+    rounds = 0
+    while _read_shared(door) != POSTED:
+        rounds += 1
+        if rounds > SPINS:
+            _give_way()
+        if rounds > SPINS + PATIENCE and _exchange(door, WAITING, ASLEEP):
+            return 0
+    return _read_shared(door + 8)
+
+
+def run(args):
+    """args: address of seven int64s: program, count, rank, ranks, meeting, trace, started.
+
+    Those of the ranks of a program lie BLOCK_BYTES apart and differ in `rank` only. meeting: address of three int64s,
+    how many threads have arrived, how often all have, the last fault; behind it, DOOR_BYTES apart, the doors of ranks 1
+    and up: where the thread is, and the argument of the program that it is to run. trace: 0, or address of [count,
+    ranks, 2] int64s for the processor's clock before and after each entry.
+
+    Rank 0 posts the program to the others, which wait a while for the next one when they have done theirs. If some have
+    fallen asleep, nothing more happens and the status is -1: the caller wakes them, and calls again with started = 1.
+    """
+    rank, ranks, meeting = _read_shared(args + 16), _read_shared(args + 24), _read_shared(args + 32)
+    if rank == 0:
+        if ranks > 1 and _read_shared(args + 48) == 0 and not _posted(args, ranks, meeting):
+            _leave_with(-1)
+        _leave_with(_program(args))
+    else:
+        while args != 0:
+            _program(args)
+            args = _next_program(meeting + DOOR_BYTES * rank)
