@@ -9,6 +9,7 @@ from litejit.kernels.jit.fused import Block, is_enabled
 from litejit.kernels.reference.arithmetic import Add
 from litejit.kernels.reference.convolution import Conv2D, DepthwiseConv2D
 from litejit.rewrites.task import Task
+from litejit.schema import TensorType
 
 __all__ = ["fuse_blocks"]
 
@@ -85,9 +86,9 @@ def _is_pointwise(task: Task) -> bool:
 
 
 def _is_addition(task: Task) -> bool:
-    """Whether it adds two different tensors of one shape."""
+    """Whether it adds two different tensors of floats of one shape."""
     lowering = task.lowering
-    if lowering is None or not isinstance(lowering.kernel, Add):
+    if lowering is None or not isinstance(lowering.kernel, Add) or lowering.outputs[0].type != TensorType.FLOAT32:
         return False
     one, other = lowering.input(0), lowering.input(1)
     return one.dims == other.dims and one.index != other.index and one.value is None and other.value is None

@@ -1,4 +1,4 @@
-"""Fused blocks on the fast tier: expand (1 x 1) -> depthwise -> project (1 x 1) and what is added, of floats.
+"""Fused blocks on the fast tier: expand (1 x 1) -> depthwise -> project (1 x 1), and of floats what is added.
 
 Large images are cut into bands of rows, each computed from the input to the output by one thread before the next.
 Small ones are computed in two calls, chunks of channels first and then columns of the projection, because rows that
@@ -17,12 +17,13 @@ import numpy as np
 from litejit.kernels.jit.bands import tile_rows
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.convolution import float_clamp
+from litejit.kernels.jit.fused_packing import pack_bytes, pack_floats
 from litejit.kernels.jit.layouts.fused import FUSED
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
-from litejit.kernels.jit.packing import pack_channels, pack_float_panels, panels_of
+from litejit.kernels.jit.packing import panels_of
 from litejit.kernels.node import TensorSpec
-from litejit.kernels.reference.products import FloatProducts
+from litejit.schema import TensorType
 
 __all__ = ["Block", "is_enabled"]
 
@@ -64,133 +65,136 @@ class Block:
         """The tensor that the block writes."""
         return (self.addition or self.project).outputs[0]
 
+    @property
+    def parts(self) -> list[Lowering]:
+        """The convolutions."""
+        return [part for part in (self.expand, self.depthwise, self.project) if part is not None]
+
     def calls(self) -> list[Call] | None:
         """One or two calls; None if the operators have to stay apart."""
-        parts = [part for part in (self.expand, self.depthwise, self.project) if part is not None]
-        if not all(_is_of_floats(part) for part in parts) or not _fits(self.depthwise):
+        if not all(_is_constant(part) for part in self.parts) or not _fits(self.depthwise):
             return None
-        plan = _Plan.of(self.depthwise)
-        values = {**self._sizes(plan), **self._memory(plan), **self._packed()}
-        own, shared = values["scratch_bytes"], values.pop("shared")
-        kernel, filter = f"fused.float_{plan.width}x{plan.stride}_{plan.tile}", self.depthwise.input(1)
-        work = self.depthwise.outputs[0].size * prod(filter.dims[1:3])
+        pack = {4: pack_floats, 1: pack_bytes}.get(self.input.dtype.itemsize)
+        packed = None if pack is None else pack(self.expand, self.depthwise, self.project)
+        if packed is None:
+            return None
+        cut = _Cut.of(self.depthwise)
+        added = (0, 0) if self.addition is None else _clamp(self.addition)
+        values = {
+            **self._sizes(cut),
+            **self._memory(cut, 4 if packed.numbers == "float" else 2),
+            **packed.values,
+            "residual": 0 if self.residual is None else Tensor(self.residual.index),
+            "added_low": added[0],
+            "added_high": added[1],
+        }
+        scratch = values.pop("shared") + values["scratch_bytes"]
+        work = self.depthwise.outputs[0].size * prod(self.depthwise.input(1).dims[1:3])
         work += 0 if self.expand is None else self.expand.outputs[0].size * self.input.dims[3]
         project_work = self.output.size * self.depthwise.outputs[0].dims[3]
-        items = plan.images * values["pieces"] * values["chunk_groups"]
-        if plan.in_bands:
-            return [Call(kernel, FUSED, values, items, 1, own + shared, work + project_work)]
-        rows = tile_rows(plan.out_pixels, (6, 5, 4))
-        more = plan.images * values["pixel_pieces"] * values["panel_groups"]
+        kernel = f"fused.{packed.numbers}_{cut.taps_width}x{cut.stride_width}_{cut.tile}"
+        items = cut.images * values["pieces"] * values["chunk_groups"]
+        if cut.in_bands:
+            return [Call(kernel, FUSED, values, items, 1, scratch, work + project_work)]
+        project = f"fused.{packed.numbers}_project_{tile_rows(cut.out_height * cut.out_width, (6, 5, 4))}"
         return [
-            Call(kernel, FUSED, values, items, 1, own + shared, work),
-            Call(f"fused.project_{rows}", FUSED, values, more, 1, own + shared, project_work),
+            Call(kernel, FUSED, values, items, 1, scratch, work),
+            Call(project, FUSED, values, cut.images * values["panel_groups"], 1, scratch, project_work),
         ]
 
-    def _sizes(self, plan: _Plan) -> dict[str, Any]:
-        """How the block is cut."""
-        threads, chunks, panels = self.depthwise.threads, panels_of(plan.channels), panels_of(self.output.dims[3])
-        pieces = 1 if threads == 1 or not plan.in_bands else min(2 * threads, -(-plan.out_height // plan.band_rows))
-        piece_rows = -(-plan.out_height // pieces)
-        groups = 1 if threads == 1 or plan.in_bands else chunks
+    def _sizes(self, cut: _Cut) -> dict[str, Any]:
+        """How the block is cut, for so many threads."""
+        threads, chunks, panels = self.depthwise.threads, panels_of(cut.channels), panels_of(self.output.dims[3])
+        pieces = 1 if threads == 1 or not cut.in_bands else min(2 * threads, -(-cut.out_height // cut.band_rows))
+        piece_rows = -(-cut.out_height // pieces)
+        groups = 1 if threads == 1 or cut.in_bands else min(chunks, 6 * threads)
         panel_groups = 1 if threads == 1 else panels
         return {
-            "height": plan.height,
-            "width": plan.columns,
+            "height": cut.height,
+            "width": cut.width,
             "channels": self.input.dims[3],
-            "pieces": -(-plan.out_height // piece_rows),
+            "is_unsigned": int(self.input.type == TensorType.UINT8),
+            "pieces": -(-cut.out_height // piece_rows),
             "piece_rows": piece_rows,
-            "band_rows": min(plan.band_rows, piece_rows),
-            "chunk_groups": groups,
+            "band_rows": min(cut.band_rows, piece_rows),
             "group_chunks": -(-chunks // groups),
+            "chunk_groups": -(-chunks // -(-chunks // groups)),
             "chunks": chunks,
-            "top": plan.top,
-            "left": plan.left,
-            "right": plan.padded_width - plan.left - plan.columns,
-            "out_height": plan.out_height,
-            "out_width": plan.out_width,
-            "taps_height": plan.taps_height,
-            "stride_height": plan.stride_height,
-            "projects": int(plan.in_bands),
-            "pixel_pieces": 1,
-            "piece_pixels": plan.out_pixels,
+            "top": cut.top,
+            "left": cut.left,
+            "right": cut.padded_width - cut.left - cut.width,
+            "out_height": cut.out_height,
+            "out_width": cut.out_width,
+            "taps_height": cut.taps_height,
+            "stride_height": cut.stride_height,
+            "projects": int(cut.in_bands),
             "panel_groups": panel_groups,
             "group_panels": -(-panels // panel_groups),
             "panels": panels,
         }
 
-    def _memory(self, plan: _Plan) -> dict[str, Any]:
-        """Where everything lies."""
-        chunks, pixel = panels_of(plan.channels), 4 * COLUMNS
-        row_bytes = plan.padded_width * pixel
-        ring_rows = (plan.band_rows - 1) * plan.stride_height + plan.taps_height
-        ring_chunks = chunks if plan.in_bands else 1
-        chunk_bytes = ring_rows * row_bytes
-        y, x = np.divmod(np.arange(plan.height * plan.columns), plan.columns)
-        places = (y + plan.top) % ring_rows * row_bytes + (plan.left + x) * pixel
-        padded_rows = (plan.out_height - 1) * plan.stride_height + plan.taps_height
-        pixels = (plan.band_rows if plan.in_bands else plan.out_height) * plan.out_width
-        middle = pixels * pixel
+    def _memory(self, cut: _Cut, element_bytes: int) -> dict[str, Any]:
+        """Where everything lies; elements between the convolutions have so many bytes."""
+        chunks, pixel, input, output = panels_of(cut.channels), element_bytes * COLUMNS, self.input, self.output
+        row_bytes = cut.padded_width * pixel
+        ring_rows = (cut.band_rows - 1) * cut.stride_height + cut.taps_height
+        ring_chunks = chunks if cut.in_bands else 1
+        y, x = np.divmod(np.arange(cut.height * cut.width), cut.width)
+        places = (y + cut.top) % ring_rows * row_bytes + (cut.left + x) * pixel
+        # One more: filter rows are taken in pairs.
+        rows = np.arange((cut.out_height - 1) * cut.stride_height + cut.taps_height + 1) % ring_rows * row_bytes
+        middle = (cut.band_rows if cut.in_bands else cut.out_height) * cut.out_width * pixel
         # Chunks a multiple of a page apart would fall on the same lines of the cache.
         middle += 64 if middle % 4096 == 0 else 0
-        expanded = -(-ring_chunks * chunk_bytes // 64) * 64
-        shared = 0 if plan.in_bands else plan.images * chunks * middle
-        input, output = self.input, self.output
+        shared = 0 if cut.in_bands else _whole_lines(cut.images * chunks * middle)
+        expanded = _whole_lines(ring_chunks * ring_rows * row_bytes)
+        own = expanded + (_whole_lines(chunks * middle) if cut.in_bands else 0)
+        widens = self.expand is not None and input.dtype.itemsize < element_bytes
+        widened = min(ring_rows, cut.height) * cut.width * input.dims[3] * element_bytes if widens else 0
         return {
             "source": Tensor(input.index),
-            "image_bytes": prod(input.dims[1:]) * 4,
-            "pixel_bytes": input.dims[3] * 4,
+            "image_bytes": prod(input.dims[1:]) * input.dtype.itemsize,
+            "pixel_bytes": input.dims[3] * input.dtype.itemsize,
             "row_bytes": row_bytes,
-            "chunk_bytes": chunk_bytes if plan.in_bands else 0,
+            "chunk_bytes": ring_rows * row_bytes if cut.in_bands else 0,
             "ring_rows": ring_rows,
             "ring_chunks": ring_chunks,
             "places": padded(places.astype(np.int32)),
-            "rows": padded((np.arange(padded_rows) % ring_rows * row_bytes).astype(np.int32)),
-            "middle": Scratch(expanded if plan.in_bands else 0),
+            "rows": padded(rows.astype(np.int32)),
+            "expand_pitch": input.dims[3] * element_bytes,
+            "widened": Scratch(shared + own),
+            "middle": Scratch(expanded if cut.in_bands else 0),
             "middle_chunk_bytes": middle,
-            "middle_image_bytes": 0 if plan.in_bands else chunks * middle,
+            "middle_image_bytes": 0 if cut.in_bands else chunks * middle,
             "middle_chunks": padded((np.arange(chunks) * middle).astype(np.int32)),
-            "residual": 0 if self.residual is None else Tensor(self.residual.index),
             "out": Tensor(output.index),
             "out_channels": output.dims[3],
-            "out_pitch": output.dims[3] * 4,
+            "out_pitch": output.dims[3] * output.dtype.itemsize,
             "scratch": Scratch(shared),
-            "scratch_bytes": expanded + SLACK + (chunks * middle if plan.in_bands else 0),
+            "scratch_bytes": own + _whole_lines(widened) + SLACK,
             "shared": shared,
         }
 
-    def _packed(self) -> dict[str, Any]:
-        """Weights, biases and clamps."""
-        taps = self.depthwise.input(1).value
-        assert taps is not None
-        nothing = {"expand": 0, "expand_bytes": 0, "expand_stage": 0, "expand_low": 0.0, "expand_high": 0.0}
-        added = (0.0, 0.0) if self.addition is None else _clamp(self.addition)
-        return {
-            **(nothing if self.expand is None else _panels(self.expand, "expand")),
-            "expand_steps": 0 if self.expand is None else self.input.dims[3],
-            "taps": padded(pack_channels(taps.reshape(-1, taps.shape[3]))),
-            "taps_bytes": prod(taps.shape[1:3]) * 4 * COLUMNS,
-            **_stage(self.depthwise, taps.shape[3], "taps"),
-            **_panels(self.project, "project", panels_of(taps.shape[3]) * COLUMNS),
-            "added_low": added[0],
-            "added_high": added[1],
-        }
+
+def _whole_lines(size: int) -> int:
+    return -(-size // 64) * 64
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """Sizes of the depthwise convolution in the middle, and how it is cut. columns: width of the input."""
+class _Cut:
+    """Sizes of the depthwise convolution in the middle, and how it is cut. tile: its output pixels side by side."""
 
     images: int
     channels: int
     height: int
-    columns: int
+    width: int
     top: int
     left: int
     padded_width: int
     taps_height: int
-    width: int
+    taps_width: int
     stride_height: int
-    stride: int
+    stride_width: int
     out_height: int
     out_width: int
     band_rows: int
@@ -198,7 +202,7 @@ class _Plan:
     tile: int
 
     @classmethod
-    def of(cls, depthwise: Lowering) -> _Plan:
+    def of(cls, depthwise: Lowering) -> _Cut:
         """For a depthwise convolution."""
         (rows, columns), (images, *_, channels) = depthwise.windows, depthwise.outputs[0].dims
         in_bands = columns.out_size > SMALL_WIDTH
@@ -222,16 +226,10 @@ class _Plan:
             7 if columns.out_size % 7 == 0 else 4,
         )
 
-    @property
-    def out_pixels(self) -> int:
-        """Of an image."""
-        return self.out_height * self.out_width
 
-
-def _is_of_floats(part: Lowering) -> bool:
-    filter = part.input(1)
-    constant = filter.value is not None and part.constant_bias(2, filter.dims[0]) is not None
-    return isinstance(part.kernel.products, FloatProducts) and constant and part.outputs[0].size > 0
+def _is_constant(part: Lowering) -> bool:
+    filter, output = part.input(1), part.outputs[0]
+    return filter.value is not None and part.constant_bias(2, output.dims[3]) is not None and output.size > 0
 
 
 def _fits(depthwise: Lowering) -> bool:
@@ -250,25 +248,3 @@ def _fits(depthwise: Lowering) -> bool:
 
 def _clamp(part: Lowering) -> tuple[float, float]:
     return float_clamp(part.kernel.options.fused_activation_function)
-
-
-def _stage(part: Lowering, channels: int, name: str) -> dict[str, Any]:
-    bias = part.constant_bias(2, channels)
-    assert bias is not None
-    low, high = float_clamp(part.kernel.products.activation)
-    stage = padded(pack_channels(bias.reshape(1, -1).astype(np.float32)))
-    return {f"{name}_stage": stage, f"{name}_low": low, f"{name}_high": high}
-
-
-def _panels(part: Lowering, name: str, depth: int = 0) -> dict[str, Any]:
-    """Of a 1 x 1 convolution, its depth filled up with zeros."""
-    filter = part.input(1).value
-    assert filter is not None
-    matrix = part.kernel.products.weights(filter).reshape(len(filter), -1).T
-    whole = np.zeros((max(depth, len(matrix)), matrix.shape[1]), np.float32)
-    whole[: len(matrix)] = matrix
-    return {
-        name: padded(pack_float_panels(whole)),
-        f"{name}_bytes": len(whole) * 4 * COLUMNS,
-        **_stage(part, matrix.shape[1], name),
-    }

@@ -14,10 +14,21 @@ from litejit import Interpreter, ModelBuilder
 from litejit.interpreter import OpResolverType
 from litejit.profiler import memory, profile
 from litejit.testing import Problem
-from tests.jit.equal import native_calls
+from tests.jit.equal import check_compiled, native_calls
 from tests.paths import EXTRA_MODELS
 
-MODELS = ("blazeface_front_float", "facemesh_float", "mobilenet_v1_025_224_float", "mobilenet_v2_f32", "vww_96_float")
+MODELS = (
+    "blazeface_front_float",
+    "facemesh_float",
+    "mobilenet_v1_025_128_quant",
+    "mobilenet_v1_025_224_float",
+    "mobilenet_v2_10_224_quant",
+    "mobilenet_v2_f32",
+    "mobilenet_v2_int8",
+    "vww_96_float",
+    "vww_96_int8",
+)
+"""Of the extra ones: blocks of every kind."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,56 @@ def block(shape: Shape) -> Problem:
     return Problem(b.to_bytes(), images)
 
 
+def quantized_block(shape: Shape, dtype: Any, extreme: bool = False) -> Problem:
+    """The same of bytes; extreme: weights and inputs at the ends of their ranges, sums that saturate."""
+    rng, b, limits = np.random.default_rng(shape.seed), ModelBuilder(), np.iinfo(dtype)
+    low, high, signed = int(limits.min), int(limits.max), dtype == np.int8
+    dims = (shape.images, *shape.size, shape.channels)
+    image = rng.choice([low, high], dims) if extreme else rng.integers(low, high + 1, dims)
+    zero = int(rng.integers(low, high + 1))
+    y = x = b.input("x", dims, dtype, scale=0.02, zero_point=zero)
+    scale, channels, inner = 0.02, shape.channels, {}
+
+    def convolve(name: str, source: int, dims: Sequence[int], channels: int, activation: str, **options: Any) -> int:
+        nonlocal scale
+        weights = rng.choice([low + signed, high], dims) if extreme else rng.integers(low + signed, high + 1, dims)
+        scales = rng.uniform(0.002, 0.01, channels if signed else 1)
+        filter = b.constant(
+            weights.astype(dtype),
+            scale=scales,
+            zero_point=[0] * scales.size if signed else [int(rng.integers(low, high + 1))],
+            **({"quantized_dimension": 3 if name == "middle" else 0} if signed else {}),
+        )
+        bias = b.constant(
+            rng.integers(-3000, 3000, channels).astype(np.int32), scale=scale * scales, zero_point=[0] * scales.size
+        )
+        depth = np.prod(dims) / channels
+        out = scale * float(scales.max()) * (70 if extreme else 40 * np.sqrt(depth))
+        out_zero = low if activation != "NONE" else int(rng.integers(low, high + 1))
+        y = b.op(
+            "DEPTHWISE_CONV_2D" if name == "middle" else "CONV_2D",
+            [source, filter, *([bias] if shape.bias or name != "middle" else [])],
+            outputs=[{"dtype": dtype, "scale": out, "zero_point": out_zero}],
+            fused_activation_function=activation,
+            **options,
+        )
+        scale, inner[name] = out, y
+        return y
+
+    one, two, three = shape.activations
+    pointwise: dict[str, Any] = {"stride_h": 1, "stride_w": 1, "padding": "SAME"}
+    if shape.expanded:
+        y = convolve("expanded", y, (shape.expanded, 1, 1, channels), shape.expanded, one, **pointwise)
+        channels = shape.expanded
+    strides: dict[str, Any] = {"stride_h": shape.strides[0], "stride_w": shape.strides[1], "depth_multiplier": 1}
+    y = convolve("middle", y, (1, *shape.filter, channels), channels, two, padding=shape.padding, **strides)
+    y = convolve("projected", y, (shape.out_channels, 1, 1, channels), shape.out_channels, three, **pointwise)
+    if shape.added == "input":
+        y = b.op("ADD", [y, x], outputs=[{"dtype": dtype, "scale": 0.05, "zero_point": zero}])
+    b.output(y, *([inner[shape.shown]] if shape.shown else []))
+    return Problem(b.to_bytes(), [image.astype(dtype)])
+
+
 def prepared(problem: Problem, **keywords: Any) -> Interpreter:
     """With the problem's inputs."""
     interpreter = Interpreter(model_content=problem.model, **keywords)
@@ -145,13 +206,13 @@ def test_equal_to_the_operators_apart(shape: Shape, monkeypatch: pytest.MonkeyPa
     check_equal(block(shape), monkeypatch)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_random_blocks(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def random_shape(seed: int) -> Shape:
+    """A block that is drawn."""
     rng = np.random.default_rng(seed)
     filter, stride = int(rng.choice([3, 5])), int(rng.choice([1, 2]))
     added = "" if stride == 2 else str(rng.choice(["", "input"]))
     channels = int(rng.integers(1, 40))
-    shape = Shape(
+    return Shape(
         (int(rng.integers(filter + 4, 40)), int(rng.integers(filter + 8, 60))),
         channels,
         int(rng.choice([0, 1])) * int(rng.integers(1, 80)),
@@ -163,7 +224,27 @@ def test_random_blocks(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
         added=added,
         seed=seed,
     )
-    check_equal(block(shape), monkeypatch)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_blocks(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_equal(block(random_shape(seed)), monkeypatch)
+    for dtype in (np.int8, np.uint8):
+        check_equal(quantized_block(random_shape(seed), dtype), monkeypatch)
+
+
+BYTES = [name for name, shape in SHAPES.items() if shape.added != "other"]
+
+
+@pytest.mark.parametrize("extreme", [False, True], ids=["", "extreme"])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+@pytest.mark.parametrize("name", BYTES)
+def test_bytes_equal_to_the_operators_apart(
+    name: str, dtype: Any, extreme: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = quantized_block(SHAPES[name], dtype, extreme)
+    check_equal(problem, monkeypatch)
+    check_compiled(problem, "fused.int8")
 
 
 def test_what_others_see_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,22 +8,25 @@ __all__ = ["FUSED"]
 
 FUSED = Layout(
     # input: bytes of an image, of a pixel; sizes in elements
-    "source image_bytes pixel_bytes height width channels "
+    "source image_bytes pixel_bytes height width channels is_unsigned "
     # pieces of an image that are computed independently: so many output rows, groups of so many chunks of 16 channels
     "pieces piece_rows band_rows chunk_groups group_chunks chunks "
-    # the expanded image: rows above it, pixels left and right of it; bytes of a row, of a chunk; rows that are kept
-    "top left right row_bytes chunk_bytes ring_rows ring_chunks "
+    # the expanded image: rows above it, pixels left and right of it, what is in them; bytes of a row, of a chunk; how
+    # many rows are kept, of how many chunks
+    "top left right pad_value row_bytes chunk_bytes ring_rows ring_chunks "
     # int32 offsets in the expanded chunk, of the pixels of the input, and of rows with those above and below the image
     "places rows "
-    "expand expand_steps expand_bytes expand_stage expand_low expand_high "
-    "taps taps_height stride_height taps_bytes taps_stage taps_low taps_high "
+    # what the expansion reads: bytes of a pixel, for bytes where they are widened to
+    "expand_pitch widened "
+    "expand expand_steps expand_bytes expand_stage expand_zero expand_low expand_high "
+    "taps taps_height stride_height taps_bytes taps_stage taps_zero taps_low taps_high "
     # the depthwise output: where it begins in scratch memory, bytes of a chunk, int32 offsets of chunks
     "middle middle_chunk_bytes middle_image_bytes middle_chunks out_height out_width "
-    # 1 if the same call projects; else another one does, pieces of so many pixels, groups of so many panels
-    "projects pixel_pieces piece_pixels panel_groups group_panels panels "
-    "project project_bytes project_stage project_low project_high "
+    # 1 if the same call projects; else another one does, in groups of so many panels
+    "projects panel_groups group_panels panels "
+    "project project_bytes project_stage project_zero project_low project_high "
     # the tensor that is added, of the shape of the output, 0 if there is none
     "residual added_low added_high "
     "out out_channels out_pitch scratch scratch_bytes"
 )
-"""low, high: float64."""
+"""low, high: float64 for floats, int64 else."""

@@ -264,6 +264,27 @@ def int8_tile(rows: int, wide: bool) -> Any:
     return tile
 
 
+def emit_words(
+    b: ir.IRBuilder,
+    sums: list[Values],
+    stage: ir.Value,
+    zero_point: ir.Value,
+    low: ir.Value,
+    high: ir.Value,
+    wide: bool,
+) -> Values:
+    """Rescales twice the sums (columns in packed order), adds the zero point, clamps: 16 words in order of each row."""
+    factors = [Factors(b, stage, half) for half in range(2)]
+    rescaled = [[factor.apply(b, value, wide) for factor, value in zip(factors, row, strict=True)] for row in sums]
+    low16, high16, zero16 = (emit_splat(b, b.trunc(value, I16), 16) for value in (low, high, zero_point))
+    results = []
+    for pair in rescaled:
+        words = pack_to_i16(b, *pair)
+        words = emit_call(b, "llvm.sadd.sat.v16i16", I16x16, words, zero16)
+        results.append(emit_min(b, emit_max(b, words, low16), high16))
+    return results
+
+
 def emit_requantized(
     b: ir.IRBuilder,
     sums: list[Values],
@@ -275,16 +296,8 @@ def emit_requantized(
     columns: ir.Value,
     wide: bool,
 ) -> None:
-    """Rescales twice the sums (columns in packed order), adds the zero point, clamps, stores 16 bytes of each row."""
-    factors = [Factors(b, stage, half) for half in range(2)]
-    rescaled = [[factor.apply(b, value, wide) for factor, value in zip(factors, row, strict=True)] for row in sums]
-    low16, high16, zero16 = (emit_splat(b, b.trunc(value, I16), 16) for value in (low, high, zero_point))
-    halves = []
-    for pair in rescaled:
-        words = pack_to_i16(b, *pair)
-        words = emit_call(b, "llvm.sadd.sat.v16i16", I16x16, words, zero16)
-        halves.append(emit_min(b, emit_max(b, words, low16), high16))
-    results = [low_bytes(b, words) for words in halves]
+    """What emit_words gives as bytes: stores 16 of each row."""
+    results = [low_bytes(b, words) for words in emit_words(b, sums, stage, zero_point, low, high, wide)]
     whole = b.icmp_signed(">=", columns, I64(COLUMNS))
     with b.if_else(whole, likely=True) as (all_columns, some):
         with all_columns:

@@ -1,0 +1,111 @@
+"""Weights, biases and clamps of fused blocks, in the layouts that their kernels read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from litejit.kernels.jit.call import padded
+from litejit.kernels.jit.convolution import float_clamp, stage_of_8_bit
+from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.lowering import Lowering
+from litejit.kernels.jit.packing import pack_channels, pack_float_panels, pack_int16_panels, panels_of
+from litejit.kernels.jit.target import has_feature
+from litejit.kernels.reference.products import FloatProducts
+
+__all__ = ["Packed", "pack_bytes", "pack_floats"]
+
+_STAGE = ("", "_stage", "_bytes", "_zero", "_low", "_high")
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """numbers: which kernels read them. values: slots of the argument block."""
+
+    numbers: str
+    values: dict[str, Any]
+
+
+def pack_floats(expand: Lowering | None, depthwise: Lowering, project: Lowering) -> Packed | None:
+    """Panels of floats; None if one of the operators has another arithmetic."""
+    if not all(isinstance(part.kernel.products, FloatProducts) for part in (expand, depthwise, project) if part):
+        return None
+    taps = _weights(depthwise)[0].reshape(-1, depthwise.outputs[0].dims[3])
+    values = _nothing("expand", 0.0)
+    if expand is not None:
+        values = _floats(expand, "expand", pack_float_panels(_matrix(expand)))
+    values |= _floats(depthwise, "taps", padded(pack_channels(taps)))
+    values |= _floats(project, "project", pack_float_panels(_filled_up(_matrix(project))))
+    return Packed("float", {**values, "pad_value": 0})
+
+
+def _floats(part: Lowering, name: str, weights: np.ndarray) -> dict[str, Any]:
+    bias = part.constant_bias(2, part.outputs[0].dims[3])
+    assert bias is not None
+    low, high = float_clamp(part.kernel.products.activation)
+    slots = (weights, padded(pack_channels(bias.reshape(1, -1).astype(np.float32))), weights[0].nbytes, 0, low, high)
+    return dict(zip((name + slot for slot in _STAGE), slots, strict=True)) | _steps(part, name, 1)
+
+
+def pack_bytes(expand: Lowering | None, depthwise: Lowering, project: Lowering) -> Packed | None:
+    """Panels of pairs of 16 bits; None where 32-bit sums might overflow, or the arithmetic is another one."""
+    # Where bytes are multiplied as they are, operators by themselves are quicker.
+    if has_feature("dotprod"):
+        return None
+    values: dict[str, Any] = _nothing("expand", 0)
+    for name, part in (("expand", expand), ("taps", depthwise), ("project", project)):
+        if part is None:
+            continue
+        bias = part.constant_bias(2, part.outputs[0].dims[3])
+        weights, matrix = _panels_of_bytes(part, name)
+        stage = None if bias is None else stage_of_8_bit(part.kernel.products, matrix, bias, slice(None))
+        if stage is None or stage["kind"] != "int8":
+            return None
+        slots = (weights, stage["stage"], weights[0].nbytes, stage["zero_point"], stage["low"], stage["high"])
+        values |= dict(zip((name + slot for slot in _STAGE), slots, strict=True)) | _steps(part, name, 2)
+    return Packed("int8", {**values, "pad_value": depthwise.input(0).zero_point})
+
+
+def _panels_of_bytes(part: Lowering, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """The packed weights, and the weights [1, depth, columns]."""
+    if name != "taps":
+        matrix = _matrix(part)
+        split = _filled_up(matrix).reshape(-1, COLUMNS, matrix.shape[1]) if name == "project" else matrix[None]
+        return pack_int16_panels(split), matrix[None]
+    taps = _weights(part)[0]  # [height, width, channels]
+    height, width, channels = taps.shape
+    pairs = np.zeros((-(-height // 2) * 2, width, channels), np.int16)
+    pairs[:height] = 2 * taps
+    rows = [pack_channels(pairs[slot::2].reshape(-1, channels), permuted=True) for slot in range(2)]
+    return padded(np.stack(rows, -1)), taps.reshape(1, -1, channels)
+
+
+def _weights(part: Lowering) -> np.ndarray:
+    filter = part.input(1).value
+    assert filter is not None
+    weights: np.ndarray = part.kernel.products.weights(filter)
+    return weights
+
+
+def _matrix(part: Lowering) -> np.ndarray:
+    """[depth, columns] the weights of a 1 x 1 convolution."""
+    return _weights(part).reshape(part.outputs[0].dims[3], -1).T
+
+
+def _filled_up(matrix: np.ndarray) -> np.ndarray:
+    """Zeros for the channels that are missing in the last chunk."""
+    whole = np.zeros((panels_of(len(matrix)) * COLUMNS, matrix.shape[1]), matrix.dtype)
+    whole[: len(matrix)] = matrix
+    return whole
+
+
+def _steps(part: Lowering, name: str, elements: int) -> dict[str, int]:
+    """Of the expansion: of so many elements."""
+    return {"expand_steps": -(-part.input(0).dims[3] // elements)} if name == "expand" else {}
+
+
+def _nothing(name: str, bound: float) -> dict[str, Any]:
+    """Slots of a convolution that is not there."""
+    return {name + slot: bound if slot in ("_low", "_high") else 0 for slot in _STAGE} | {f"{name}_steps": 0}

@@ -1,0 +1,217 @@
+"""Fused blocks of bytes: what `fused` is made of. Between the convolutions, bytes are 16 bits wide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from litejit.kernels.jit.layouts.fused import FUSED
+from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
+from litejit.kernels.jit.native.copying import widen
+from litejit.kernels.jit.native.depthwise import load_16
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.simd import (
+    I64,
+    emit_load,
+    emit_loop,
+    emit_multiply_add_pairs,
+    emit_offset,
+    emit_shuffle,
+    emit_store,
+    emit_variable,
+    getters,
+    load_i32,
+    splat_i16x16,
+    store,
+)
+from litejit.kernels.jit.native.tiles import (
+    INT16_PAIRS,
+    I16x16,
+    I32x8,
+    Values,
+    emit_products,
+    emit_requantized,
+    emit_sums,
+    emit_words,
+    row_addresses,
+    rows_at,
+)
+
+__all__ = ["PIXEL", "convolver", "copy", "expander", "pad", "projector", "read"]
+
+get, _ = getters(FUSED)
+
+PIXEL = 2 * COLUMNS
+"""Bytes of a pixel of a chunk."""
+
+_HALVES = [[0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]]
+"""Columns in packed order, half by half."""
+
+
+def _start(b: ir.IRBuilder, stage: ir.Value) -> Values:
+    return [emit_load(b, stage, I32x8, 32 * half) for half in range(2)]
+
+
+def expand_tile(rows: int) -> Any:
+    """Pixels of the widened input times a panel, each to its place in the expanded chunk."""
+
+    @intrinsic
+    def tile(context, source, pitch, steps, panel, stage, chunk, places, zero, low, high):
+        def emit(c, b, s, a):
+            source, pitch, steps, panel, stage, chunk, places, zero, low, high = a
+            sums = emit_products(b, INT16_PAIRS, rows_at(b, source, pitch, rows), _start(b, stage), steps, [panel])
+            results = emit_words(b, sums, stage, zero, low, high, False)
+            for address, words in zip(row_addresses(b, chunk, places, rows), results, strict=True):
+                emit_store(b, words, address)
+            return c.get_dummy_value()
+
+        return types.void(*[types.int64] * 10), emit
+
+    return tile
+
+
+def depthwise_tile(width: int, stride: int, pixels: int) -> Any:
+    """Output pixels side by side. Two rows of the input are interleaved, so that one multiplication serves both."""
+
+    @intrinsic
+    def tile(context, source, offsets, pairs, taps, stage, out, zero, low, high):
+        def emit(c, b, s, a):
+            source, offsets, pairs, taps, stage, out, zero, low, high = a
+            halves = []
+            for half, begin in enumerate(_start(b, stage)):
+                lanes = [at for column in _HALVES[half] for at in (column, column + COLUMNS)]
+                sums = [emit_variable(b, begin) for _ in range(pixels)]
+
+                def pair(number: ir.Value, half: int = half, lanes: Any = lanes, sums: Values = sums) -> None:
+                    table = b.add(offsets, b.mul(number, I64(8)))
+                    rows = row_addresses(b, source, table, 2)
+                    weights = b.add(taps, b.mul(number, I64(width * 2 * PIXEL)))
+                    factors = [emit_load(b, weights, I16x16, 2 * PIXEL * x + 32 * half) for x in range(width)]
+                    for column in range((pixels - 1) * stride + width):
+                        both = [emit_load(b, row, I16x16, PIXEL * column) for row in rows]
+                        value = emit_shuffle(b, *both, lanes)
+                        for pixel in range(pixels):
+                            x = column - pixel * stride
+                            if 0 <= x < width:
+                                product = emit_multiply_add_pairs(b, value, factors[x])
+                                b.store(b.add(b.load(sums[pixel]), product), sums[pixel])
+
+                emit_loop(b, pairs, pair)
+                halves.append([b.load(variable) for variable in sums])
+            words = emit_words(b, list(map(list, zip(*halves, strict=True))), stage, zero, low, high, False)
+            for pixel, value in enumerate(words):
+                emit_store(b, value, out, PIXEL * pixel)
+            return c.get_dummy_value()
+
+        return types.void(*[types.int64] * 9), emit
+
+    return tile
+
+
+def project_tile(rows: int) -> Any:
+    """Pixels of all chunks times a panel."""
+
+    @intrinsic
+    def tile(context, source, offsets, chunks, panel, stage, out, pitch, columns, zero, low, high):
+        def emit(c, b, s, a):
+            source, offsets, chunks, panel, stage, out, pitch, columns, zero, low, high = a
+            addresses = [emit_offset(b, source, PIXEL * row) for row in range(rows)]
+            steps = I64(COLUMNS // 2)
+            sums = emit_sums(b, INT16_PAIRS, addresses, _start(b, stage), offsets, chunks, steps, [panel])
+            emit_requantized(b, sums, stage, rows_at(b, out, pitch, rows), zero, low, high, columns, False)
+            return c.get_dummy_value()
+
+        return types.void(*[types.int64] * 11), emit
+
+    return tile
+
+
+@inline
+def pad(args, target, pixels):
+    """Pixels that are not in the image."""
+    filling = splat_i16x16(get(args, "pad_value"))
+    for pixel in range(pixels):
+        store(target + pixel * PIXEL, filling)
+
+
+@inline
+def read(args, source, pixel, count, rank):
+    """Address of the image that expansions of these pixels read: they are widened."""
+    if get(args, "expand_steps") == 0:
+        return source
+    pitch, channels = get(args, "expand_pitch"), get(args, "channels")
+    target = get(args, "widened") + rank * get(args, "scratch_bytes")
+    widen(source + pixel * channels, count * channels, target, get(args, "is_unsigned"))
+    return target - pixel * pitch
+
+
+@inline
+def copy(args, source, number, pixel, count, chunk):
+    """Pixels of a chunk of the input, where nothing is expanded. Weights of channels that are not there are 0."""
+    pitch, places, is_unsigned = get(args, "pixel_bytes"), get(args, "places") + 4 * pixel, get(args, "is_unsigned")
+    source += pixel * pitch + number * COLUMNS
+    for at in range(count):
+        store(chunk + load_i32(places + 4 * at), load_16(source, is_unsigned))
+        source += pitch
+
+
+def expander(rows: int) -> Any:
+    """In tiles of so many pixels."""
+    tile = expand_tile(rows)
+
+    @inline
+    def expand(args, source, number, pixel, count, chunk):
+        """Pixels of an expanded chunk."""
+        pitch, steps, places = get(args, "expand_pitch"), get(args, "expand_steps"), get(args, "places")
+        panel = get(args, "expand") + number * get(args, "expand_bytes")
+        stage = get(args, "expand_stage") + number * STAGE_BYTES
+        zero, low, high = get(args, "expand_zero"), get(args, "expand_low"), get(args, "expand_high")
+        for at in range(0, count, rows):
+            to = pixel + min(at, count - rows)
+            tile(source + to * pitch, pitch, steps, panel, stage, chunk, places + 4 * to, zero, low, high)
+
+    return expand
+
+
+def convolver(width: int, stride: int, pixels: int) -> Any:
+    """For filters of this width and stride, in tiles of so many output pixels."""
+    tile = depthwise_tile(width, stride, pixels)
+
+    @inline
+    def convolve(args, number, chunk, offsets, target):
+        """An output row of an expanded chunk, from the rows that the offsets tell."""
+        pairs, out_width = (get(args, "taps_height") + 1) // 2, get(args, "out_width")
+        taps = get(args, "taps") + number * get(args, "taps_bytes")
+        stage = get(args, "taps_stage") + number * STAGE_BYTES
+        zero, low, high = get(args, "taps_zero"), get(args, "taps_low"), get(args, "taps_high")
+        for at in range(0, out_width, pixels):
+            pixel = min(at, out_width - pixels)
+            tile(chunk + pixel * stride * PIXEL, offsets, pairs, taps, stage, target + pixel * PIXEL, zero, low, high)
+
+    return convolve
+
+
+def projector(rows: int) -> Any:
+    """In tiles of so many pixels."""
+    tile = project_tile(rows)
+
+    @inline
+    def project(args, source, first, count, begin, end):
+        """count pixels from the first one of all images on, whose first chunk lies at source, panels begin .. end."""
+        offsets, chunks, pitch = get(args, "middle_chunks"), get(args, "chunks"), get(args, "out_pitch")
+        weights, panel_bytes, stage = get(args, "project"), get(args, "project_bytes"), get(args, "project_stage")
+        zero, low, high = get(args, "project_zero"), get(args, "project_low"), get(args, "project_high")
+        out, channels = get(args, "out"), get(args, "out_channels")
+        for panel in range(begin, end):
+            for at in range(0, count, rows):
+                pixel = min(at, count - rows)
+                tile(
+                    source + pixel * PIXEL, offsets, chunks, weights + panel * panel_bytes,
+                    stage + panel * STAGE_BYTES, out + (first + pixel) * pitch + panel * COLUMNS, pitch,
+                    channels - panel * COLUMNS, zero, low, high,
+                )  # fmt: skip
+
+    return project
