@@ -6,17 +6,18 @@ can still be asked for: it is computed again by the reference tier.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from litejit.inlining import Inlining, own_task
 from litejit.kernels.jit.call import Call, View
-from litejit.kernels.jit.lowering import Lowered, Lowering, lower
+from litejit.kernels.jit.lowering import Lowered, lower
 from litejit.kernels.jit.moving import whole_copy
-from litejit.kernels.kernel import DEFAULT_FLAVOUR
-from litejit.kernels.reference.control_flow import CallOnce
+from litejit.kernels.node import TensorSpec
+from litejit.kernels.reference.control_flow import Caller, CallOnce
 from litejit.programs import Part, Programs, Stretch
 from litejit.rewrites import REWRITES, REWRITES_OF_CALLS, Task
 from litejit.schema.errors import InvalidInputError
@@ -33,22 +34,28 @@ __all__ = ["NativePlan"]
 class NativePlan:
     """The compiled form of an allocated plan.
 
-    keep_all: no tensor shares memory with another, so that intermediates keep what they held.
+    keep_all: no tensor shares memory with another, so that intermediates keep what they held. plan_of: the plan of a
+    subgraph by index, for those that are called.
     """
 
-    def __init__(self, plan: Plan, workers: Workers, keep_all: bool) -> None:
+    def __init__(self, plan: Plan, workers: Workers, keep_all: bool, plan_of: Callable[[int], Plan]) -> None:
         self.plan = plan
         self.workers = workers
         self._shadow: Plan | None = None
+        self._plan_of = plan_of
         # What a step gives whose shape depends on data may be a view of its operand, whose life would have to go on.
         self._keeps_all = keep_all or any(step.kernel is None for step in plan.steps)
+        self.specs = list(plan.specs)
+        """The plan's, then those of the subgraphs that have become part of it."""
         self._needed = {
             *plan.graph.outputs,
-            *(at for step in plan.steps if _has_state(step) for at in step.operation.outputs),
+            *(at for step in plan.steps if self._has_state(step) for at in step.operation.outputs),
         }
-        self.tasks, aliases = _without_views(plan, self._lowered())
+        self._inlining = Inlining(self.specs, plan_of, workers.count)
+        tasks = self._lowered()
+        self.tasks, aliases = _without_views(self.specs, tasks, {*plan.graph.outputs, *self._inlining.own})
         interface = Interface(plan.graph.inputs, [*self._needed], plan._variables)
-        self.storage = Storage(plan.specs, self.tasks, aliases, interface, self._keeps_all)
+        self.storage = Storage(self.specs, self.tasks, aliases, interface, self._keeps_all)
         self.loose_outputs = [
             at for at in plan.graph.outputs if at not in self.storage.tensors and plan.specs[at].value is None
         ]
@@ -61,6 +68,7 @@ class NativePlan:
         self.program: Callable[[], int] | None = None
         """All there is to do, if that is one native call."""
         self._divide()
+        self._inlining.release()
 
     def _divide(self) -> None:
         """Makes parts of what is left to do."""
@@ -72,18 +80,28 @@ class NativePlan:
 
     def _lowered(self) -> list[Task]:
         """The plan's steps as tasks, rewritten and with the calls that do them."""
-        plan = self.plan
-        tasks = [_task(step, plan, self.workers.count) for step in plan.steps]
-        if not self._keeps_all:
-            for rewrite in REWRITES:
-                tasks = rewrite(tasks, self._needed)
-        tasks = [
-            task if task.lowering is None else replace(task, result=_calls(lower(task.lowering))) for task in tasks
-        ]
+        inlined = set() if self._keeps_all else {step for step in self.plan.steps if isinstance(step.kernel, Caller)}
+        while True:
+            del self.specs[len(self.plan.specs) :]
+            tasks = [task for step in self.plan.steps for task in self._tasks(step, step in inlined)]
+            if not self._keeps_all:
+                for rewrite in REWRITES:
+                    tasks = rewrite(tasks, self._needed)
+            tasks = [
+                task if task.lowering is None else replace(task, result=_calls(lower(task.lowering))) for task in tasks
+            ]
+            incomplete = {task.callers[0] for task in tasks if task.callers and task.result is None}
+            if not incomplete:
+                break
+            inlined -= incomplete
         if not self._keeps_all:
             for rewrite in REWRITES_OF_CALLS:
                 tasks = rewrite(tasks, self._needed)
         return tasks
+
+    def _tasks(self, step: Step, is_inlined: bool) -> list[Task]:
+        tasks = self._inlining.tasks(step) if is_inlined else None
+        return [own_task(step, self.workers.count)] if tasks is None else tasks
 
     def _not_kept(self) -> set[int]:
         """Tensors that cannot be read after a run: others have used their memory, or they have not been computed."""
@@ -92,6 +110,16 @@ class NativePlan:
         computed = {index for task in self.tasks for index in task.outputs} | set(self.storage.tensors)
         skipped = {at for step in self.plan.steps for at in step.operation.outputs} - computed
         return self.storage.shared() | {at for at in skipped if self.plan.specs[at].value is None}
+
+    def _has_state(self, step: Step) -> bool:
+        """Whether an operator gives something else the next time: then its outputs are kept, not computed again."""
+        kernel = step.kernel
+        if isinstance(kernel, Caller) and not isinstance(kernel, CallOnce):
+            called = [self._plan_of(index) for index in kernel.subgraphs]
+            return any(other._variables or any(map(self._has_state, other.steps)) for other in called)
+        if kernel is not None and kernel.stateful:
+            return True
+        return any(at >= 0 and step.plan.specs[at].is_variable for at in step.operation.inputs)
 
     def run(self) -> None:
         """Computes the graph's outputs."""
@@ -126,7 +154,7 @@ class NativePlan:
                 if at >= 0:
                     shadow.arrays[at] = plan.arrays[at]
             for step in shadow.steps:
-                if _has_state(step):
+                if self._has_state(step):
                     for at in step.operation.outputs:
                         shadow.arrays[at] = plan.arrays[at]
                 else:
@@ -135,45 +163,28 @@ class NativePlan:
         return self._shadow.array(index)
 
 
-def _task(step: Step, plan: Plan, threads: int) -> Task:
-    """A step as it stands, with what lowering it needs if it can be lowered."""
-    operation, lowering = step.operation, None
-    if step.kernel is not None and step.prepared_for is None and step.kernel.flavour == DEFAULT_FLAVOUR:
-        inputs = tuple(None if index < 0 else plan.specs[index] for index in operation.inputs)
-        outputs = tuple(plan.specs[index] for index in operation.outputs)
-        if all(spec is None or spec.shape is not None for spec in (*inputs, *outputs)):
-            lowering = Lowering(step.kernel, inputs, outputs, threads)
-    return Task(step, lowering, operation.inputs, operation.outputs)
-
-
 def _calls(lowered: Lowered | None) -> tuple[Call, ...] | View | None:
     return lowered if lowered is None or isinstance(lowered, View) else tuple(lowered)
-
-
-def _has_state(step: Step) -> bool:
-    """Whether an operator gives something else the next time: its outputs cannot be computed again, but are kept."""
-    specs, kernel = step.plan.specs, step.kernel
-    return (kernel is not None and kernel.stateful) or any(
-        at >= 0 and specs[at].is_variable for at in step.operation.inputs
-    )
 
 
 def _is_done(task: Task) -> bool:
     return isinstance(task.step.kernel, CallOnce) and task.step.kernel.is_done
 
 
-def _without_views(plan: Plan, tasks: Sequence[Task]) -> tuple[list[Task], dict[int, int]]:
+def _without_views(
+    specs: Sequence[TensorSpec], tasks: Sequence[Task], own: Collection[int]
+) -> tuple[list[Task], dict[int, int]]:
     """The tasks, nothing left to do for views; and the tensors that are others under another name.
 
-    Outputs of the graph and constants keep memory of their own: their views are copies.
+    own: tensors with memory of their own, which constants have, too: their views are copies.
     """
     result: list[Task] = []
     aliases: dict[int, int] = {}
     for task in tasks:
         if isinstance(task.result, View):
             source, (target,) = task.inputs[task.result.operand], task.outputs
-            if target in plan.graph.outputs or plan.specs[source].value is not None:
-                copies = whole_copy(plan.specs[source], plan.specs[target])
+            if target in own or specs[source].value is not None:
+                copies = whole_copy(specs[source], specs[target])
                 task = replace(task, result=None if copies is None else tuple(copies))
             else:
                 aliases[target] = source

@@ -53,6 +53,12 @@ class Plan:
         self.allocated = False
 
     def allocate(self) -> None:
+        """Makes the plan ready to run with the current input shapes. Does nothing when already done."""
+        self.prepare()
+        if self.native is None and self._compile is not None:
+            self.native = self._compile(self)
+
+    def prepare(self) -> None:
         """Prepares every step for the current input shapes and resets variables. Does nothing when already done."""
         if self.allocated:
             return
@@ -81,7 +87,6 @@ class Plan:
             if not step.fold():
                 self.steps.append(step)
         self._output_shapes = [self.specs[index].shape for index in graph.outputs]
-        self.native = None if self._compile is None else self._compile(self)
         self.allocated = True
 
     def reset_variables(self) -> None:
@@ -126,12 +131,13 @@ class Plan:
         for index, shape in zip(self.graph.inputs, shapes, strict=True):
             if index >= 0 and self.specs[index].shape != shape:
                 self.resize_input(index, shape)
-        self.allocate()
+        self.prepare()
         return self._output_shapes
 
     def call(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Runs the subgraph as a function: reshapes it to the inputs where needed, returns the outputs."""
         self.infer([value.shape for value in inputs])
+        self.allocate()
         for index, value in zip(self.graph.inputs, inputs, strict=True):
             if index >= 0:
                 self.assign(index, value)

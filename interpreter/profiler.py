@@ -5,6 +5,7 @@ Times are the least of several runs of each operator by itself; `trace` takes on
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +17,12 @@ import numpy as np
 from litejit.arena import lower_bound
 from litejit.interpreter import Interpreter
 from litejit.kernels.jit.algorithms import options
+from litejit.kernels.jit.call import Call
 from litejit.kernels.jit.choosing import Option
 from litejit.kernels.node import TensorSpec
 from litejit.native import NativePlan
 from litejit.plan import Plan
 from litejit.programs import Part, PythonPart, Stretch
-from litejit.rewrites import Task
 from litejit.schema.errors import InvalidInputError
 from litejit.step import Step
 
@@ -88,7 +89,7 @@ def _attributed(plan: Plan) -> dict[int, int]:
     """Multiply-adds by the step whose code does them."""
     counts = {id(step): macs(plan, step) for step in plan.steps}
     for task in () if plan.native is None else plan.native.tasks:
-        for step in task.others:
+        for step in () if task.callers else task.others:
             counts[id(task.step)] += counts[id(step)]
             counts[id(step)] = 0
     return counts
@@ -102,11 +103,12 @@ def _timed(plan: Plan, native: NativePlan) -> list[_Timed]:
             timed.append((numbers[id(part.task.step)], part.task.step, REFERENCE, part))
             continue
         first = 0
-        for task in part.tasks:
-            names = ", ".join(dict.fromkeys(call.kernel for call in task.calls))
-            run = _nothing if not task.calls else _program(part, first, len(task.calls))
-            timed.append((numbers[id(task.step)], task.step, names, run))
-            first += len(task.calls)
+        for step, tasks in itertools.groupby(part.tasks, lambda task: task.owner):
+            entries = [entry for task in tasks for entry in task.entries]
+            names = ", ".join(dict.fromkeys(entry.kernel for entry in entries if isinstance(entry, Call)))
+            run = _nothing if not entries else _program(part, first, len(entries))
+            timed.append((numbers[id(step)], step, names, run))
+            first += len(entries)
     return sorted(timed, key=lambda row: row[0])
 
 
@@ -203,24 +205,26 @@ def trace(interpreter: Interpreter) -> dict[str, Any]:
 
 
 def _stretch_events(part: Stretch, begin: float) -> list[dict[str, Any]]:
-    times = np.zeros((len(part.calls), part.threads, 2), np.int64)
-    run = part.workers.program(part.entries.ctypes.data, len(part.calls), part.threads, times.ctypes.data)
+    """Of a loop, its last round; what has been jumped over does not appear."""
+    times = np.zeros((len(part.items), part.threads, 2), np.int64)
+    run = part.workers.program(part.entries.ctypes.data, len(part.items), part.threads, times.ctypes.data)
     start = time.perf_counter()
     run()
     elapsed = time.perf_counter() - start
     # The processor's clock has a unit of its own: the whole run tells how long it is.
-    unit = elapsed / max(1, int(times.max() - times.min()))
-    owners: list[Task] = [task for task in part.tasks for _ in task.calls]
+    origin = int(times.min(where=times > 0, initial=times.max()))
+    unit = elapsed / max(1, int(times.max()) - origin)
     return [
         _event(
-            owners[at].step.operation.name,
+            task.step.operation.name,
             rank,
-            start - begin + int(first - times.min()) * unit,
+            start - begin + (int(first) - origin) * unit,
             int(last - first) * unit,
-            part.calls[at].kernel,
+            item.kernel,
         )
-        for at in range(len(part.calls))
-        for rank, (first, last) in enumerate(times[at])
+        for task, item, row in zip(part.owners, part.items, times, strict=True)
+        for rank, (first, last) in enumerate(row)
+        if isinstance(item, Call) and last
     ]
 
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from litejit.arena import aligned_buffer
 from litejit.kernels.jit import library
-from litejit.kernels.jit.call import SLACK, Call, Scratch, State, Tensor
+from litejit.kernels.jit.call import SLACK, Call, Jump, Label, Scratch, State, Tensor
 from litejit.kernels.jit.guard import Extent, MemoryAccessError, watch
 from litejit.kernels.jit.target import is_checked
 from litejit.kernels.reference.control_flow import CallOnce
 from litejit.rewrites import Task
+from litejit.schema.errors import LitejitError
 from litejit.storage import Storage
 from litejit.workers import Workers
 
@@ -35,7 +36,7 @@ class Stretch:
     """The calls of consecutive tasks as one program: its entries (see the executor), and what they point to."""
 
     tasks: tuple[Task, ...]
-    calls: tuple[Call, ...]
+    items: tuple[Call | Jump, ...]
     entries: np.ndarray
     blocks: tuple[np.ndarray, ...]
     workers: Workers
@@ -51,10 +52,26 @@ class Stretch:
 
     def refuse(self, number: int) -> NoReturn:
         """Raises what the reference tier raises for the operands of the call whose fault has been set."""
-        owners = [task for task in self.tasks for _ in task.calls]
-        task = owners[number]
-        task.step.compute([self.storage.value(index) for index in task.inputs])
+        task = self.owners[number]
+        try:
+            if task.refusal is not None:
+                raise task.refusal()
+            task.step.compute([self.storage.value(index) for index in task.inputs])
+        except LitejitError as error:
+            callers = task.callers if task.refusal is None else (*task.callers, task.step)
+            places = "".join(f"{caller.operation.where}: " for caller in callers)
+            raise type(error)(f"{places}{error}") from None
         raise AssertionError(f"{task.step.operation.where}: compiled code refuses what the reference tier takes")
+
+    @property
+    def owners(self) -> list[Task]:
+        """The task of each entry."""
+        return [task for task in self.tasks for _ in task.entries]
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """What is called, in the order of the entries."""
+        return tuple(item for item in self.items if isinstance(item, Call))
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +85,13 @@ class CheckedStretch(Stretch):
         """Runs the calls; MemoryAccessError for one that touches other memory than its own."""
         # Calls of one task may hand data on in scratch memory, tasks may not.
         first_calls = {task.calls[0] for task in self.tasks if task.calls}
-        for number, (call, allowed) in enumerate(zip(self.calls, self.extents, strict=True)):
-            entry = self.entries[number]
+        number = 0
+        while number < len(self.items):
+            call, entry, allowed = self.items[number], self.entries[number], self.extents[number]
+            if isinstance(call, Jump):
+                condition = None if call.condition is None else self.storage.value(call.condition.index)
+                number += 1 if condition is not None and condition.any() else int(entry[2])
+                continue
             if call in first_calls:
                 self.scratch[:] = 0xA5
             watch([*allowed, Extent(entry.ctypes.data, entry.nbytes, True)])
@@ -80,6 +102,7 @@ class CheckedStretch(Stretch):
                 raise MemoryAccessError(f"{call.kernel}: {error}") from None
             if fault:
                 self.refuse(number)
+            number += 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +138,19 @@ class OncePart(PythonPart):
 Part = Stretch | PythonPart
 
 
+def _places(tasks: Sequence[Task]) -> dict[Label, int]:
+    """The entry that follows each label."""
+    places: dict[Label, int] = {}
+    count = 0
+    for task in tasks:
+        for item in task.result if isinstance(task.result, tuple) else ():
+            if isinstance(item, Label):
+                places[item] = count
+            else:
+                count += 1
+    return places
+
+
 class Programs:
     """Makes parts of tasks whose tensors have been given memory, and shares scratch memory among them."""
 
@@ -132,7 +168,7 @@ class Programs:
         pending: list[Task] = []
 
         def flush() -> None:
-            if any(task.calls for task in pending):
+            if any(task.entries for task in pending):
                 parts.append(self._stretch(tuple(pending)))
             pending.clear()
 
@@ -146,23 +182,28 @@ class Programs:
         return parts
 
     def _stretch(self, tasks: tuple[Task, ...]) -> Stretch:
-        calls = tuple(call for task in tasks for call in task.calls)
-        entries = np.zeros((len(calls), _ENTRY), np.int64)
-        blocks = tuple(
-            call.bind(self._storage.address, self.scratch.ctypes.data, entry.ctypes.data + 8 * _FAULT)
-            for entry, call in zip(entries, calls, strict=True)
-        )
-        for entry, call, block in zip(entries, calls, blocks, strict=True):
-            entry[:4] = library.address(call.kernel), block.ctypes.data, call.items, call.grain
+        items = tuple(item for task in tasks for item in task.entries)
+        places = _places(tasks)
+        entries = np.zeros((len(items), _ENTRY), np.int64)
+        blocks: list[np.ndarray] = []
+        extents: list[list[Extent]] = []
         checked = is_checked()
-        threads = self._workers.count if sum(call.work for call in calls) > FEW_STEPS and not checked else 1
-        run = self._workers.program(entries.ctypes.data, len(calls), threads)
-        if checked:
-            extents = tuple(self._extents(call, block) for call, block in zip(calls, blocks, strict=True))
-            return CheckedStretch(
-                tasks, calls, entries, blocks, self._workers, 1, self._storage, run, extents, self.scratch
-            )
-        return Stretch(tasks, calls, entries, blocks, self._workers, threads, self._storage, run)
+        for at, (entry, item) in enumerate(zip(entries, items, strict=True)):
+            if isinstance(item, Jump):
+                condition = 0 if item.condition is None else self._storage.address(item.condition.index)
+                entry[:3] = 0, condition, places[item.target] - at
+                extents.append([])
+                continue
+            fault = entry.ctypes.data + 8 * _FAULT
+            block = item.bind(self._storage.address, self.scratch.ctypes.data, fault)
+            entry[:4] = library.address(item.kernel), block.ctypes.data, item.items, item.grain
+            blocks.append(block)
+            extents.append(self._extents(item, block) if checked else [])
+        work = sum(item.work for item in items if isinstance(item, Call))
+        threads = self._workers.count if work > FEW_STEPS and not checked else 1
+        run = self._workers.program(entries.ctypes.data, len(items), threads)
+        made = tasks, items, entries, tuple(blocks), self._workers, threads, self._storage, run
+        return CheckedStretch(*made, tuple(extents), self.scratch) if checked else Stretch(*made)
 
     def _extents(self, call: Call, block: np.ndarray) -> list[Extent]:
         """The memory that a call may touch. What it reads may go on for the slack, what it writes may not."""

@@ -59,7 +59,7 @@ class Session:
 
         if self._workers is None:
             self._workers = Workers(self._threads)
-        return NativePlan(plan, self._workers, self._keep_all)
+        return NativePlan(plan, self._workers, self._keep_all, self.plan)
 
     def plan(self, index: int) -> Plan:
         """The plan of a subgraph; InvalidModelError when there is none of that index."""

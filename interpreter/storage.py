@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from litejit.arena import Arena, Block, aligned_buffer, place
-from litejit.kernels.jit.call import padded
+from litejit.kernels.jit.call import Jump, Label, padded
 from litejit.kernels.node import TensorSpec
 from litejit.rewrites import Task
 
@@ -25,6 +25,19 @@ class Interface:
     inputs: Sequence[int]
     outputs: Sequence[int]
     variables: Sequence[int]
+
+
+def _loops(tasks: Sequence[Task]) -> list[tuple[int, int]]:
+    """The first and the last task of each loop, inner ones first."""
+    labels: dict[Label, int] = {}
+    loops: list[tuple[int, int]] = []
+    for at, task in enumerate(tasks):
+        for item in task.result if isinstance(task.result, tuple) else ():
+            if isinstance(item, Label):
+                labels[item] = at
+            elif isinstance(item, Jump) and item.target in labels:
+                loops.append((labels[item.target], at))
+    return loops
 
 
 class Storage:
@@ -59,15 +72,22 @@ class Storage:
         }
 
     def _lifetimes(self, tasks: Sequence[Task], interface: Interface, keep_all: bool) -> list[Block]:
-        first, last = dict.fromkeys(self.tensors, 0), dict.fromkeys(self.tensors, 0)
+        first: dict[int, int] = {}
+        last = dict.fromkeys(self.tensors, 0)
         for at, task in enumerate(tasks):
             for index in task.outputs:
-                if index in first:
-                    first[index] = last[index] = at
+                first.setdefault(index, at)
+        first = {index: first.get(index, 0) for index in self.tensors}
         for at, task in enumerate(tasks):
-            for index in task.inputs:
+            for index in (*task.inputs, *task.outputs):
                 if index in last:
-                    last[index] = max(last[index], at)
+                    last[index] = at
+        for start, end in _loops(tasks):
+            # What is there before a loop and used in it is used in every round.
+            for task in tasks[start:end]:
+                for index in (*task.inputs, *task.outputs):
+                    if index in last and first[index] < start:
+                        last[index] = max(last[index], end)
         for index in (*interface.inputs, *interface.outputs, *interface.variables):
             if index in last:
                 last[index] = FOREVER
@@ -130,8 +150,8 @@ class Storage:
         return self.array(index) if constant is None else constant
 
     def move_in(self, arrays: list[np.ndarray | None]) -> None:
-        """Puts views of the memory in place of the tensors' arrays, what they hold included."""
-        for index in self.tensors:
+        """Puts views of the memory in place of the arrays of the plan's own tensors, what they hold included."""
+        for index in (at for at in self.tensors if at < len(arrays)):
             view, before = self.array(index), arrays[index]
             if before is not None and before.shape == view.shape:
                 view[...] = before

@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from litejit.kernels.jit.call import Call, View
+from litejit.kernels.jit.call import Call, Jump, Label, View
 from litejit.kernels.jit.lowering import Lowering
+from litejit.schema.errors import LitejitError
 
 if TYPE_CHECKING:
     from litejit.step import Step
@@ -21,18 +22,36 @@ class Task:
 
     lowering: None where the reference tier runs the step. inputs, outputs: indices of the tensors that it reads and
     writes now. result: what it has been lowered to; () if others do its work. others: steps whose work it does, too.
+    callers: for an operator of a called subgraph, those that call it, the plan's own first. refusal: makes the error
+    for a fault; None: the reference tier raises it.
     """
 
     step: Step
     lowering: Lowering | None
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    result: tuple[Call, ...] | View | None = None
+    result: tuple[Call | Jump | Label, ...] | View | None = None
     others: tuple[Step, ...] = ()
+    callers: tuple[Step, ...] = ()
+    refusal: Callable[[], LitejitError] | None = None
+
+    @property
+    def owner(self) -> Step:
+        """The step of the plan itself that this is a part of."""
+        return self.callers[0] if self.callers else self.step
+
+    @property
+    def entries(self) -> tuple[Call | Jump, ...]:
+        """What becomes entries of a program."""
+        return tuple(item for item in self._items if not isinstance(item, Label))
 
     @property
     def calls(self) -> tuple[Call, ...]:
         """The calls that do it, if that is what does it."""
+        return tuple(item for item in self._items if isinstance(item, Call))
+
+    @property
+    def _items(self) -> tuple[Call | Jump | Label, ...]:
         return self.result if isinstance(self.result, tuple) else ()
 
     @property

@@ -25,7 +25,7 @@ from litejit.schema import (
 )
 from litejit.schema.errors import InvalidInputError
 
-__all__ = ["CallOnce", "If", "StablehloCase", "StablehloComposite", "While"]
+__all__ = ["CallOnce", "Caller", "If", "StablehloCase", "StablehloComposite", "While"]
 
 
 class Caller(Kernel):
@@ -34,6 +34,9 @@ class Caller(Kernel):
     n_outputs = None
     stateful = True
     flavours = ALL_FLAVOURS
+
+    subgraphs: Sequence[int]
+    """Those that may be run, set by `check`."""
 
     def prepare(self, node: Node) -> None:
         """Checks, and infers the shapes of the outputs."""
@@ -96,7 +99,7 @@ class If(Caller):
         """Checks cond and both branches."""
         cond = node.input("cond")
         node.require(cond.size == 1, "operand 'cond' has shape {}, expected one element", cond.dims)
-        self.branches = self.options.then_subgraph_index, self.options.else_subgraph_index
+        self.branches = self.subgraphs = self.options.then_subgraph_index, self.options.else_subgraph_index
         for role, index in zip(("then", "else"), self.branches, strict=True):
             require_interface(node, role, index, node.inputs[1:], node.declared)
 
@@ -122,6 +125,7 @@ class While(Caller):
     def check(self, node: Node) -> None:
         """Checks both subgraphs: the body maps tensors like the operands to tensors like the operands."""
         self.cond, self.body = self.options.cond_subgraph_index, self.options.body_subgraph_index
+        self.subgraphs = self.cond, self.body
         node.require(self.cond != self.body, "cond and body are the same subgraph {}", self.cond)
         node.require(
             len(node.inputs) == len(node.declared),
@@ -155,7 +159,11 @@ class While(Caller):
             if not again.reshape(())[()]:
                 return tuple(values)
             values = self.context.call_subgraph(self.body, values)
-        raise InvalidInputError(f"the loop did not end within {self.context.limits.while_iterations} rounds")
+        raise self.endless()
+
+    def endless(self) -> InvalidInputError:
+        """The error of a loop that goes on for too long."""
+        return InvalidInputError(f"the loop did not end within {self.context.limits.while_iterations} rounds")
 
 
 @builtin(BuiltinOperator.STABLEHLO_WHILE)
@@ -172,6 +180,7 @@ class CallOnce(Caller):
     def check(self, node: Node) -> None:
         """Checks the subgraph: no inputs, no outputs."""
         self.subgraph = self.options.init_subgraph_index
+        self.subgraphs = (self.subgraph,)
         require_interface(node, "init", self.subgraph, [], [])
 
     def infer(self, node: Node) -> Sequence[Shape | None]:
@@ -205,6 +214,7 @@ class StablehloComposite(Caller):
     def check(self, node: Node) -> None:
         """Checks the subgraph."""
         self.subgraph = self.options.decomposition_subgraph_index
+        self.subgraphs = (self.subgraph,)
         require_interface(node, "decomposition", self.subgraph, node.inputs, node.declared)
 
     def infer(self, node: Node) -> Sequence[Shape | None]:
@@ -227,7 +237,7 @@ class StablehloCase(Caller):
         """Checks index and all branches."""
         index = node.input("index")
         node.require(index.size == 1, "operand 'index' has shape {}, expected one element", index.dims)
-        self.branches = [int(branch) for branch in self.options.branch_subgraph_indices]
+        self.branches = self.subgraphs = [int(branch) for branch in self.options.branch_subgraph_indices]
         node.require(self.branches, "branch_subgraph_indices is empty")
         for branch in self.branches:
             require_interface(node, "branch", branch, node.inputs[1:], node.declared)
