@@ -66,6 +66,8 @@ def copy(
     return Call(kernel, COPY, values, items=prod(dims) * items, work=prod(shape) * size // 8)
 
 
+_FEW_ROWS = 8
+
 _Walk = tuple[str, int, dict[str, Any]]
 """Kernel, items of a block, and the slots of a walk through a block, whose dimensions are taken out of the lists."""
 
@@ -106,7 +108,11 @@ def _rows(dims: list[int], source_steps: list[int], out_steps: list[int], size: 
         inner *= size
     else:
         kernel = f"moving.copy_{size}"
-    rows, source_row, out_row = (dims.pop(), source_steps.pop(), out_steps.pop()) if dims else (1, 0, 0)
+    rows, source_row, out_row = 1, 0, 0
+    if dims:
+        # An item is a group of rows: a few rows would be less than what it takes to find them.
+        longest = len(dims) - 1 if dims[-1] >= _FEW_ROWS else max(range(len(dims)), key=dims.__getitem__)
+        rows, source_row, out_row = (parts.pop(longest) for parts in (dims, source_steps, out_steps))
     in_bytes = inner if kernel in ("moving.copy", "moving.fill") else inner * size
     if rows == 1 and in_bytes > 2 * _BYTES and in_bytes % _BYTES == 0 and kernel == "moving.copy":
         rows, inner, source_row, out_row = in_bytes // _BYTES, _BYTES, _BYTES // size, _BYTES // size

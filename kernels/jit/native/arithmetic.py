@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litejit.kernels.jit.native.elements import broadcast_float, over_rows
+from litejit.kernels.jit.native.elements import broadcast_float, over_rows, store_within
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
     load_f32,
@@ -17,7 +17,6 @@ from litejit.kernels.jit.native.simd import (
     splat_f32x8,
     splat_i32x8,
     store,
-    store_first,
 )
 
 
@@ -25,7 +24,7 @@ def _of_floats(operation: Any) -> Any:
     """The operation, then the clamp of an activation, in which NaN stays NaN."""
 
     @inline
-    def row(args, a, b, out, count, a_step, b_step):
+    def row(args, a, b, out, count, a_step, b_step, room):
         low, high = splat_f32x8(broadcast_float(args, "low")), splat_f32x8(broadcast_float(args, "high"))
         one_a, one_b = splat_f32x8(load_f32(a)), splat_f32x8(load_f32(b))
         whole = count & -8
@@ -44,19 +43,19 @@ def _of_floats(operation: Any) -> Any:
         if whole < count:
             x = load_f32x8(a + 4 * whole) if a_step == 1 else one_a
             x = operation(x, load_f32x8(b + 4 * whole) if b_step == 1 else one_b)
-            store_first(out + 4 * whole, minimum(high, maximum(low, x)), count - whole)
+            store_within(out + 4 * whole, minimum(high, maximum(low, x)), count - whole, room - whole, 8)
 
     return over_rows(row, 4)
 
 
 def _of_integers(operation: Any) -> Any:
     @inline
-    def row(args, a, b, out, count, a_step, b_step):
+    def row(args, a, b, out, count, a_step, b_step, room):
         one_a, one_b = splat_i32x8(load_i32(a)), splat_i32x8(load_i32(b))
         for at in range(0, count, 8):
             x = load_i32x8(a + 4 * at) if a_step == 1 else one_a
             y = load_i32x8(b + 4 * at) if b_step == 1 else one_b
-            store_first(out + 4 * at, operation(x, y), count - at)
+            store_within(out + 4 * at, operation(x, y), count - at, room - at, 8)
 
     return over_rows(row, 4)
 

@@ -29,7 +29,16 @@ from litejit.kernels.jit.native.simd import (
 )
 from litejit.kernels.jit.target import has_feature
 
-__all__ = ["as_bytes", "lane", "look_up_32", "pack_bytes", "store_first_bytes", "wide_bytes", "wide_words"]
+__all__ = [
+    "as_bytes",
+    "lane",
+    "look_up_32",
+    "pack_bytes",
+    "store_bytes_within",
+    "store_first_bytes",
+    "wide_bytes",
+    "wide_words",
+]
 
 _VEC32 = ir.VectorType(I8, 32)
 
@@ -118,6 +127,12 @@ def store_first_bytes(context, address, value, count):
         return c.get_dummy_value()
 
     return types.void(types.int64, i8x32, types.int64), emit
+
+
+@inline
+def store_bytes_within(address, value, count, room):
+    """The same; all 32 where that many bytes from the address on are written later anyway."""
+    store_first_bytes(address, value, 32 if room >= 32 else count)
 
 
 @intrinsic

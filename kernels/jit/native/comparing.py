@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from litejit.kernels.jit.native.bytes import as_bytes, store_first_bytes
-from litejit.kernels.jit.native.elements import broadcast, over_rows
+from litejit.kernels.jit.native.bytes import as_bytes, store_bytes_within
+from litejit.kernels.jit.native.elements import broadcast, over_rows, store_within
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
     load_f32,
@@ -24,7 +24,6 @@ from litejit.kernels.jit.native.simd import (
     splat_i8x32,
     splat_i16x16,
     splat_i32x8,
-    store_first,
 )
 
 
@@ -32,12 +31,12 @@ def _comparison(holds: Any, load: Any, load_one: Any, splat: Any) -> Any:
     """A kernel of holds(x, y), 1 or 0 in each lane, of 32-bit numbers."""
 
     @inline
-    def row(args, a, b, out, count, a_step, b_step):
+    def row(args, a, b, out, count, a_step, b_step, room):
         one_a, one_b = splat(load_one(a)), splat(load_one(b))
         for at in range(0, count, 8):
             x = load(a + 4 * at) if a_step == 1 else one_a
             y = load(b + 4 * at) if b_step == 1 else one_b
-            store_first(out + at, narrow_i32x8(holds(x, y)), count - at)
+            store_within(out + at, narrow_i32x8(holds(x, y)), count - at, room - at, 8)
 
     return over_rows(row, 1)
 
@@ -75,13 +74,14 @@ def _extremum(choose: Any, load: Any, load_one: Any, splat: Any, size: int) -> A
     """A kernel of integers of so many bytes; p3: 255 if they are unsigned bytes."""
 
     @inline
-    def row(args, a, b, out, count, a_step, b_step):
+    def row(args, a, b, out, count, a_step, b_step, room):
         flip = splat(-128 if broadcast(args, "p3") == 255 else 0)
         one_a, one_b = splat(load_one(a)), splat(load_one(b))
         for at in range(0, count * size, 32):
             x = load(a + at) if a_step == 1 else one_a
             y = load(b + at) if b_step == 1 else one_b
-            store_first_bytes(out + at, as_bytes(choose(x ^ flip, y ^ flip) ^ flip), count * size - at)
+            chosen = as_bytes(choose(x ^ flip, y ^ flip) ^ flip)
+            store_bytes_within(out + at, chosen, count * size - at, room * size - at)
 
     return over_rows(row, size)
 

@@ -20,7 +20,7 @@ def _division(operation: Any, load: Any, narrow: Any, size: int) -> Any:
     """A kernel of operation(x, y, fault), on int64."""
 
     @inline
-    def row(args, a, b, out, count, a_step, b_step):
+    def row(args, a, b, out, count, a_step, b_step, room):
         fault = broadcast(args, "table")
         for at in range(count):
             x, y = int(load(a + at * a_step * size)), int(load(b + at * b_step * size))

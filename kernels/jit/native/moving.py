@@ -6,6 +6,7 @@ from typing import Any
 
 from litejit.kernels.jit.layouts.moving import COPY
 from litejit.kernels.jit.native.bytes import store_first_bytes
+from litejit.kernels.jit.native.elements import split
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import getters, load_i8, load_i8x32, load_i16, load_i32, load_i64, store
 
@@ -15,11 +16,11 @@ get, _ = getters(COPY)
 @inline
 def outer_places(args, outer):
     """Addresses of the first elements of a block: of the source, of the output."""
-    rest, i5 = outer // get(args, "dim5"), outer % get(args, "dim5")
-    rest, i4 = rest // get(args, "dim4"), rest % get(args, "dim4")
-    rest, i3 = rest // get(args, "dim3"), rest % get(args, "dim3")
-    rest, i2 = rest // get(args, "dim2"), rest % get(args, "dim2")
-    i0, i1 = rest // get(args, "dim1"), rest % get(args, "dim1")
+    rest, i5 = split(outer, get(args, "dim5"))
+    rest, i4 = split(rest, get(args, "dim4"))
+    rest, i3 = split(rest, get(args, "dim3"))
+    rest, i2 = split(rest, get(args, "dim2"))
+    i0, i1 = split(rest, get(args, "dim1"))
     source = get(args, "source") + i0 * get(args, "source0") + i1 * get(args, "source1") + i2 * get(args, "source2")
     source += i3 * get(args, "source3") + i4 * get(args, "source4") + i5 * get(args, "source5")
     out = get(args, "out") + i0 * get(args, "out0") + i1 * get(args, "out1") + i2 * get(args, "out2")

@@ -9,7 +9,7 @@ from typing import Any
 
 from numba import int16
 
-from litejit.kernels.jit.native.bytes import pack_bytes, store_first_bytes, wide_bytes, wide_words
+from litejit.kernels.jit.native.bytes import pack_bytes, store_bytes_within, store_first_bytes, wide_bytes, wide_words
 from litejit.kernels.jit.native.elements import (
     broadcast,
     broadcast_float,
@@ -50,7 +50,7 @@ def _of_bytes(term_of: Any, combine: Any) -> Any:
     """Row of 8-bit operands: combine(args, term of a, term of b, 8 times each), packed, clamped."""
 
     @inline
-    def row(args, a, b, out, count, a_step, b_step):
+    def row(args, a, b, out, count, a_step, b_step, room):
         signs = broadcast(args, "p3")
         mask = splat_i32x8(signs)
         flip = splat_i8x32(-128 if signs == 255 else 0)
@@ -78,7 +78,7 @@ def _of_bytes(term_of: Any, combine: Any) -> Any:
                 term_of(args, wide_bytes(b + at + 24, mask) if b_step == 1 else one_b, 1),
             )
             packed = minimum(maximum(pack_bytes(x0, x1, x2, x3), low), high) ^ flip
-            store_first_bytes(out + at, packed, count - at)
+            store_bytes_within(out + at, packed, count - at, room - at)
 
     return over_rows(row, 1)
 
@@ -112,7 +112,7 @@ product = _of_bytes(_centred, _product)
 
 
 @inline
-def _sum_of_words(args, a, b, out, count, a_step, b_step):
+def _sum_of_words(args, a, b, out, count, a_step, b_step, room):
     """p0, p1: mantissas of the operands; p2, p3: of the sum, sign of the second; table: exponents and left shift."""
     exponents = broadcast(args, "table")
     first, second, third, left = (
@@ -132,7 +132,7 @@ def _sum_of_words(args, a, b, out, count, a_step, b_step):
 
 
 @inline
-def _product_of_words(args, a, b, out, count, a_step, b_step):
+def _product_of_words(args, a, b, out, count, a_step, b_step, room):
     low, high = broadcast(args, "low"), broadcast(args, "high")
     mantissa, exponent = broadcast(args, "p0"), broadcast(args, "p1")
     for at in range(count):

@@ -50,7 +50,7 @@ def _words_to_bytes(args, source, out, count):
 
 
 @inline
-def _pairs(args, a, b, out, count, a_step, b_step):
+def _pairs(args, a, b, out, count, a_step, b_step, room):
     table = broadcast(args, "table")
     for at in range(count):
         index = (int(load_u8(a + at * a_step)) << 8) | int(load_u8(b + at * b_step))
