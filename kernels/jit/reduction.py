@@ -23,7 +23,7 @@ from litejit.kernels.reference.reduction import (
     ReduceMin,
     Sum,
 )
-from litejit.kernels.reference.reduction_flavours import FixedPoint
+from litejit.kernels.reference.reduction_flavours import FixedPoint, RoundedAway
 from litejit.schema import TensorType
 
 __all__: list[str] = []
@@ -112,21 +112,31 @@ def _arithmetic(kernel: Any, input: TensorSpec, count: int, inner: int) -> tuple
     if kind == "f32":
         divisor = float(count) if isinstance(kernel, Mean) else 1.0
         return "reduction.sum_rows_f32" if inner == 1 else "reduction.sum_f32", {"divisor": divisor}
-    rescaled = kernel.rescaled
+    rescaling = _rescaling(kernel, input, count)
+    if rescaling is None or kind not in ("bytes", "words"):
+        return None
+    slots = {"mask": 255 if input.type == TensorType.UINT8 else -1, "low": kernel.low, "high": kernel.high}
+    return f"reduction.sum_{'rows_' if inner == 1 else ''}{kind}", {**slots, **rescaling}
+
+
+def _rescaling(kernel: Any, input: TensorSpec, count: int) -> dict[str, Any] | None:
+    """How sums of integers become results, where no step of it leaves 32 bits."""
+    rescaled, largest = kernel.rescaled, (1 << 8 * input.dtype.itemsize) * count
+    if isinstance(rescaled, RoundedAway):
+        scale, bias = float(rescaled.scale), float(rescaled.bias)
+        if not largest * abs(scale) + abs(bias) < _MOST >> 1 or largest > _MOST:
+            return None
+        return {"in_float": 1, "scale": scale, "bias": bias, "zero_point": rescaled.zero_point}
     if not isinstance(rescaled, FixedPoint) or rescaled.rescale is not multiply_by_quantized_multiplier:
         return None
     exponent = int(rescaled.multiplier.exponent)
-    largest = (1 << 8 * input.dtype.itemsize) * count
     if not -30 <= exponent <= 30 or largest << max(0, exponent) > _MOST:
         return None
-    return f"reduction.sum_{kind}", {
-        "mask": 255 if input.type == TensorType.UINT8 else -1,
+    return {
         "mantissa": int(rescaled.multiplier.mantissa),
         "exponent": exponent,
         "offset": rescaled.offset,
         "zero_point": rescaled.zero_point,
-        "low": kernel.low,
-        "high": kernel.high,
     }
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "InFloat",
     "Reduced",
     "Rescaled",
+    "RoundedAway",
     "mean_rescaled",
     "product_rescaled",
     "sum_rescaled",
@@ -77,13 +78,7 @@ def sum_rescaled(flavour: str, reduced: Reduced) -> Rescaled:
         scale = np.float32(x.scale / y.scale)
         with np.errstate(invalid="ignore"):
             bias = np.float32(np.float32(np.float32(-x.zero_point) * scale) * np.float32(reduced.count))
-
-        def rescaled(total: np.ndarray) -> np.ndarray:
-            with np.errstate(all="ignore"):
-                real = total.astype(np.float32) * scale + bias
-                return wrap32(float_to_int32(round_half_away(real)) + y.zero_point)
-
-        return rescaled
+        return RoundedAway(scale, bias, y.zero_point)
     return _in_fixed_point(flavour, reduced, Multiplier.from_real(float(x.scale) / float(y.scale)))
 
 
@@ -118,6 +113,21 @@ class FixedPoint:
     def __call__(self, total: np.ndarray) -> np.ndarray:
         """Of sums of raw values."""
         return self.rescale(wrap32(total - self.offset), self.multiplier) + self.zero_point
+
+
+@dataclass(frozen=True, eq=False)
+class RoundedAway:
+    """float32(total) * scale + bias, halves away from zero, + zero_point; wraps around."""
+
+    scale: np.float32
+    bias: np.float32
+    zero_point: int
+
+    def __call__(self, total: np.ndarray) -> np.ndarray:
+        """Of sums of raw values."""
+        with np.errstate(all="ignore"):
+            real = total.astype(np.float32) * self.scale + self.bias
+            return wrap32(float_to_int32(round_half_away(real)) + self.zero_point)
 
 
 @dataclass(frozen=True, eq=False)

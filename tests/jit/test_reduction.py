@@ -38,17 +38,18 @@ def test_floats(op: str) -> None:
         check_compiled(problem, ("reduction.", "extremes.", *MOVED), atol=atol, threads=1 + at % 2)
 
 
+@pytest.mark.parametrize("op", ["MEAN", "SUM"])
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16])
-def test_means_of_integers(dtype: Any) -> None:
+def test_sums_of_integers(op: str, dtype: Any) -> None:
     rng = np.random.default_rng(0)
     info = np.iinfo(dtype)
     for at, (shape, axes) in enumerate(CASES):
-        for scale in (0.05, 0.02, 0.001):
+        for scale in (0.05, 0.02, 0.005, 1.7):
             zero_point = {np.int8: 3, np.uint8: 120, np.int16: 0}[dtype]
             x = Input(rng.integers(info.min, info.max + 1, shape), dtype, scale=np.float32(0.05), zero_point=zero_point)
             outputs = [out(dtype, scale=np.float32(scale), zero_point=max(zero_point - 9, 0))]
             operands = [x, Const(np.array(axes, np.int32))]
-            problem = single_op("MEAN", operands, outputs=outputs, keep_dims=at % 2 == 0)
+            problem = single_op(op, operands, outputs=outputs, keep_dims=at % 2 == 0)
             check_compiled(problem, ("reduction.sum_", *MOVED), threads=1 + at % 2)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
@@ -31,7 +33,9 @@ from litejit.kernels.jit.target import has_feature
 
 __all__ = [
     "as_bytes",
+    "first_words",
     "lane",
+    "last_words",
     "look_up_32",
     "pack_bytes",
     "store_bytes_within",
@@ -99,6 +103,19 @@ def wide_bytes(address, mask):
 def wide_words(address):
     """8 int16 as i32x8."""
     return widen_i16x8(load_i16x8(address))
+
+
+def _half_of_words(first: int) -> Any:
+    @intrinsic
+    def half(context, x):
+        wide = ir.VectorType(I32, 8)
+        return i32x8(x), lambda c, b, s, a: b.sext(emit_shuffle(b, *a, *a, range(first, first + 8)), wide)
+
+    return half
+
+
+first_words, last_words = _half_of_words(0), _half_of_words(8)
+"""i16x16 -> i32x8: either half, widened."""
 
 
 @intrinsic

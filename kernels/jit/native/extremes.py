@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import float32, int8, int16, int32, int64
+from numba import int8, int16, int32, int64
 
 from litejit.kernels.jit.native.bytes import store_first_bytes
 from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.lanes import first_of
 from litejit.kernels.jit.native.reduction import get, place
 from litejit.kernels.jit.native.simd import (
     bits_of_f32x8,
@@ -40,7 +41,19 @@ def columns_f32(args, first, last, rank):
     count, inner, flip = get(args, "count"), get(args, "inner"), splat_i32x8(get(args, "flip"))
     for item in range(first, last):
         source, out, columns = place(args, item, 4, 4)
-        for column in range(0, columns, 8):
+        for column in range(0, columns & -32, 32):
+            b0, b1 = splat_f32x8(-3.4028234663852886e38), splat_f32x8(-3.4028234663852886e38)
+            b2, b3 = b0, b1
+            at = source + 4 * column
+            for _ in range(count):
+                b0, b1 = maximum(_turned(at, flip), b0), maximum(_turned(at + 32, flip), b1)
+                b2, b3 = maximum(_turned(at + 64, flip), b2), maximum(_turned(at + 96, flip), b3)
+                at += 4 * inner
+            store(out + 4 * column, f32x8_of_bits(bits_of_f32x8(b0) ^ flip))
+            store(out + 4 * column + 32, f32x8_of_bits(bits_of_f32x8(b1) ^ flip))
+            store(out + 4 * column + 64, f32x8_of_bits(bits_of_f32x8(b2) ^ flip))
+            store(out + 4 * column + 96, f32x8_of_bits(bits_of_f32x8(b3) ^ flip))
+        for column in range(columns & -32, columns, 8):
             best = splat_f32x8(-3.4028234663852886e38)
             at = source + 4 * column
             for _ in range(count):
@@ -52,18 +65,17 @@ def columns_f32(args, first, last, rank):
 def rows_f32(args, first, last, rank):
     """Largest of rows; what is not a number never is."""
     count, flip = get(args, "count"), splat_i32x8(get(args, "flip"))
-    sign = float32(1) if get(args, "flip") == 0 else float32(-1)
-    whole = count & -8
+    least = splat_f32x8(-3.4028234663852886e38)
+    whole = count & -16
     for item in range(first, last):
         source = get(args, "source") + 4 * item * count
-        most = splat_f32x8(-3.4028234663852886e38)
-        for at in range(0, whole, 8):
-            most = maximum(_turned(source + 4 * at, flip), most)
-        result = largest(most)
-        for at in range(whole, count):
-            x = load_f32(source + 4 * at) * sign
-            result = x if x > result else result
-        store(get(args, "out") + 4 * item, result * sign)
+        b0, b1 = least, least
+        for at in range(0, whole, 16):
+            b0, b1 = maximum(_turned(source + 4 * at, flip), b0), maximum(_turned(source + 4 * at + 32, flip), b1)
+        for at in range(whole, count, 8):
+            b0 = maximum(first_of(count - at, _turned(source + 4 * at, flip), least), b0)
+        best = splat_f32x8(largest(maximum(b0, b1)))
+        store_first(get(args, "out") + 4 * item, f32x8_of_bits(bits_of_f32x8(best) ^ flip), 1)
 
 
 def columns_bytes(args, first, last, rank):

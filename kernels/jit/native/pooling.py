@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from litejit.kernels.jit.layouts.pooling import POOL
-from litejit.kernels.jit.native.bytes import as_bytes, pack_bytes, store_first_bytes, wide_bytes, wide_words
+from litejit.kernels.jit.native.bytes import as_bytes, pack_bytes, store_bytes_within, wide_bytes, wide_words
+from litejit.kernels.jit.native.elements import store_within
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
     absolute,
@@ -22,7 +23,6 @@ from litejit.kernels.jit.native.simd import (
     splat_i16x16,
     splat_i32x8,
     store,
-    store_first,
     to_f32x8,
     to_i32x8,
     trunc,
@@ -32,9 +32,10 @@ get, get_float = getters(POOL)
 
 
 def _over_windows(pool: Any, size: int) -> Any:
-    """A kernel of pool(args, source, out, rows, columns, row pitch, channels): a window's first pixel, and its extent.
+    """A kernel of pool(args, source, out, rows, columns, row pitch, channels, room).
 
-    size: bytes of an element.
+    source: a window's first pixel; rows, columns: its extent; size: bytes of an element. room: elements from `out` on
+    that this pixel and those after it will fill.
     """
 
     def kernel(args, first, last, rank):
@@ -53,14 +54,15 @@ def _over_windows(pool: Any, size: int) -> Any:
                 left = out_x * stride_width - get(args, "left")
                 begin_x, end_x = max(left, 0), min(left + filter_width, width)
                 window = source + begin_x * pixel
-                pool(args, window, out, end_y - begin_y, end_x - begin_x, width * pixel, channels)
+                room = (out_width - out_x) * channels
+                pool(args, window, out, end_y - begin_y, end_x - begin_x, width * pixel, channels, room)
                 out += pixel
 
     return kernel
 
 
 @inline
-def _largest_floats(args, source, out, rows, columns, pitch, channels):
+def _largest_floats(args, source, out, rows, columns, pitch, channels, room):
     low, high = splat_f32x8(get_float(args, "low")), splat_f32x8(get_float(args, "high"))
     start = splat_f32x8(-3.4028234663852886e38)
     for channel in range(0, channels & -32, 32):
@@ -82,11 +84,12 @@ def _largest_floats(args, source, out, rows, columns, pitch, channels):
             for _ in range(columns):
                 best = maximum(load_f32x8(at), best)
                 at += 4 * channels
-        store_first(out + 4 * channel, minimum(high, maximum(low, best)), channels - channel)
+        result = minimum(high, maximum(low, best))
+        store_within(out + 4 * channel, result, channels - channel, room - channel, 8)
 
 
 @inline
-def _mean_floats(args, source, out, rows, columns, pitch, channels):
+def _mean_floats(args, source, out, rows, columns, pitch, channels, room):
     low, high = splat_f32x8(get_float(args, "low")), splat_f32x8(get_float(args, "high"))
     share = splat_f32x8(1.0) / splat_f32x8(rows * columns)
     zero = splat_f32x8(0.0)
@@ -109,11 +112,12 @@ def _mean_floats(args, source, out, rows, columns, pitch, channels):
             for _ in range(columns):
                 total = total + load_f32x8(at)
                 at += 4 * channels
-        store_first(out + 4 * channel, minimum(high, maximum(low, total * share)), channels - channel)
+        result = minimum(high, maximum(low, total * share))
+        store_within(out + 4 * channel, result, channels - channel, room - channel, 8)
 
 
 @inline
-def _largest_bytes(args, source, out, rows, columns, pitch, channels):
+def _largest_bytes(args, source, out, rows, columns, pitch, channels, room):
     flip = splat_i8x32(-128 if get(args, "mask") == 255 else 0)
     low, high = splat_i8x32(get(args, "low")), splat_i8x32(get(args, "high"))
     for channel in range(0, channels & -64, 64):
@@ -132,7 +136,8 @@ def _largest_bytes(args, source, out, rows, columns, pitch, channels):
             for _ in range(columns):
                 best = maximum(load_i8x32(at) ^ flip, best)
                 at += channels
-        store_first_bytes(out + channel, minimum(maximum(best, low), high) ^ flip, channels - channel)
+        result = minimum(maximum(best, low), high) ^ flip
+        store_bytes_within(out + channel, result, channels - channel, room - channel)
 
 
 @inline
@@ -144,7 +149,7 @@ def _divided(total, half, count, bias):
 
 
 @inline
-def _mean_bytes(args, source, out, rows, columns, pitch, channels):
+def _mean_bytes(args, source, out, rows, columns, pitch, channels, room):
     signs = get(args, "mask")
     mask, bias = splat_i32x8(signs), splat_i32x8(128 if signs == 255 else 0)
     flip = splat_i8x32(-128 if signs == 255 else 0)
@@ -166,11 +171,12 @@ def _mean_bytes(args, source, out, rows, columns, pitch, channels):
             _divided(t2, half, count, bias),
             _divided(t3, half, count, bias),
         )
-        store_first_bytes(out + channel, minimum(maximum(packed, low), high) ^ flip, channels - channel)
+        result = minimum(maximum(packed, low), high) ^ flip
+        store_bytes_within(out + channel, result, channels - channel, room - channel)
 
 
 @inline
-def _largest_words(args, source, out, rows, columns, pitch, channels):
+def _largest_words(args, source, out, rows, columns, pitch, channels, room):
     low, high = splat_i16x16(get(args, "low")), splat_i16x16(get(args, "high"))
     for channel in range(0, channels, 16):
         best = splat_i16x16(-32768)
@@ -179,11 +185,12 @@ def _largest_words(args, source, out, rows, columns, pitch, channels):
             for _ in range(columns):
                 best = maximum(load_i16x16(at), best)
                 at += 2 * channels
-        store_first_bytes(out + 2 * channel, as_bytes(minimum(maximum(best, low), high)), 2 * (channels - channel))
+        result = as_bytes(minimum(maximum(best, low), high))
+        store_bytes_within(out + 2 * channel, result, 2 * (channels - channel), 2 * (room - channel))
 
 
 @inline
-def _mean_words(args, source, out, rows, columns, pitch, channels):
+def _mean_words(args, source, out, rows, columns, pitch, channels, room):
     low, high = splat_i32x8(get(args, "low")), splat_i32x8(get(args, "high"))
     count, half = splat_f32x8(rows * columns), splat_f32x8(rows * columns // 2)
     for channel in range(0, channels, 8):
@@ -194,7 +201,7 @@ def _mean_words(args, source, out, rows, columns, pitch, channels):
                 sums = sums + wide_words(at)
                 at += 2 * channels
         mean = minimum(maximum(_divided(sums, half, count, splat_i32x8(0)), low), high)
-        store_first(out + 2 * channel, narrow_i32x8_i16(mean), channels - channel)
+        store_within(out + 2 * channel, narrow_i32x8_i16(mean), channels - channel, room - channel, 8)
 
 
 max_f32, mean_f32 = _over_windows(_largest_floats, 4), _over_windows(_mean_floats, 4)

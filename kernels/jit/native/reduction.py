@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import float32, int8, int16
+from numba import float32, float64, int8, int16
 
 from litejit.kernels.jit.layouts.reduction import REDUCE
-from litejit.kernels.jit.native.bytes import lane, wide_bytes, wide_words
+from litejit.kernels.jit.native.bytes import first_words, lane, last_words
 from litejit.kernels.jit.native.fixedpoint import rescaled
 from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.lanes import first_of, like, load_f32x16
 from litejit.kernels.jit.native.simd import (
     getters,
-    load_f32,
     load_f32x8,
     load_i8,
+    load_i8x16,
     load_i16,
+    load_i16x16,
     load_u8,
+    multiply_add_pairs,
     splat_f32x8,
+    splat_i16x16,
     splat_i32x8,
     store,
     store_first,
     total,
+    widen_i8x16,
 )
 
 get, get_float = getters(REDUCE)
@@ -74,16 +79,80 @@ def sum_f32(args, first, last, rank):
 def sum_rows_f32(args, first, last, rank):
     """Sums of rows, divided by the divisor."""
     count, divisor = get(args, "count"), float32(get_float(args, "divisor"))
-    whole = count & -8
     for item in range(first, last):
         source = get(args, "source") + 4 * item * count
-        sums = splat_f32x8(0.0)
-        for at in range(0, whole, 8):
-            sums = sums + load_f32x8(source + 4 * at)
-        result = total(sums)
-        for at in range(whole, count):
-            result += load_f32(source + 4 * at)
-        store(get(args, "out") + 4 * item, float32(result / divisor))
+        s0, s1 = like(load_f32x16(source), 0.0), like(load_f32x16(source), 0.0)
+        whole = count & -32
+        for at in range(0, whole, 32):
+            s0, s1 = s0 + load_f32x16(source + 4 * at), s1 + load_f32x16(source + 4 * at + 64)
+        rest = splat_f32x8(0.0)
+        for at in range(whole, count, 8):
+            rest = rest + first_of(count - at, load_f32x8(source + 4 * at), splat_f32x8(0.0))
+        store(get(args, "out") + 4 * item, float32((total(s0 + s1) + total(rest)) / divisor))
+
+
+@inline
+def _put(args, out, sum, dtype):
+    """A sum of integers, rescaled as the reference kernel does it."""
+    if get(args, "in_float") == 1:
+        real = float32(float32(sum) * float32(get_float(args, "scale"))) + float32(get_float(args, "bias"))
+        size = int(abs(float64(real)) + 0.5)
+        x = -size if real < 0 else size
+    else:
+        x = rescaled(sum - get(args, "offset"), get(args, "mantissa"), get(args, "exponent"))
+    store(out, dtype(min(max(x + get(args, "zero_point"), get(args, "low")), get(args, "high"))))
+
+
+def _sums(words: Any, one: Any, dtype: Any, size: int, most: int) -> tuple[Any, Any]:
+    """Kernels of sums of integers: along the middle, and of rows.
+
+    words(address, mask): 16 of them as i16x16, of which `most` can be added up.
+    """
+
+    @inline
+    def put_eight(args, out, sums, count):
+        for number in range(min(8, count)):
+            _put(args, out + number * size, lane(sums, number), dtype)
+
+    def columns(args, first, last, rank):
+        count, inner, mask = get(args, "count"), get(args, "inner"), splat_i16x16(get(args, "mask"))
+        zero, zeros = splat_i32x8(0), splat_i16x16(0)
+        for item in range(first, last):
+            source, out, columns = place(args, item, size, size)
+            for column in range(0, columns, 32):
+                t0, t1, t2, t3 = zero, zero, zero, zero
+                at = source + column * size
+                second = 16 * size if columns - column > 16 else 0  # what lies far behind the end is not read
+                for start in range(0, count, most):
+                    w0, w1 = zeros, zeros
+                    for _ in range(start, min(count, start + most)):
+                        w0, w1 = w0 + words(at, mask), w1 + words(at + second, mask)
+                        at += inner * size
+                    t0, t1, t2, t3 = (
+                        t0 + first_words(w0),
+                        t1 + last_words(w0),
+                        t2 + first_words(w1),
+                        t3 + last_words(w1),
+                    )
+                target, left = out + column * size, columns - column
+                put_eight(args, target, t0, left)
+                put_eight(args, target + 8 * size, t1, left - 8)
+                put_eight(args, target + 16 * size, t2, left - 16)
+                put_eight(args, target + 24 * size, t3, left - 24)
+
+    def rows(args, first, last, rank):
+        count, mask, ones = get(args, "count"), splat_i16x16(get(args, "mask")), splat_i16x16(1)
+        for item in range(first, last):
+            source = get(args, "source") + item * count * size
+            sums, whole = splat_i32x8(0), count & -16
+            for at in range(0, whole, 16):
+                sums = sums + multiply_add_pairs(words(source + at * size, mask), ones)
+            sum = int(total(sums))
+            for at in range(whole, count):
+                sum += one(source + at * size, get(args, "mask"))
+            _put(args, get(args, "out") + item * size, sum, dtype)
+
+    return columns, rows
 
 
 @inline
@@ -92,8 +161,8 @@ def _one_byte(address, mask):
 
 
 @inline
-def _eight_bytes(address, mask):
-    return wide_bytes(address, splat_i32x8(mask))
+def _sixteen_bytes(address, mask):
+    return widen_i8x16(load_i8x16(address)) & mask
 
 
 @inline
@@ -102,38 +171,9 @@ def _one_word(address, mask):
 
 
 @inline
-def _eight_words(address, mask):
-    return wide_words(address)
+def _sixteen_words(address, mask):
+    return load_i16x16(address)
 
 
-def _sums(eight: Any, one: Any, dtype: Any, size: int) -> Any:
-    """A kernel of sums of integers along the middle, each rescaled as the reference kernel does it."""
-
-    @inline
-    def put(args, out, sum):
-        x = rescaled(sum - get(args, "offset"), get(args, "mantissa"), get(args, "exponent"))
-        store(out, dtype(min(max(x + get(args, "zero_point"), get(args, "low")), get(args, "high"))))
-
-    def kernel(args, first, last, rank):
-        count, inner, mask = get(args, "count"), get(args, "inner"), get(args, "mask")
-        for item in range(first, last):
-            source, out, columns = place(args, item, size, size)
-            for column in range(0, columns & -8, 8):
-                sums = splat_i32x8(0)
-                at = source + column * size
-                for _ in range(count):
-                    sums = sums + eight(at, mask)
-                    at += inner * size
-                for number in range(8):
-                    put(args, out + (column + number) * size, lane(sums, number))
-            for column in range(columns & -8, columns):
-                sum = 0
-                for row in range(count):
-                    sum += one(source + (row * inner + column) * size, mask)
-                put(args, out + column * size, sum)
-
-    return kernel
-
-
-sum_bytes = _sums(_eight_bytes, _one_byte, int8, 1)
-sum_words = _sums(_eight_words, _one_word, int16, 2)
+sum_bytes, sum_rows_bytes = _sums(_sixteen_bytes, _one_byte, int8, 1, 127)
+sum_words, sum_rows_words = _sums(_sixteen_words, _one_word, int16, 2, 1)
