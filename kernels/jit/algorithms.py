@@ -5,6 +5,7 @@ Another algorithm is one more line of ALGORITHMS: a function that makes the call
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 
 from litejit.kernels.jit.call import Call
@@ -12,7 +13,7 @@ from litejit.kernels.jit.choosing import Algorithm, Illegal, Option, choose, lis
 from litejit.kernels.jit.convolution import direct
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.target import has_feature
-from litejit.kernels.jit.winograd import winograd2
+from litejit.kernels.jit.winograd import winograd2, winograd4
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.reference.convolution import Conv2D
 from litejit.schema import TensorType
@@ -41,19 +42,24 @@ def _cost_of_direct(lowering: Lowering) -> float:
     return prod(lowering.outputs[0].dims) * prod(lowering.input(1).dims[1:]) / _rate(lowering)
 
 
-def _cost_of_winograd2(lowering: Lowering) -> float:
-    """Products of 16 positions of tiles, and what goes through the transforms: 16 values of a channel at either end."""
-    output = lowering.outputs[0].dims
-    tiles = output[0] * max(6, -(-output[1] // 2) * -(-output[2] // 2))
-    channels, columns = lowering.input(0).dims[3], max(16, output[3])
-    rate = 38_000 if _is_float(lowering) else 60_000
-    return tiles * 16 * (channels * columns / rate + (channels + columns) / 2_500)
+def _cost_of_winograd(outputs: int) -> Callable[[Lowering], float]:
+    """Products of all positions of tiles, and what goes through the transforms at either end."""
+
+    def cost(lowering: Lowering) -> float:
+        output, channels = lowering.outputs[0].dims, lowering.input(0).dims[3]
+        tiles = output[0] * max(2, -(-output[1] // outputs) * -(-output[2] // outputs))
+        columns = max(16, output[3])
+        rate = 38_000 if _is_float(lowering) else 60_000
+        return tiles * (outputs + 2) ** 2 * (channels * columns / rate + (channels + columns) / 2_500)
+
+    return cost
 
 
 ALGORITHMS: dict[type[Kernel], tuple[Algorithm, ...]] = {
     Conv2D: (
         Algorithm("direct", _direct, _cost_of_direct),
-        Algorithm("winograd2", winograd2, _cost_of_winograd2),
+        Algorithm("winograd2", winograd2, _cost_of_winograd(2)),
+        Algorithm("winograd4", winograd4, _cost_of_winograd(4)),
     )
 }
 """By reference kernel. `litejit profile --explain` shows what comes of it."""

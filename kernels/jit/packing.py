@@ -16,6 +16,7 @@ from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 
 __all__ = [
     "PERMUTED",
+    "largest_sums",
     "pack_channels",
     "pack_float_panels",
     "pack_int8_quads",
@@ -99,13 +100,18 @@ def _bytes(rows: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(rows).reshape(len(rows), -1).view(np.uint8)
 
 
+def largest_sums(weights: np.ndarray, low: int, high: int) -> np.ndarray:
+    """[columns] int64: how far sums, and partial ones, of inputs low .. high times weights [..., depth, columns] go."""
+    w = weights.reshape(-1, weights.shape[-1])
+    total, absolute = w.sum(0, dtype=np.int64), np.abs(w.astype(np.int16)).sum(0, dtype=np.int64)
+    positive, negative = (absolute + total) // 2, (absolute - total) // 2
+    below, above = max(-low, 0), max(high, 0)
+    return np.maximum(positive * above + negative * below, positive * below + negative * above)
+
+
 def sums_fit(weights: np.ndarray, bias: np.ndarray, low: int, high: int, left: int = 0) -> bool:
     """Whether twice every sum, shifted left, fits 32 bits: weights [..., depth, columns] times inputs low .. high.
 
-    bias: [columns], what is added to the sums. Partial sums lie between the extremes, too.
+    bias: [columns], what is added to the sums.
     """
-    w = weights.reshape(-1, weights.shape[-1]).astype(np.int64)
-    positive, negative = np.maximum(w, 0).sum(0), np.minimum(w, 0).sum(0)
-    most = np.maximum(positive * max(high, 0) + negative * min(low, 0), 0) + np.abs(bias)
-    least = np.maximum(-(positive * min(low, 0) + negative * max(high, 0)), 0) + np.abs(bias)
-    return bool((np.maximum(most, least) < 1 << (30 - left)).all())
+    return bool((largest_sums(weights, low, high) + np.abs(bias) < 1 << (30 - left)).all())

@@ -12,8 +12,8 @@ TILE_ROWS = 6
 WINOGRAD = Layout(
     # input: bytes of an image; sizes in elements; bits that make bytes signed; what padding holds
     "source image_bytes height width channels flip pad_value top left "
-    # tiles from left to right, of an image, of a block; blocks of an image
-    "across tiles block_tiles blocks "
+    # tiles from left to right, of an image, of a block; blocks of an image; groups of panels, and panels of one
+    "across tiles block_tiles blocks panel_groups group_panels "
     # a row of transformed tiles, and all rows of one position; sums of one position
     "row_bytes plane_bytes sum_bytes "
     "steps weights position_bytes panel_bytes panels stage "
