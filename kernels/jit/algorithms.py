@@ -6,12 +6,15 @@ Another algorithm is one more line of ALGORITHMS: a function that makes the call
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from math import prod
 
 from litejit.kernels.jit.call import Call
 from litejit.kernels.jit.choosing import Algorithm, Illegal, Option, choose, listed
 from litejit.kernels.jit.convolution import direct
+from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.jit.packing import panels_of
 from litejit.kernels.jit.target import has_feature
 from litejit.kernels.jit.winograd import winograd2, winograd4
 from litejit.kernels.kernel import Kernel
@@ -25,12 +28,23 @@ def _is_float(lowering: Lowering) -> bool:
     return lowering.input(0).type == TensorType.FLOAT32
 
 
-def _rate(lowering: Lowering) -> float:
-    """Multiply-adds in a microsecond, of tiles that products of these types are made of."""
-    if _is_float(lowering):
-        return 38_000
-    # Four products at once, of bytes as they are.
-    return 120_000 if lowering.input(0).type == TensorType.INT8 and has_feature("dotprod") else 60_000
+@dataclass(frozen=True)
+class Rates:
+    """What a core gets done in a microsecond, measured on a Zen 3 core; only what is quicker than what counts.
+
+    products: multiply-adds of tiles in registers. positions: values that go into or come out of transforms, by the size
+    of a tile of outputs. weights: bytes of packed weights, which come from farther away than anything else.
+    """
+
+    products: float
+    positions: dict[int, float]
+    weights: float
+
+
+FLOATS = Rates(47_000, {2: 6_900, 4: 3_000}, 40_000)
+BYTES = Rates(76_000, {2: 14_700, 4: 5_800}, 40_000)
+DOT_PRODUCTS = replace(BYTES, products=150_000)
+"""Where four products of bytes as they are are one instruction, of the direct algorithm alone."""
 
 
 def _direct(lowering: Lowering) -> list[Call] | Illegal:
@@ -39,20 +53,38 @@ def _direct(lowering: Lowering) -> list[Call] | Illegal:
 
 
 def _cost_of_direct(lowering: Lowering) -> float:
-    return prod(lowering.outputs[0].dims) * prod(lowering.input(1).dims[1:]) / _rate(lowering)
+    is_bytes = lowering.input(0).type == TensorType.INT8 and has_feature("dotprod")
+    rates = FLOATS if _is_float(lowering) else DOT_PRODUCTS if is_bytes else BYTES
+    filter = lowering.input(1).dims
+    products = prod(lowering.outputs[0].dims[:3]) * _columns(lowering) * prod(filter[1:])
+    return products / rates.products + prod(filter) * _item_bytes(lowering) / rates.weights
 
 
 def _cost_of_winograd(outputs: int) -> Callable[[Lowering], float]:
-    """Products of all positions of tiles, and what goes through the transforms at either end."""
+    """Of all positions of all tiles: the products, the transforms at either end, and the transformed weights."""
 
     def cost(lowering: Lowering) -> float:
-        output, channels = lowering.outputs[0].dims, lowering.input(0).dims[3]
-        tiles = output[0] * max(2, -(-output[1] // outputs) * -(-output[2] // outputs))
-        columns = max(16, output[3])
-        rate = 38_000 if _is_float(lowering) else 60_000
-        return tiles * (outputs + 2) ** 2 * (channels * columns / rate + (channels + columns) / 2_500)
+        rates = FLOATS if _is_float(lowering) else BYTES
+        (images, height, width, _), channels = lowering.outputs[0].dims, lowering.input(0).dims[3]
+        # An even number of tiles is computed at once, two at least.
+        tiles = images * (-(-height // outputs) * -(-width // outputs) + 1) // 2 * 2
+        positions, columns = (outputs + 2) ** 2, _columns(lowering)
+        products = tiles * channels * columns / rates.products
+        transforms = tiles * (channels + columns) / rates.positions[outputs]
+        weights = channels * columns * _item_bytes(lowering) / rates.weights
+        return positions * (products + transforms + weights)
 
     return cost
+
+
+def _columns(lowering: Lowering) -> int:
+    """Output channels, whole panels of them."""
+    return panels_of(lowering.outputs[0].dims[3]) * COLUMNS
+
+
+def _item_bytes(lowering: Lowering) -> int:
+    """Of packed weights."""
+    return 4 if _is_float(lowering) else 2
 
 
 ALGORITHMS: dict[type[Kernel], tuple[Algorithm, ...]] = {

@@ -32,7 +32,7 @@ from litejit.schema import TensorType
 __all__ = ["ERROR", "WINOGRAD_2", "WINOGRAD_4", "Scheme", "winograd2", "winograd4"]
 
 BLOCK_BYTES = 384 << 10
-"""Of the transformed tiles of a block and of their sums: they stay in the second-level cache."""
+"""Of the transformed tiles of a block and of their sums that stay in the second-level cache."""
 
 FEWEST_TILES = 24
 """Blocks are not made smaller for the sake of threads: each of them reads all the weights."""
@@ -183,12 +183,12 @@ def _call(lowering: Lowering, scheme: Scheme, packed: dict[str, Any]) -> Call:
     down, across = (-(-size // scheme.outputs) for size in output.dims[1:3])
     tiles, positions = down * across, scheme.positions
     row_bytes = -(-channels // lanes) * 32
+    panels = panels_of(columns)
     pieces = 1 if lowering.threads == 1 else -(-3 * lowering.threads // images)
-    fitting = max(1, BLOCK_BYTES // (positions * (row_bytes + 64)) // TILE_ROWS) * TILE_ROWS
-    blocks = max(-(-tiles // fitting), min(pieces, tiles // FEWEST_TILES), 1)
+    for_threads = max(1, min(pieces, tiles // FEWEST_TILES))
+    blocks = max(_blocks(tiles, positions * (row_bytes + 64), packed["weights"].nbytes, panels), for_threads)
     block_tiles = -(-tiles // (blocks * TILE_ROWS)) * TILE_ROWS
     blocks = -(-tiles // block_tiles)
-    panels = panels_of(columns)
     group_panels = -(-panels // min(panels, -(-pieces // blocks)))
     # A cache line between positions keeps them from sharing places in the caches.
     plane_bytes, sum_bytes = block_tiles * row_bytes + 64, block_tiles * 64 + 64
@@ -236,3 +236,10 @@ def _call(lowering: Lowering, scheme: Scheme, packed: dict[str, Any]) -> Call:
         scratch_bytes=values["scratch_bytes"],
         work=prod(output.dims) * channels * 9,
     )
+
+
+def _blocks(tiles: int, tile_bytes: int, weights_bytes: int, panels: int) -> int:
+    """How many blocks read least: every block reads all weights, one that leaves the cache itself for every panel."""
+    fitting = max(1, BLOCK_BYTES // tile_bytes // TILE_ROWS) * TILE_ROWS
+    blocks = -(-tiles // fitting)
+    return 1 if weights_bytes + panels * tiles * tile_bytes < blocks * weights_bytes else blocks

@@ -98,6 +98,16 @@ def emit_load(b: ir.IRBuilder, address: ir.Value, type: ir.Type, offset: int = 0
     return b.load(b.inttoptr(at, type.as_pointer()), align=1)
 
 
+def emit_prefetch(b: ir.IRBuilder, address: ir.Value) -> None:
+    """Asks for the cache line at an address, which need not be one that may be read."""
+    name = "llvm.prefetch.p0"
+    function = b.module.globals.get(name)
+    pointer = b.inttoptr(address, I8.as_pointer())
+    if function is None:
+        function = ir.Function(b.module, ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32]), name)
+    b.call(function, [pointer, I32(0), I32(2), I32(1)])
+
+
 def emit_store(b: ir.IRBuilder, value: ir.Value, address: ir.Value, offset: int = 0) -> None:
     """Stores at address + offset."""
     at = emit_offset(b, address, offset)

@@ -29,6 +29,7 @@ from litejit.kernels.jit.native.simd import (
     emit_max,
     emit_min,
     emit_multiply_add_pairs,
+    emit_prefetch,
     emit_shuffle,
     emit_splat,
     emit_store,
@@ -103,21 +104,35 @@ def emit_sums(
 
 
 def emit_products(
-    b: ir.IRBuilder, operands: Operands, rows: Values, start: Values, steps: ir.Value, panels: Values
+    b: ir.IRBuilder,
+    operands: Operands,
+    rows: Values,
+    start: Values,
+    steps: ir.Value,
+    panels: Values,
+    next_panel: ir.Value | None = None,
 ) -> list[Values]:
-    """As emit_sums, of rows that are one segment."""
+    """As emit_sums, of rows that are one segment. next_panel: address of what is fetched into the cache meanwhile."""
     sums = [[emit_variable(b, value) for value in start] for _ in rows]
-    _emit_steps(b, operands, rows, panels, steps, sums)
+    _emit_steps(b, operands, rows, panels, steps, sums, next_panel)
     return [[b.load(variable) for variable in into] for into in sums]
 
 
 def _emit_steps(
-    b: ir.IRBuilder, operands: Operands, rows: Values, panels: Values, steps: ir.Value, sums: list[list[Any]]
+    b: ir.IRBuilder,
+    operands: Operands,
+    rows: Values,
+    panels: Values,
+    steps: ir.Value,
+    sums: list[list[Any]],
+    next_panel: ir.Value | None = None,
 ) -> None:
     """Adds rows x panels to variables."""
 
     def step(k: ir.Value) -> None:
         at = b.mul(k, I64(operands.column_bytes))
+        if next_panel is not None:
+            emit_prefetch(b, b.add(next_panel, at))
         columns = [operands.load_column(b, b.add(panel, at), half) for panel in panels for half in range(2)]
         for row, into in zip(rows, sums, strict=True):
             x = operands.load_row(b, b.add(row, b.mul(k, I64(4))))

@@ -74,7 +74,7 @@ def _input_tile(means: Transforms, is_float: bool) -> Any:
 
 
 def _sums_tile(operands: Operands, rows: int) -> Any:
-    """Sums of some rows times a panel, 64 bytes for each row."""
+    """Sums of some rows times a panel, 64 bytes for each row. The weights of the next position are fetched meanwhile."""
 
     @intrinsic
     def tile(context, source, row_bytes, steps, panel, out):
@@ -82,7 +82,9 @@ def _sums_tile(operands: Operands, rows: int) -> Any:
             source, row_bytes, steps, panel, out = a
             addresses = [b.add(source, b.mul(row_bytes, I64(row))) for row in range(rows)]
             zero = emit_constant(F32x8 if operands is FLOATS else I32x8, 0)
-            for row, sums in enumerate(emit_products(b, operands, addresses, [zero, zero], steps, [panel])):
+            after = b.add(panel, b.mul(steps, I64(operands.column_bytes)))
+            products = emit_products(b, operands, addresses, [zero, zero], steps, [panel], after)
+            for row, sums in enumerate(products):
                 for half, value in enumerate(sums):
                     emit_store(b, value, out, 64 * row + 32 * half)
             return c.get_dummy_value()
