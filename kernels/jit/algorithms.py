@@ -41,8 +41,8 @@ class Rates:
     weights: float
 
 
-FLOATS = Rates(47_000, {2: 6_900, 4: 3_000}, 40_000)
-BYTES = Rates(76_000, {2: 14_700, 4: 5_800}, 40_000)
+FLOATS = Rates(47_000, {2: 6_900, 4: 3_000}, 27_000)
+BYTES = Rates(76_000, {2: 14_700, 4: 5_800}, 27_000)
 DOT_PRODUCTS = replace(BYTES, products=150_000)
 """Where four products of bytes as they are are one instruction, of the direct algorithm alone."""
 

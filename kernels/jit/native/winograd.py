@@ -74,7 +74,7 @@ def _input_tile(means: Transforms, is_float: bool) -> Any:
 
 
 def _sums_tile(operands: Operands, rows: int) -> Any:
-    """Sums of some rows times a panel, 64 bytes for each row. The weights of the next position are fetched meanwhile."""
+    """Sums of some rows times a panel, 64 bytes for each row; meanwhile the next position's weights are fetched."""
 
     @intrinsic
     def tile(context, source, row_bytes, steps, panel, out):
