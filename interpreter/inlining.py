@@ -84,7 +84,8 @@ class Inlining:
         """The tasks of a subgraph, and the tensors that it returns. targets: where they are written if they can be."""
         plan = self.plan_of(index)
         graph = plan.graph
-        plan.infer([self.specs[at].dims for at in operands])
+        given = [self.specs[at] for at in operands]
+        plan.infer([spec.dims for spec in given], [spec.type for spec in given])
         self._called_plans.add(plan)
         if plan._variables or min((*graph.inputs, *graph.outputs), default=0) < 0:
             raise _Apart

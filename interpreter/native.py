@@ -148,7 +148,7 @@ class NativePlan:
             )
         if self._shadow is None:
             shadow = Plan(plan.graph, plan.context)
-            shadow.input_shapes = dict(plan.input_shapes)
+            shadow.input_shapes, shadow.input_types = dict(plan.input_shapes), dict(plan.input_types)
             shadow.allocate()
             for at in plan.graph.inputs:
                 if at >= 0:

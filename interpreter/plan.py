@@ -37,7 +37,8 @@ class Plan:
         self.steps: list[Step] = []
         self.allocated = False
         self.input_shapes: dict[int, Shape] = {}
-        self._output_shapes: list[Shape | None] = []
+        self.input_types: dict[int, TensorType] = {}
+        self._outputs: list[TensorSpec] = []
         self._variables = [at for at, spec in enumerate(graph.tensors) if spec.is_variable]
         self._running = False
         self._allocating = False
@@ -48,6 +49,16 @@ class Plan:
             return
         self.input_shapes[index] = shape
         self.specs[index] = replace(self.specs[index], shape=shape)
+        self._forget(index)
+
+    def retype_input(self, index: int, type: TensorType) -> None:
+        """Gives a tensor the type that a caller has for it; the plan has to be allocated again if that changes it."""
+        if self.specs[index].type != type:
+            self.input_types[index] = type
+            self.specs[index] = replace(self.specs[index], type=type)
+            self._forget(index)
+
+    def _forget(self, index: int) -> None:
         self.arrays[index] = None
         self.native = None
         self.allocated = False
@@ -74,7 +85,8 @@ class Plan:
         graph = self.graph
         self.native = None
         self.specs = [
-            replace(spec, shape=self.input_shapes.get(at, spec.shape)) for at, spec in enumerate(graph.tensors)
+            replace(spec, shape=self.input_shapes.get(at, spec.shape), type=self.input_types.get(at, spec.type))
+            for at, spec in enumerate(graph.tensors)
         ]
         self.arrays = [spec.value for spec in self.specs]
         self.reset_variables()
@@ -86,7 +98,7 @@ class Plan:
             step = Step(self, operation)
             if not step.fold():
                 self.steps.append(step)
-        self._output_shapes = [self.specs[index].shape for index in graph.outputs]
+        self._outputs = [self.specs[index] for index in graph.outputs]
         self.allocated = True
 
     def reset_variables(self) -> None:
@@ -124,19 +136,24 @@ class Plan:
         finally:
             self._running = False
 
-    def infer(self, shapes: Sequence[Shape]) -> list[Shape | None]:
-        """Reshapes the inputs; the shapes that the outputs will have, None where that depends on data."""
+    def infer(self, shapes: Sequence[Shape], types: Sequence[TensorType] | None = None) -> list[TensorSpec]:
+        """Gives the inputs shapes and types (None: those of the file); what the outputs will be.
+
+        Shapes are None where they depend on data.
+        """
         if self._running:
             raise InvalidModelError(f"subgraph {self.graph.index} calls itself")
-        for index, shape in zip(self.graph.inputs, shapes, strict=True):
-            if index >= 0 and self.specs[index].shape != shape:
-                self.resize_input(index, shape)
+        for at, (index, shape) in enumerate(zip(self.graph.inputs, shapes, strict=True)):
+            if index >= 0:
+                self.retype_input(index, self.graph.tensors[index].type if types is None else types[at])
+                if self.specs[index].shape != shape:
+                    self.resize_input(index, shape)
         self.prepare()
-        return self._output_shapes
+        return self._outputs
 
-    def call(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Runs the subgraph as a function: reshapes it to the inputs where needed, returns the outputs."""
-        self.infer([value.shape for value in inputs])
+    def call(self, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None) -> list[np.ndarray]:
+        """Runs the subgraph as a function: prepares it for the inputs where needed, returns the outputs."""
+        self.infer([value.shape for value in inputs], types)
         self.allocate()
         for index, value in zip(self.graph.inputs, inputs, strict=True):
             if index >= 0:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from litejit.graph import Graph, KernelFactory
-from litejit.kernels.node import Limits, Shape, SubgraphSignature
+from litejit.kernels.node import Limits, Shape, SubgraphSignature, TensorSpec
 from litejit.numerics import Numerics, Place
 from litejit.overrides import Overrides
 from litejit.plan import Plan
-from litejit.schema import Model
+from litejit.schema import Model, TensorType
 from litejit.schema.errors import InvalidModelError
 
 if TYPE_CHECKING:
@@ -71,19 +71,23 @@ class Session:
         """Interface of a subgraph."""
         return self.plan(index).graph.signature
 
-    def infer_subgraph(self, index: int, shapes: Sequence[Shape]) -> list[Shape | None]:
-        """Shapes of a subgraph's outputs for shapes of its inputs."""
-        return self.plan(index).infer(shapes)
+    def infer_subgraph(
+        self, index: int, shapes: Sequence[Shape], types: Sequence[TensorType] | None = None
+    ) -> list[TensorSpec]:
+        """What a subgraph's outputs are for these inputs."""
+        return self.plan(index).infer(shapes, types)
 
-    def call_subgraph(self, index: int, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def call_subgraph(
+        self, index: int, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None
+    ) -> list[np.ndarray]:
         """Runs a subgraph as a function."""
-        return self.plan(index).call(inputs)
+        return self.plan(index).call(inputs, types)
 
     def state(self) -> dict[str, Any]:
         """What a fresh session of the same model needs to continue where this one is: shapes, data, resources."""
         return {
             "resources": {**self.resources, "variables": dict(self.resources.get("variables", {}))},
-            "plans": [(plan.allocated, plan.input_shapes, plan.live_arrays()) for plan in self.plans],
+            "plans": [(plan.allocated, plan.input_shapes, plan.input_types, plan.live_arrays()) for plan in self.plans],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -92,7 +96,9 @@ class Session:
         resources = dict(state["resources"])
         values = resources.pop("variables")
         self.resources.update(resources)
-        for plan, (allocated, input_shapes, arrays) in zip(self.plans, state["plans"], strict=True):
+        for plan, (allocated, input_shapes, input_types, arrays) in zip(self.plans, state["plans"], strict=True):
+            for index, type in input_types.items():
+                plan.retype_input(index, type)
             for index, shape in input_shapes.items():
                 plan.resize_input(index, shape)
             if allocated:

@@ -173,12 +173,19 @@ class Context(Protocol):
         """Interface of a subgraph; InvalidModelError when there is none of that index."""
         ...
 
-    def infer_subgraph(self, index: int, shapes: Sequence[Shape]) -> list[Shape | None]:
-        """Shapes of a subgraph's outputs for these shapes of its inputs, None where they depend on data."""
+    def infer_subgraph(
+        self, index: int, shapes: Sequence[Shape], types: Sequence[TensorType] | None = None
+    ) -> list[TensorSpec]:
+        """What a subgraph's outputs are for inputs of these shapes and types (None: those of the file).
+
+        Shapes are None where they depend on data.
+        """
         ...
 
-    def call_subgraph(self, index: int, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Runs a subgraph on inputs (reshaped to them where needed) and returns its outputs."""
+    def call_subgraph(
+        self, index: int, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None
+    ) -> list[np.ndarray]:
+        """Runs a subgraph on inputs (prepared again for them where needed) and returns its outputs."""
         ...
 
 

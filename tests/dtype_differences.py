@@ -16,7 +16,8 @@ _READ = "the official kernel does not look at this type and takes the bytes for 
 _WRITTEN = "the official kernel does not look at the type of its output, whose bytes are then those of another"
 _PACKED = "the official kernel moves the bytes of packed elements, not the elements"
 _NO_SCALE = "the official kernel computes with a scale of 0 where there is none"
-_SUBGRAPH = "the official runtime gives a called subgraph the types of the call, litejit refuses a call of other types"
+_SUBGRAPH = "the official runtime gives the body the types of the call, and then goes by the name of its only operator"
+_PARAMETERS = "the official kernel also gives its branches the scales of the call, where the file has none for them"
 _DELEGATE = "only the default delegate takes half precision here, and rounds in ways of its own"
 _NEWER = "newer official sources than the installed runtime's take it"
 _WIDE_BIAS = "the official kernel takes an INT32 bias for INT64, unless quantized_bias_type says what it is"
@@ -69,8 +70,9 @@ DIFFERENCES: tuple[Known, ...] = (
     Known("DIV", r"2 every INT32 U?INT(8|16)", _NO_SCALE),
     Known("BROADCAST_TO", r"0 every FLOAT32 U?INT[24]", _PACKED),
     Known("STABLEHLO_PAD DILATE HASHTABLE_LOOKUP", r"0 every FLOAT32 U?INT[24]", _PACKED, (Kind.DIFFERENT,)),
-    Known("STABLEHLO_REDUCE_WINDOW STABLEHLO_SCATTER IF STABLEHLO_COMPOSITE STABLEHLO_CASE", r"0 every FLOAT32 \w+",
+    Known("STABLEHLO_REDUCE_WINDOW STABLEHLO_SCATTER", r"0 every FLOAT32 \w+",
           _SUBGRAPH),
+    Known("STABLEHLO_CASE", r"0 every FLOAT32 U?INT8", _PARAMETERS),
     Known("DIV SQRT EXP", r"1 every U?INT8 FLOAT16", _DELEGATE, (Kind.DIFFERENT,)),
     Known("CEIL", "0 operand 0 FLOAT16", _DELEGATE, (Kind.LAXER,)),
     Known("REDUCE_PROD", r"1 every INT8 \w+", "quantization of plain numbers is ignored", (Kind.LAXER,)),
@@ -84,7 +86,6 @@ DEADLY = {
     "UNIDIRECTIONAL_SEQUENCE_RNN BIDIRECTIONAL_SEQUENCE_RNN": r"0 output \d \w+",
     "LSTM UNIDIRECTIONAL_SEQUENCE_LSTM": r"0 operand 0 \w+",
     "FAKE_QUANT MATRIX_DIAG MATRIX_SET_DIAG EMBEDDING_LOOKUP": "0 every FLOAT32 STRING",
-    "IF STABLEHLO_COMPOSITE": r"0 every FLOAT32 U?INT8",
     "ONE_HOT": "0 operand 1 (FLOAT32|COMPLEX64)",
     "RESHAPE": "0 operand 0 COMPLEX128",
 }

@@ -24,13 +24,13 @@ _DELEGATE_NAN = "the default delegate takes the maximum with not-a-number in ano
 _DECLARED = "the official kernel leaves its output in the shape that the file declares"
 _EMPTY = "nothing to reduce: the official kernel leaves what was in memory"
 _NOT_FOUND = "what is not found stays as it was in memory"
-_OF_ONE = "the official transform of length 1 leaves an imaginary part"
 _ANY = (Kind.DIFFERENT, Kind.STRICTER, Kind.LAXER, Kind.FAST)
 
 DIFFERENCES: tuple[Known, ...] = (
     Known("BATCH_MATMUL CONV_3D CONV_3D_TRANSPOSE LSTM RNN UNIDIRECTIONAL_SEQUENCE_LSTM UNIDIRECTIONAL_SEQUENCE_RNN "
           "BIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_RNN SVDF Convolution2DTransposeBias AudioSpectrogram",
           r"0 (every float mixed|operand \d (mixed|all huge))", _OVERFLOW, _ANY),
+    Known("DEPTHWISE_CONV_2D", "0 operand 0 all huge", _OVERFLOW, (Kind.FAST,)),
     Known("CONV_2D DEPTHWISE_CONV_2D TRANSPOSE_CONV",
           r"0 (every float mixed|operand \d mixed|operand 1 all -?infinity)", _MARGIN, _ANY),
     Known("CONV_2D FULLY_CONNECTED", r"2 (every float mixed|operand 0 (mixed|all (NaN|-?infinity)))", _NAN_ROWS, _ANY),
@@ -54,7 +54,6 @@ DIFFERENCES: tuple[Known, ...] = (
     Known("FAKE_QUANT", "0 (max|num_bits) = -1(.0)?", _ILLEGAL),
     Known("SUM REDUCE_PROD", r"1 (dimensions of 3 become 0|operand 0 of shape \(2, 0, 4\))", _EMPTY, _ANY),
     Known("STABLEHLO_SHIFT_LEFT", "0 operand 1 all -1", _UNDEFINED, _ANY),
-    Known("RFFT2D", "0 operand 1 all 1", _OF_ONE, _ANY),
     Known("MaxPoolingWithArgmax2D", r"0 operand 0 (mixed|all NaN|all denormal)", _DELEGATE_NAN, _ANY),
     Known("Convolution2DTransposeBias MaxPoolingWithArgmax2D MaxUnpooling2D",
           r"0 (operand 0 of shape|dimensions of \d become) .*", _FIXED, (Kind.LAXER,)),

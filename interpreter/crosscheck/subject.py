@@ -271,8 +271,12 @@ class _OtherResources:
     def subgraph(self, index: int) -> SubgraphSignature:
         return self._context.subgraph(index)
 
-    def infer_subgraph(self, index: int, shapes: Sequence[Shape]) -> list[Shape | None]:
-        return self._context.infer_subgraph(index, shapes)
+    def infer_subgraph(
+        self, index: int, shapes: Sequence[Shape], types: Sequence[TensorType] | None = None
+    ) -> list[TensorSpec]:
+        return self._context.infer_subgraph(index, shapes, types)
 
-    def call_subgraph(self, index: int, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return self._context.call_subgraph(index, inputs)
+    def call_subgraph(
+        self, index: int, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None
+    ) -> list[np.ndarray]:
+        return self._context.call_subgraph(index, inputs, types)

@@ -64,7 +64,8 @@ def conv3d(lowering: Lowering) -> Sequence[Call] | None:
     pixel_bytes = columns * 4
     row_bytes = geometry.out_size[1] * pixel_bytes
     out = Out(Tensor(output.index), geometry.out_size[0] * row_bytes, row_bytes, pixel_bytes)
-    stage = float_stage(kernel.products.activation, None if bias is None else bias.value, columns)
+    start = None if bias is None or bias.value is None else bias.value.ravel()
+    stage = float_stage(kernel.products.activation, start, columns)
     return [*calls, product(left, right, out, stage, lowering.threads)]
 
 

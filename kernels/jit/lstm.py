@@ -44,9 +44,9 @@ def bidirectional_lstm(lowering: Lowering) -> Sequence[Call] | None:
 
 
 def _cell_of(cell: FloatCell, operands: LstmOperands) -> Cell | None:
-    """An LSTM cell with constant weights; None for kinds that have no compiled code."""
+    """An LSTM cell with constant weights; None for kinds that have no compiled code, and for cells of nothing."""
     arrays, hybrid = operands.constants(), type(cell) is HybridCell
-    if arrays is None or type(cell) not in (FloatCell, HybridCell):
+    if arrays is None or type(cell) not in (FloatCell, HybridCell) or 0 in (operands.n_input, operands.n_cell):
         return None
     gates, n_cell, settings = cell.gates, operands.n_cell, cell.settings
 

@@ -30,7 +30,7 @@ from litejit.kernels.reference.elementwise import Quantized
 from litejit.kernels.reference.quantized_arithmetic import Product, Rescaled, Sum
 from litejit.schema import ActivationFunctionType, TensorType
 
-__all__ = ["InBlocks", "Run", "inner_run", "quantized_product", "quantized_sum"]
+__all__ = ["EmptiedDifference", "InBlocks", "Run", "inner_run", "quantized_product", "quantized_sum"]
 
 _8_BIT = (TensorType.INT8, TensorType.UINT8)
 _OPTIMIZED = ("litert-opt", "xnnpack")
@@ -111,6 +111,22 @@ class BlockSum(Sum):
 
     def _shifted_late(self, x: np.ndarray, multiplier: Multiplier) -> np.ndarray:
         return saturating_rounding_doubling_high_mul(x << self.left_shift, multiplier.mantissa) >> -multiplier.exponent
+
+
+@dataclass
+class EmptiedDifference(Sum):
+    """SUB whose multiplier exceeds 1, in the vectors that compilers make of the reference kernel's loop.
+
+    The last shift is then by a negative count, which leaves no bit in vectors (and is taken modulo 32 elsewhere): what
+    remains is the rounding, 1 or -1.
+    """
+
+    def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """The raw differences."""
+        a = self.rescale((a - self.offsets[0]) << self.left_shift, self.multiplier1)
+        b = self.rescale((b - self.offsets[1]) << self.left_shift, self.multiplier2)
+        high_half = saturating_rounding_doubling_high_mul(a - b, self.multiplier.mantissa)
+        return self.finish(np.where(high_half < 0, -1, 1))
 
 
 @dataclass
@@ -208,6 +224,8 @@ def quantized_sum(
         if delegate is not None:
             return Quantized(delegate, *dtypes)
     reference = Quantized(formula, *dtypes)
+    if formula.sign < 0 and formula.multiplier.exponent > 0 and input1.dims == input2.dims:
+        return InBlocks(Quantized(EmptiedDifference(**_fields(formula)), *dtypes), reference, 4, output.size)
     run = inner_run(input1.dims, input2.dims)
     if flavour not in _OPTIMIZED or formula.sign < 0 or run is None:
         return reference

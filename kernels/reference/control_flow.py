@@ -1,7 +1,8 @@
 """Operators that run subgraphs: IF, WHILE, CALL_ONCE, STABLEHLO_COMPOSITE, STABLEHLO_CASE.
 
-The shapes of their outputs are those that the subgraphs infer. Where branches disagree, or a loop changes the shape of
-what it carries, shapes are left to the data.
+A subgraph gets the shapes and types of the call, whatever the file says of its inputs; what it then returns are the
+shapes of the outputs. Where branches disagree, or a loop changes the shape of what it carries, shapes are left to the
+data.
 Semantics: LiteRT tflite/kernels/{if,while,call_once,stablehlo_composite,stablehlo_case}.cc.
 """
 
@@ -39,7 +40,7 @@ class Caller(Kernel):
     """Those that may be run, set by `check`."""
 
     def prepare(self, node: Node) -> None:
-        """Checks, and infers the shapes of the outputs."""
+        """types: of the operands that a subgraph gets. Checks, and infers the shapes of the outputs."""
         self.context = node.context
         self.check(node)
         for at, shape in enumerate(self.infer(node)):
@@ -53,39 +54,35 @@ class Caller(Kernel):
         """Shapes of the outputs, None where they depend on data."""
         raise TypeError(f"{type(self).__name__} must define infer")
 
-    def common_shapes(self, subgraphs: Iterable[int], operands: Iterable[TensorSpec | None]) -> list[Shape | None]:
+    def results(
+        self, node: Node, role: str, index: int, operands: Sequence[TensorSpec | None], declared: Sequence[TensorSpec]
+    ) -> list[Shape | None]:
+        """Shapes of what subgraph `index` returns for the operands, whose types must be those of declared."""
+        given = [spec for spec in operands if spec is not None]
+        self.types_given = [spec.type for spec in given]
+        results = node.context.infer_subgraph(index, [spec.dims for spec in given], self.types_given)
+        for at, (theirs, ours) in enumerate(zip(results, declared, strict=True)):
+            message = "{} subgraph {}: output {} is {}, expected {}"
+            node.require(theirs.type == ours.type, message, role, index, at, theirs.type.name, ours.type.name)
+        return [spec.shape for spec in results]
+
+    def common_shapes(
+        self, node: Node, role: str, subgraphs: Iterable[int], operands: Sequence[TensorSpec | None]
+    ) -> list[Shape | None]:
         """What all these subgraphs return for the operands; None where they disagree."""
-        shapes = [spec.dims for spec in operands if spec is not None]
-        inferred = [self.context.infer_subgraph(index, shapes) for index in subgraphs]
+        inferred = [self.results(node, role, index, operands, node.declared) for index in subgraphs]
         return [each[0] if len(set(each)) == 1 else None for each in zip(*inferred, strict=True)]
 
+    def call(self, index: int, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Runs a subgraph on the operands."""
+        return self.context.call_subgraph(index, operands, self.types_given)
 
-def require_interface(
-    node: Node,
-    role: str,
-    index: int,
-    inputs: Sequence[TensorSpec | None],
-    outputs: Sequence[TensorSpec] | None,
-) -> None:
-    """Raises InvalidModelError unless subgraph `index` takes tensors like `inputs` and returns ones like `outputs`."""
+
+def require_interface(node: Node, role: str, index: int, inputs: int, outputs: int) -> None:
+    """Raises InvalidModelError unless subgraph `index` has so many inputs and outputs."""
     signature = node.context.subgraph(index)
     for what, theirs, ours in (("inputs", signature.inputs, inputs), ("outputs", signature.outputs, outputs)):
-        if ours is None:
-            continue
-        node.require(
-            len(theirs) == len(ours), "{} subgraph {} has {} {}, expected {}", role, index, len(theirs), what, len(ours)
-        )
-        for at, (their, our) in enumerate(zip(theirs, ours, strict=True)):
-            node.require(
-                our is None or their.type == our.type,
-                "{} subgraph {}: {} {} is {}, expected {}",
-                role,
-                index,
-                what,
-                at,
-                their.type.name,
-                our.type.name if our is not None else "",
-            )
+        node.require(len(theirs) == ours, "{} subgraph {} has {} {}, expected {}", role, index, len(theirs), what, ours)
 
 
 @builtin(BuiltinOperator.IF)
@@ -101,16 +98,16 @@ class If(Caller):
         node.require(cond.size == 1, "operand 'cond' has shape {}, expected one element", cond.dims)
         self.branches = self.subgraphs = self.options.then_subgraph_index, self.options.else_subgraph_index
         for role, index in zip(("then", "else"), self.branches, strict=True):
-            require_interface(node, role, index, node.inputs[1:], node.declared)
+            require_interface(node, role, index, len(node.inputs) - 1, len(node.declared))
 
     def infer(self, node: Node) -> Sequence[Shape | None]:
         """What both branches agree on."""
-        return self.common_shapes(self.branches, node.inputs[1:])
+        return self.common_shapes(node, "branch", self.branches, node.inputs[1:])
 
     def __call__(self, cond: np.ndarray, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
         """Runs the branch."""
         branch = self.branches[0] if cond.reshape(())[()] else self.branches[1]
-        return tuple(self.context.call_subgraph(branch, operands))
+        return tuple(self.call(branch, operands))
 
 
 @builtin(BuiltinOperator.WHILE)
@@ -133,32 +130,35 @@ class While(Caller):
             len(node.inputs),
             len(node.declared),
         )
-        require_interface(node, "cond", self.cond, node.inputs, None)
-        require_interface(node, "body", self.body, node.inputs, node.declared)
-        result = node.context.subgraph(self.cond).outputs
-        node.require(
-            len(result) == 1 and result[0].type == TensorType.BOOL, "cond subgraph {} must return one bool", self.cond
-        )
+        require_interface(node, "cond", self.cond, len(node.inputs), 1)
+        require_interface(node, "body", self.body, len(node.inputs), len(node.declared))
 
     def infer(self, node: Node) -> Sequence[Shape | None]:
         """The operands' shapes if the body keeps them all: a single change may spread to the others."""
-        shapes = [node.input(at).dims for at in range(len(node.inputs))]
-        (again,) = self.context.infer_subgraph(self.cond, shapes)
+        operands = [node.input(at) for at in range(len(node.inputs))]
+        shapes = [spec.dims for spec in operands]
+        self.types_given = [spec.type for spec in operands]
+        (again,) = self.context.infer_subgraph(self.cond, shapes, self.types_given)
         node.require(
-            again in (None, (), (1,)), "cond subgraph {} returns shape {}, expected one bool", self.cond, again
+            again.type == TensorType.BOOL and again.shape in (None, (), (1,)),
+            "cond subgraph {} returns {} {}, expected one bool",
+            self.cond,
+            again.type.name,
+            again.shape,
         )
-        return shapes if self.context.infer_subgraph(self.body, shapes) == shapes else [None] * len(shapes)
+        same = self.results(node, "body", self.body, operands, operands) == shapes
+        return shapes if same else [None] * len(shapes)
 
     def __call__(self, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
         """Loops."""
         values = list(operands)
         for _ in range(self.context.limits.while_iterations):
-            (again,) = self.context.call_subgraph(self.cond, values)
+            (again,) = self.call(self.cond, values)
             if again.shape not in ((), (1,)):
                 raise InvalidInputError(f"cond subgraph {self.cond} returned shape {again.shape}, expected one bool")
             if not again.reshape(())[()]:
                 return tuple(values)
-            values = self.context.call_subgraph(self.body, values)
+            values = self.call(self.body, values)
         raise self.endless()
 
     def endless(self) -> InvalidInputError:
@@ -181,7 +181,7 @@ class CallOnce(Caller):
         """Checks the subgraph: no inputs, no outputs."""
         self.subgraph = self.options.init_subgraph_index
         self.subgraphs = (self.subgraph,)
-        require_interface(node, "init", self.subgraph, [], [])
+        require_interface(node, "init", self.subgraph, 0, 0)
 
     def infer(self, node: Node) -> Sequence[Shape | None]:
         """No outputs."""
@@ -215,15 +215,15 @@ class StablehloComposite(Caller):
         """Checks the subgraph."""
         self.subgraph = self.options.decomposition_subgraph_index
         self.subgraphs = (self.subgraph,)
-        require_interface(node, "decomposition", self.subgraph, node.inputs, node.declared)
+        require_interface(node, "decomposition", self.subgraph, len(node.inputs), len(node.declared))
 
     def infer(self, node: Node) -> Sequence[Shape | None]:
         """What the subgraph infers."""
-        return self.common_shapes([self.subgraph], node.inputs)
+        return self.common_shapes(node, "decomposition", [self.subgraph], node.inputs)
 
     def __call__(self, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
         """Runs the subgraph."""
-        return tuple(self.context.call_subgraph(self.subgraph, operands))
+        return tuple(self.call(self.subgraph, operands))
 
 
 @builtin(BuiltinOperator.STABLEHLO_CASE)
@@ -240,14 +240,14 @@ class StablehloCase(Caller):
         self.branches = self.subgraphs = [int(branch) for branch in self.options.branch_subgraph_indices]
         node.require(self.branches, "branch_subgraph_indices is empty")
         for branch in self.branches:
-            require_interface(node, "branch", branch, node.inputs[1:], node.declared)
+            require_interface(node, "branch", branch, len(node.inputs) - 1, len(node.declared))
 
     def infer(self, node: Node) -> Sequence[Shape | None]:
         """What all branches agree on."""
-        return self.common_shapes(self.branches, node.inputs[1:])
+        return self.common_shapes(node, "branch", self.branches, node.inputs[1:])
 
     def __call__(self, index: np.ndarray, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
         """Runs the branch."""
         chosen = int(index.reshape(())[()])
         branch = self.branches[chosen] if 0 <= chosen < len(self.branches) else self.branches[-1]
-        return tuple(self.context.call_subgraph(branch, operands))
+        return tuple(self.call(branch, operands))

@@ -18,6 +18,8 @@ class Rfft2d(Kernel):
 
     input: [..., height, width] FLOAT32; fft_length: [2] INT32, powers of two: the input is cropped or padded with zeros
     -> [..., fft_length[0], fft_length[1] // 2 + 1] COMPLEX64
+
+    The official library has no rows of length 1. What its steps make of them is no transform, and is followed.
     Semantics: LiteRT tflite/kernels/rfft2d.cc.
     """
 
@@ -43,4 +45,25 @@ class Rfft2d(Kernel):
         height, width = self.fft_length
         cropped = input[..., :height, :width].astype(np.float64)
         with np.errstate(all="ignore"):
-            return np.fft.rfft2(cropped, s=self.fft_length).astype(np.complex64)
+            transform = _of_single_columns(cropped, height) if width == 1 else np.fft.rfft2(cropped, s=(height, width))
+            return transform.astype(np.complex64)
+
+
+def _of_single_columns(x: np.ndarray, height: int) -> np.ndarray:
+    """x: [..., up to height, 1] -> [..., height, 1]: what is made of fft_length [height, 1].
+
+    Nothing is transformed, only the last step is done, which takes halves of a transform apart: rows i and height - i
+    become m - mj and m + mj of their mean m, rows 0 and height / 2 stay, the first one with itself as imaginary part.
+    """
+    rows = np.zeros((*x.shape[:-2], height))
+    rows[..., : x.shape[-2]] = x[..., 0]
+    lower, upper = slice(1, height // 2), slice(height - 1, height // 2, -1)
+    means = 0.5 * (rows[..., lower] + rows[..., upper])
+    result = np.zeros(rows.shape, np.complex128)
+    result.real[...] = rows
+    result.imag[..., 0] = -rows[..., 0]
+    for part, sign in ((lower, -1), (upper, 1)):
+        result.real[..., part] = means
+        result.imag[..., part] = sign * means
+    result.imag[..., height // 2] = -0.0 if height > 1 else -rows[..., 0]
+    return result[..., None]

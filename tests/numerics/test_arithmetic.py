@@ -104,6 +104,20 @@ def test_limits_of_the_delegate(op: str, ratio: float) -> None:
         check(problem(op, np.int8, a, b, (ratio, other, 1.0), (0, 0, 0)), resolver="auto", numerics="xnnpack")
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("flavour", "resolver"), [("litert-ref", "ref"), *OFFICIAL])
+def test_differences_whose_multiplier_exceeds_one(flavour: str, resolver: str, dtype: Any) -> None:
+    """Vectors of 4 shift all bits out, what is left over and what broadcasts does not."""
+    for scale in (1e-7, 1e-8):
+        for count in (1, 3, 4, 7, 8, 33, 2047):
+            for a, b in (
+                (sample(dtype)[0][-count:], sample(dtype)[1][:count]),
+                (sample(dtype)[0][:count], every(np.int8)[:1].astype(dtype)),
+            ):
+                case = problem("SUB", dtype, a, b, (0.5, 0.7, scale), zero_points(dtype))
+                check(case, resolver=resolver, numerics=flavour)
+
+
 APART = [
     (np.int16, 37, (0.125, 0.270263671875, 0.13671875), (-14617, 8072)),
     (np.int16, 37, (0.125, 0.10467147827148438, 0.0234375), (21057, -28721)),

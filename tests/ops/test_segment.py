@@ -88,6 +88,7 @@ def test_bucketize(dtype: Any, boundaries: list[float]) -> None:
         ((1, 512), (1, 512)),
         ((8, 2), (8, 2)),
         ((2, 64), (2, 32)),
+        *(((2, 3, 5), (height, 1)) for height in (1, 2, 4, 16)),
     ],
     ids=str,
 )

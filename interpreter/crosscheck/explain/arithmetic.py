@@ -15,6 +15,7 @@ from litejit.kernels.reference.arithmetic import Add, Mul, Sub
 from litejit.kernels.reference.arithmetic_flavours import (
     BlockProduct,
     BlockSum,
+    EmptiedDifference,
     InBlocks,
     XnnpackProduct,
     XnnpackSum,
@@ -94,6 +95,12 @@ def _block_sum(formula: BlockSum, taps: list[Tap]) -> tuple[list[Term], Plan]:
     return _plus(taps, [brought(formula.multiplier1), brought(formula.multiplier2)]), plan
 
 
+def _emptied_difference(formula: EmptiedDifference, taps: list[Tap]) -> tuple[list[Term], Plan]:
+    terms, _ = _sum(formula, taps)
+    signs: Plan = [("shift_right", {"bits": 31}), ("multiply", {"factor": 2}), ("add_bias", {"bias": 1})]
+    return terms, [("high_half", {"mantissa": int(formula.multiplier.mantissa)}), *signs, *_finish(formula)]
+
+
 def _pot_sum(formula: PotSum, taps: list[Tap]) -> tuple[list[Term], Plan]:
     plans: list[Plan] = [[("divide_by_power_of_two", {"exponent": at})] for at in (formula.shift1, formula.shift2)]
     return _plus(taps, plans, formula.sign), _finish(formula)
@@ -111,6 +118,7 @@ _FORMULAS: dict[type, Callable[[Any, list[Tap]], tuple[list[Term], Plan]]] = {
     Q15Product: _q15_product,
     Sum: _sum,
     BlockSum: _block_sum,
+    EmptiedDifference: _emptied_difference,
     PotSum: _pot_sum,
     XnnpackSum: _xnnpack_sum,
 }
