@@ -92,13 +92,14 @@ class Block:
         work = self.depthwise.outputs[0].size * prod(self.depthwise.input(1).dims[1:3])
         work += 0 if self.expand is None else self.expand.outputs[0].size * self.input.dims[3]
         project_work = self.output.size * self.depthwise.outputs[0].dims[3]
-        kernel = f"fused.{packed.numbers}_{cut.taps_width}x{cut.stride_width}_{cut.tile}"
+        shape = f"{cut.taps_width}x{cut.stride_width}_{cut.tile}"
         items = cut.images * values["pieces"] * values["chunk_groups"]
         if cut.in_bands:
-            return [Call(kernel, FUSED, values, items, 1, scratch, work + project_work)]
+            return [Call(f"fused.{packed.numbers}_{shape}", FUSED, values, items, 1, scratch, work + project_work)]
+        rows = tile_rows(cut.height * cut.width, (6, 5))
         project = f"fused.{packed.numbers}_project_{tile_rows(cut.out_height * cut.out_width, (6, 5, 4))}"
         return [
-            Call(kernel, FUSED, values, items, 1, scratch, work),
+            Call(f"fused.{packed.numbers}_chunks_{shape}_{rows}", FUSED, values, items, 1, scratch, work),
             Call(project, FUSED, values, cut.images * values["panel_groups"], 1, scratch, project_work),
         ]
 
@@ -127,7 +128,6 @@ class Block:
             "out_width": cut.out_width,
             "taps_height": cut.taps_height,
             "stride_height": cut.stride_height,
-            "projects": int(cut.in_bands),
             "panel_groups": panel_groups,
             "group_panels": -(-panels // panel_groups),
             "panels": panels,

@@ -50,7 +50,10 @@ def _floats(part: Lowering, name: str, weights: np.ndarray) -> dict[str, Any]:
 
 
 def pack_bytes(expand: Lowering | None, depthwise: Lowering, project: Lowering) -> Packed | None:
-    """Panels of pairs of 16 bits; None where 32-bit sums might overflow, or the arithmetic is another one."""
+    """Panels of pairs of 16 bits; None where 32-bit sums might overflow, or the arithmetic is another one.
+
+    Results of the first two convolutions are rectified, as their kernels take for granted.
+    """
     # Where bytes are multiplied as they are, operators by themselves are quicker.
     if has_feature("dotprod"):
         return None
@@ -61,7 +64,7 @@ def pack_bytes(expand: Lowering | None, depthwise: Lowering, project: Lowering) 
         bias = part.constant_bias(2, part.outputs[0].dims[3])
         weights, matrix = _panels_of_bytes(part, name)
         stage = None if bias is None else stage_of_8_bit(part.kernel.products, matrix, bias, slice(None))
-        if stage is None or stage["kind"] != "int8":
+        if stage is None or stage["kind"] != "int8" or (name != "project" and stage["low"] < stage["zero_point"]):
             return None
         slots = (weights, stage["stage"], weights[0].nbytes, stage["zero_point"], stage["low"], stage["high"])
         values |= dict(zip((name + slot for slot in _STAGE), slots, strict=True)) | _steps(part, name, 2)

@@ -22,8 +22,8 @@ FUSED = Layout(
     "taps taps_height stride_height taps_bytes taps_stage taps_zero taps_low taps_high "
     # the depthwise output: where it begins in scratch memory, bytes of a chunk, int32 offsets of chunks
     "middle middle_chunk_bytes middle_image_bytes middle_chunks out_height out_width "
-    # 1 if the same call projects; else another one does, in groups of so many panels
-    "projects panel_groups group_panels panels "
+    # the projection, by itself in groups of so many panels
+    "panel_groups group_panels panels "
     "project project_bytes project_stage project_zero project_low project_high "
     # the tensor that is added, of the shape of the output, 0 if there is none
     "residual added_low added_high "

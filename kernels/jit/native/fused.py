@@ -7,6 +7,7 @@ it is [chunk][pixel][16], whose chunks the projection reads as segments.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 from litejit.kernels.jit.layouts.fused import FUSED
@@ -20,10 +21,18 @@ ROWS = 6
 """Of the tiles of matrix products."""
 
 
-def _block(family: Any, width: int, columns: int, pixels: int) -> Any:
-    """A kernel for filters of this width and stride; pixels: of the tiles of the depthwise convolution."""
+@inline
+def _no_projection(args, source, first, count, begin, end):
+    """Another call projects."""
+
+
+def _block(family: Any, width: int, columns: int, pixels: int, rows: int, in_bands: bool) -> Any:
+    """A kernel for filters of this width and stride.
+
+    pixels, rows: of the tiles of the depthwise convolution, of the expansion. in_bands: whether it projects, too.
+    """
     pixel_bytes, pad, read, copy = family.PIXEL, family.pad, family.read, family.copy
-    expand, project = family.expander(ROWS), family.projector(ROWS)
+    expand, project = family.expander(rows), family.projector(rows) if in_bands else _no_projection
     convolve = family.convolver(width, columns, pixels)
 
     @inline
@@ -53,7 +62,7 @@ def _block(family: Any, width: int, columns: int, pixels: int) -> Any:
         out_height, out_width, taps_height = get(args, "out_height"), get(args, "out_width"), get(args, "taps_height")
         scratch, stride = get(args, "scratch") + rank * get(args, "scratch_bytes"), get(args, "stride_height")
         chunk_bytes, row_bytes, rows = get(args, "chunk_bytes"), get(args, "row_bytes"), get(args, "rows")
-        left, right, projects = get(args, "left"), get(args, "right"), get(args, "projects")
+        left, right = get(args, "left"), get(args, "right")
         for item in range(first, last):
             image, piece, group = item // groups // pieces, item // groups % pieces, item % groups
             begin, end = group * group_chunks, min(chunks, (group + 1) * group_chunks)
@@ -67,7 +76,7 @@ def _block(family: Any, width: int, columns: int, pixels: int) -> Any:
                 some = min(band_rows, stop - row)
                 filled, below = max(filled, row * stride), (row + some - 1) * stride + taps_height
                 middle = get(args, "middle") + image * get(args, "middle_image_bytes")
-                middle += rank * get(args, "scratch_bytes") if projects == 1 else row * out_width * pixel_bytes
+                middle += rank * get(args, "scratch_bytes") if in_bands else row * out_width * pixel_bytes
                 read_from = read_rows(args, source, filled, below, rank)
                 for number in range(begin, end):
                     chunk = scratch + (number - begin) * chunk_bytes
@@ -76,9 +85,9 @@ def _block(family: Any, width: int, columns: int, pixels: int) -> Any:
                     for each in range(row, row + some):
                         convolve(args, number, chunk, rows + 4 * each * stride, target)
                         target += out_width * pixel_bytes
-                if projects == 1:
-                    pixel = (image * out_height + row) * out_width
-                    project(args, middle, pixel, some * out_width, 0, get(args, "panels"))
+                project(
+                    args, middle, (image * out_height + row) * out_width, some * out_width, 0, get(args, "panels")
+                )  # fmt: skip
                 filled = below
                 row += some
 
@@ -101,14 +110,18 @@ def _projection(family: Any, rows: int) -> Any:
 
 
 def _define() -> None:
-    """Every kernel: "<numbers>_<width>x<stride>_<pixels>" and "<numbers>_project_<rows>"."""
-    for name, family in (("float", fused_floats), ("int8", fused_bytes)):
-        for width in (3, 5):
-            for stride in (1, 2):
-                for pixels in (4, 7):
-                    globals()[f"{name}_{width}x{stride}_{pixels}"] = _block(family, width, stride, pixels)
+    """Every kernel, "<numbers>_<filter width>x<stride>_<pixels of a tile>", and
+
+    "<numbers>_chunks_<the same>_<rows of a tile>" with "<numbers>_project_<rows of a tile>" in two calls.
+    """
+    for numbers, family in (("float", fused_floats), ("int8", fused_bytes)):
+        for width, stride, pixels in product((3, 5), (1, 2), (4, 7)):
+            name = f"{width}x{stride}_{pixels}"
+            globals()[f"{numbers}_{name}"] = _block(family, width, stride, pixels, ROWS, True)
+            for rows in (5, 6):
+                globals()[f"{numbers}_chunks_{name}_{rows}"] = _block(family, width, stride, pixels, rows, False)
         for rows in (4, 5, 6):
-            globals()[f"{name}_project_{rows}"] = _projection(family, rows)
+            globals()[f"{numbers}_project_{rows}"] = _projection(family, rows)
 
 
 _define()

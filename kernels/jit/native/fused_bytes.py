@@ -63,7 +63,7 @@ def expand_tile(rows: int) -> Any:
         def emit(c, b, s, a):
             source, pitch, steps, panel, stage, chunk, places, zero, low, high = a
             sums = emit_products(b, INT16_PAIRS, rows_at(b, source, pitch, rows), _start(b, stage), steps, [panel])
-            results = emit_words(b, sums, stage, zero, low, high, False)
+            results = emit_words(b, sums, stage, zero, low, high, False, True)
             for address, words in zip(row_addresses(b, chunk, places, rows), results, strict=True):
                 emit_store(b, words, address)
             return c.get_dummy_value()
@@ -101,7 +101,7 @@ def depthwise_tile(width: int, stride: int, pixels: int) -> Any:
 
                 emit_loop(b, pairs, pair)
                 halves.append([b.load(variable) for variable in sums])
-            words = emit_words(b, list(map(list, zip(*halves, strict=True))), stage, zero, low, high, False)
+            words = emit_words(b, list(map(list, zip(*halves, strict=True))), stage, zero, low, high, False, True)
             for pixel, value in enumerate(words):
                 emit_store(b, value, out, PIXEL * pixel)
             return c.get_dummy_value()

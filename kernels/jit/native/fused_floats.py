@@ -83,25 +83,29 @@ def depthwise_tile(width: int, stride: int, pixels: int) -> Any:
     def tile(context, source, offsets, height, taps, bias, out, low, high):
         def emit(c, b, s, a):
             source, offsets, height, taps, bias, out, low, high = a
-            for half in range(2):
-                begin = emit_load(b, bias, F32x8, 32 * half)
-                sums = [emit_variable(b, begin) for _ in range(pixels)]
 
-                def row(number: ir.Value, half: int = half, sums: Values = sums) -> None:
-                    offset = b.sext(emit_load(b, b.add(offsets, b.mul(number, I64(4))), I32), I64)
-                    at = b.add(source, offset)
-                    weights = b.add(taps, b.mul(number, I64(width * PIXEL)))
-                    factors = [emit_load(b, weights, F32x8, PIXEL * x + 32 * half) for x in range(width)]
+            def half(number: ir.Value) -> None:
+                place = b.mul(number, I64(32))
+                begin, column_at, row_taps = (b.add(address, place) for address in (bias, source, taps))
+                sums = [emit_variable(b, emit_load(b, begin, F32x8)) for _ in range(pixels)]
+
+                def row(number: ir.Value) -> None:
+                    at = b.add(column_at, b.sext(emit_load(b, b.add(offsets, b.mul(number, I64(4))), I32), I64))
+                    weights = b.add(row_taps, b.mul(number, I64(width * PIXEL)))
+                    factors = [emit_load(b, weights, F32x8, PIXEL * x) for x in range(width)]
                     for column in range((pixels - 1) * stride + width):
-                        value = emit_load(b, at, F32x8, PIXEL * column + 32 * half)
+                        value = emit_load(b, at, F32x8, PIXEL * column)
                         for pixel in range(pixels):
                             x = column - pixel * stride
                             if 0 <= x < width:
                                 b.store(emit_fma(b, value, factors[x], b.load(sums[pixel])), sums[pixel])
 
                 emit_loop(b, height, row)
+                target = b.add(out, place)
                 for pixel, (value,) in enumerate(emit_clamped(b, [[b.load(each)] for each in sums], low, high)):
-                    emit_store(b, value, out, PIXEL * pixel + 32 * half)
+                    emit_store(b, value, target, PIXEL * pixel)
+
+            emit_loop(b, I64(2), half)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 6, types.float32, types.float32), emit

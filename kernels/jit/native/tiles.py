@@ -287,10 +287,16 @@ def emit_words(
     low: ir.Value,
     high: ir.Value,
     wide: bool,
+    rectified: bool = False,
 ) -> Values:
-    """Rescales twice the sums (columns in packed order), adds the zero point, clamps: 16 words in order of each row."""
+    """Rescales twice the sums (columns in packed order), adds the zero point, clamps: 16 words in order of each row.
+
+    rectified: the clamp takes everything below the zero point away.
+    """
     factors = [Factors(b, stage, half) for half in range(2)]
-    rescaled = [[factor.apply(b, value, wide) for factor, value in zip(factors, row, strict=True)] for row in sums]
+    rescaled = [
+        [factor.apply(b, value, wide, rectified) for factor, value in zip(factors, row, strict=True)] for row in sums
+    ]
     low16, high16, zero16 = (emit_splat(b, b.trunc(value, I16), 16) for value in (low, high, zero_point))
     results = []
     for pair in rescaled:
@@ -367,8 +373,12 @@ class Factors:
         )
         self.right, self.left, self.again = (emit_load(b, stage, I32x8, at + 32 * slot) for slot in (4, 5, 6))
 
-    def apply(self, b: ir.IRBuilder, x: ir.Value, wide: bool) -> ir.Value:
-        """int32 sums, rescaled (`wide`: where a shift to the left comes first)."""
+    def apply(self, b: ir.IRBuilder, x: ir.Value, wide: bool, rectified: bool = False) -> ir.Value:
+        """int32 sums, rescaled (`wide`: where a shift to the left comes first).
+
+        rectified: what is below 0 may be anything that is not above. Then nothing is taken off: with X <= -2 and
+        M >= 2^30 the product and the 2^31 are not above 0, and the 2^(e-1) alone is shifted away.
+        """
         if wide:
             x = b.shl(x, self.left)
         even = b.bitcast(x, I64x4)
@@ -376,6 +386,8 @@ class Factors:
         even = b.add(b.mul(sign_extended(b, even), sign_extended(b, self.even)), self.round_even)
         odd = b.add(b.mul(sign_extended(b, odd), sign_extended(b, self.odd)), self.round_odd)
         high = emit_shuffle(b, b.bitcast(even, I32x8), b.bitcast(odd, I32x8), [1, 9, 3, 11, 5, 13, 7, 15])
+        if rectified and not wide:
+            return b.ashr(high, self.right)
         sign = b.ashr(x, emit_constant(I32x8, 31))
         return b.ashr(b.add(high, b.and_(sign, self.again) if wide else sign), self.right)
 
