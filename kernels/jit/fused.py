@@ -38,7 +38,7 @@ SMALL_WIDTH = 20
 
 
 def is_enabled() -> bool:
-    """Whether blocks are fused: LITEJIT_FUSION=off leaves operators apart."""
+    """Whether blocks are fused: LITEJIT_FUSION=off leaves operators apart, =always fuses where it does not pay, too."""
     return os.environ.get("LITEJIT_FUSION") != "off"
 
 
@@ -66,6 +66,19 @@ class Block:
         return (self.addition or self.project).outputs[0]
 
     @property
+    def is_worthwhile(self) -> bool:
+        """Whether the block is quicker than its operators by themselves, as far as has been measured.
+
+        Where channels do not become many more, little is gained, and nothing in small images; channels that fill up a
+        chunk are for nothing.
+        """
+        cut = _Cut.of(self.depthwise)
+        filled = cut.channels / (panels_of(cut.channels) * COLUMNS)
+        if self.expand is not None:
+            return filled >= 0.75 and cut.channels > 2 * self.input.dims[3]
+        return cut.in_bands and filled == 1 and (cut.stride_height == 1 or self.input.dtype.itemsize == 1)
+
+    @property
     def parts(self) -> list[Lowering]:
         """The convolutions."""
         return [part for part in (self.expand, self.depthwise, self.project) if part is not None]
@@ -73,6 +86,8 @@ class Block:
     def calls(self) -> list[Call] | None:
         """One or two calls; None if the operators have to stay apart."""
         if not all(_is_constant(part) for part in self.parts) or not _fits(self.depthwise):
+            return None
+        if not self.is_worthwhile and os.environ.get("LITEJIT_FUSION") != "always":
             return None
         pack = {4: pack_floats, 1: pack_bytes}.get(self.input.dtype.itemsize)
         packed = None if pack is None else pack(self.expand, self.depthwise, self.project)

@@ -168,7 +168,7 @@ def check_equal(problem: Problem, monkeypatch: pytest.MonkeyPatch, prefix: str =
     apart = prepared(problem)
     expected = outputs(apart)
     assert not any(kernel.startswith("fused") for kernel in native_calls(apart))
-    monkeypatch.delenv("LITEJIT_FUSION")
+    monkeypatch.setenv("LITEJIT_FUSION", "always")
     for threads in (1, 2):
         fused = prepared(problem, num_threads=threads)
         assert native_calls(fused)[0].startswith(prefix), native_calls(fused)
@@ -176,6 +176,12 @@ def check_equal(problem: Problem, monkeypatch: pytest.MonkeyPatch, prefix: str =
             assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
             assert ours.tobytes() == theirs.tobytes(), f"{threads} threads: {(ours != theirs).sum()} differ"
         assert memory(fused).arena <= memory(apart).arena
+
+
+@pytest.fixture(autouse=True)
+def _always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks are fused whether that is quicker or not."""
+    monkeypatch.setenv("LITEJIT_FUSION", "always")
 
 
 SHAPES = {
@@ -245,7 +251,23 @@ def test_bytes_equal_to_the_operators_apart(
 ) -> None:
     problem = quantized_block(SHAPES[name], dtype, extreme)
     check_equal(problem, monkeypatch)
-    check_compiled(problem, "fused.int8")
+    check_compiled(problem, "fused.int8")  # equal to the reference tier
+
+
+@pytest.mark.parametrize(
+    ("shape", "pays"),
+    [
+        (Shape((14, 14), 16, 64, 16), True),
+        (Shape((14, 14), 32, 64, 16), False),
+        (Shape((14, 14), 16, 0, 16), False),
+        (Shape((32, 32), 16, 0, 16), True),
+        (Shape((32, 32), 20, 0, 16), False),
+    ],
+    ids=["expanded", "hardly expanded", "small", "large", "chunks that are not full"],
+)
+def test_fused_where_it_pays(shape: Shape, pays: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LITEJIT_FUSION")
+    assert native_calls(prepared(block(shape)))[0].startswith("fused") == pays
 
 
 def test_what_others_see_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,21 +301,23 @@ def test_profile_counts_the_work_of_a_block_once() -> None:
 
 @pytest.mark.parametrize("path", [path for path in EXTRA_MODELS if path.stem in MODELS], ids=lambda path: path.stem)
 def test_models(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Outputs of real models do not change by a bit, nor is more memory needed."""
+    """Outputs of real models do not change by a bit, nor is more memory needed where blocks are fused by themselves."""
     rng = np.random.default_rng(0)
-    monkeypatch.setenv("LITEJIT_FUSION", "off")
-    apart = Interpreter(path)
-    apart.allocate_tensors()
-    monkeypatch.delenv("LITEJIT_FUSION")
-    fused = Interpreter(path, num_threads=2)
-    fused.allocate_tensors()
-    assert any(kernel.startswith("fused") for kernel in native_calls(fused))
+    interpreters = []
+    for mode, threads in (("off", 1), ("always", 2), ("on", 1)):
+        monkeypatch.setenv("LITEJIT_FUSION", mode)
+        interpreters.append(Interpreter(path, num_threads=threads))
+        interpreters[-1].allocate_tensors()
+    apart, always, fused = interpreters
+    assert any(kernel.startswith("fused") for kernel in native_calls(always))
     for detail in apart.get_input_details():
         value = rng.uniform(-1, 1, detail["shape"])
         value = value if detail["dtype"] == np.float32 else 127 * value + (detail["dtype"] == np.uint8) * 128
-        for each in (apart, fused):
+        for each in interpreters:
             each.set_tensor(detail["index"], value.astype(detail["dtype"]))
-    for ours, theirs in zip(outputs(fused), outputs(apart), strict=True):
-        assert ours.tobytes() == theirs.tobytes()
-    ours, theirs = memory(fused), memory(apart)
-    assert ours.arena + ours.scratch // 2 <= theirs.arena + theirs.scratch
+    expected = outputs(apart)
+    for each in (always, fused):
+        for ours, theirs in zip(outputs(each), expected, strict=True):
+            assert ours.tobytes() == theirs.tobytes()
+    use, before = memory(fused), memory(apart)
+    assert use.arena + use.scratch <= before.arena + before.scratch
