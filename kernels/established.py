@@ -103,7 +103,7 @@ _ROWS: list[tuple[str, dict[str, str]]] = [
             "FLOAT32*INT8 FLOAT32*INT8/channel": _OFFICIAL,
             "FLOAT32*INT8/sparse FLOAT32*INT8/channel/sparse FLOAT32*UINT8": _OFFICIAL,
             "FLOAT32*INT4 FLOAT32*INT4/channel FLOAT32*INT2 FLOAT32*INT2/channel": _OFFICIAL,
-            "FLOAT32*INT4/block": "litert-ref litert-opt",
+            "FLOAT32*INT4/block": _OFFICIAL,
         },
     ),
     (

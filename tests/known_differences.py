@@ -66,6 +66,11 @@ KNOWN_DIFFERENCES: dict[str, Difference] = {
 """Model -> how it differs."""
 
 IN_THE_FAST_TIER: dict[str, Difference] = {
+    "bench/efficientnet_b0_f32": Difference(
+        "means of images of 12544 pixels are taken in parts, which is more precise than one after the other, and 1.6e-5 "
+        "of the largest away from that; nine blocks on it is 6e-4",
+        relative=1e-3,
+    ),
     "img2img/style_transfer_dynamic": Difference(
         "means of images are taken in another order before dynamic-range convolutions quantize what they normalize; "
         "moving each input by one unit in the last place moves official outputs by 1.6 % of the largest",
@@ -73,3 +78,9 @@ IN_THE_FAST_TIER: dict[str, Difference] = {
     ),
 }
 """Model -> how the fast tier differs where the reference tier does not."""
+
+TOO_FEW_ANCHORS = {"detect/automl_traffic_lstm_ssd_uint8"}
+"""Models whose doubled batch runs into more boxes than TFLite_Detection_PostProcess has anchors.
+
+The official kernel reads beyond the anchors' end, litejit refuses.
+"""

@@ -19,7 +19,12 @@ from litejit.kernels.reference.delegation import (
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
 from litejit.kernels.reference.hybrid import vector_activation
 from litejit.kernels.reference.hybrid_flavours import four_bit, rows_as_asked
-from litejit.kernels.reference.hybrid_products import BlockwiseProducts, FourBitProducts, SparseProducts
+from litejit.kernels.reference.hybrid_products import (
+    BlockwiseProducts,
+    DelegatedBlockwise,
+    FourBitProducts,
+    SparseProducts,
+)
 from litejit.kernels.reference.output_stage import channel_scales, check_bias_scale
 from litejit.kernels.reference.product_flavours import fully_connected_rounding, output_stage
 from litejit.kernels.reference.products import (
@@ -187,7 +192,8 @@ def _products(
     if weights.type == _FLOAT:
         return FloatProducts(activation)
     if input.type == _FLOAT and weights.quantized.block_size:
-        return BlockwiseProducts.of_weights(node, weights)
+        delegated = node.numerics == "xnnpack" and DelegatedBlockwise.takes(node, weights)
+        return (DelegatedBlockwise if delegated else BlockwiseProducts).of_weights(node, weights)
     if node.numerics == "xnnpack" and weights.sparsity is not None and node.version != FULLY_CONNECTED_VERSION:
         node.unsupported("numerics 'xnnpack' reads sparse weights as dense ones in version {}", node.version)
     scales = channel_scales(node, weights, weights.dims[0])

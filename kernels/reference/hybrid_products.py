@@ -7,14 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.reference.delegation import FULLY_CONNECTED_VERSION, has_clamp
 from litejit.kernels.reference.exact_product import IntegerMatrix
 from litejit.kernels.reference.hybrid import vector_activation
-from litejit.kernels.reference.hybrid_flavours import asymmetric, product_of_scales
+from litejit.kernels.reference.hybrid_flavours import (
+    HybridArithmetic,
+    asymmetric,
+    multiply_add,
+    product_of_scales,
+    quantize_rows_qd8,
+)
 from litejit.kernels.reference.products import HybridProducts
 from litejit.kernels.sparse import dense_value
 from litejit.schema import TensorType
 
-__all__ = ["BlockwiseProducts", "FourBitProducts", "SparseProducts"]
+__all__ = ["BlockwiseProducts", "DelegatedBlockwise", "FourBitProducts", "SparseProducts"]
 
 
 class FourBitProducts(HybridProducts):
@@ -62,6 +69,26 @@ class BlockMatrix:
         return total - zero_points * self.column_sums
 
 
+class LaneMatrix(BlockMatrix):
+    """The same in XNNPACK's kernel for AVX2: four sums, of two elements in every eight, that meet at the end.
+
+    What zero points add up to is where the first of them starts.
+    """
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """[rows, depth + 1] -> [rows, columns]."""
+        zero_points = x[:, -1:]
+        count, size, columns = self.blocks.shape
+        values = (x[:, :-1] + zero_points).reshape(len(x), count, size // 8, 4, 2)
+        weights = self.blocks.reshape(count, size // 8, 4, 2, columns)
+        sums = [-zero_points * self.column_sums, *np.zeros((3, len(x), columns), np.float32)]
+        for at, scale in enumerate(self.scales):
+            for lane in range(4):
+                block = values[:, at, :, lane].reshape(len(x), -1) @ weights[at, :, lane].reshape(-1, columns)
+                sums[lane] = multiply_add(block, scale, sums[lane]).astype(np.float32)
+        return (sums[0] + sums[1]) + (sums[2] + sums[3])
+
+
 @dataclass(frozen=True, eq=False)
 class BlockwiseProducts(ZeroPointsApart):
     """Hybrid arithmetic for weights with a scale for each block of a row, [units, blocks] float32.
@@ -92,6 +119,50 @@ class BlockwiseProducts(ZeroPointsApart):
         # The scales of the weights are in the sums already.
         arithmetic = asymmetric(lambda sums, scale, _, bias: sums * scale + (0 if bias is None else bias))
         return cls(-255, 255, 0, arithmetic, scales.reshape(units, -1), lambda x: x, block_size)
+
+
+class DelegatedBlockwise(BlockwiseProducts):
+    """The same as XNNPACK computes it: qd8 rows, scales rounded to bfloat16, the last multiplication fused with the bias.
+
+    Source: XNNPACK src/qd8-f32-qb4w-gemm (AVX2).
+    """
+
+    def matrix(self, weights: np.ndarray) -> LaneMatrix:
+        """The weights in blocks."""
+        return LaneMatrix(weights, self.filter_scales, self.block_size)
+
+    @classmethod
+    def of_weights(cls, node: Node, weights: TensorSpec) -> DelegatedBlockwise:
+        """The arithmetic for blockwise quantized weights."""
+        plain = BlockwiseProducts.of_weights(node, weights)
+        arithmetic = HybridArithmetic(quantize_rows_qd8, plain.arithmetic.span, _fused_with_bias)
+        activation = node.options.fused_activation_function
+        scales = _bfloat16(plain.filter_scales)
+        return cls(
+            plain.low, plain.high, 0, arithmetic, scales, lambda x: vector_activation(activation, x), plain.block_size
+        )
+
+    @staticmethod
+    def takes(node: Node, weights: TensorSpec) -> bool:
+        """Whether XNNPACK takes the node: constant weights in blocks of 32, normal scales."""
+        quantization = weights.quantized
+        return (
+            node.version != FULLY_CONNECTED_VERSION
+            and has_clamp(node.options.fused_activation_function)
+            and weights.value is not None
+            and quantization.block_size % 32 == 0
+            and bool((quantization.scale >= np.finfo(np.float16).tiny).all())
+        )
+
+
+def _fused_with_bias(sums: np.ndarray, scale: np.ndarray, _: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+    return multiply_add(sums, scale, np.float32(0) if bias is None else bias)
+
+
+def _bfloat16(x: np.ndarray) -> np.ndarray:
+    """float32 x, rounded to the nearest number of 16 bits with its exponent range, ties to even."""
+    bits = x.view(np.uint32)
+    return ((bits + np.uint32(0x7FFF) + (bits >> 16 & 1)) & np.uint32(0xFFFF0000)).view(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -215,15 +215,15 @@ def blockwise(
     return Problem(b.to_bytes(), [x])
 
 
-@pytest.mark.parametrize("numerics", ["litert-ref", "litert-opt"])
-@pytest.mark.parametrize("activation", ["NONE", "RELU"])
+@pytest.mark.parametrize("numerics", ["litert-ref", "litert-opt", "xnnpack"])
+@pytest.mark.parametrize("activation", ["NONE", "RELU", "RELU6", "TANH"])
 @pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize(("features", "block_size"), [(64, 32), (256, 32), (512, 128)])
+@pytest.mark.parametrize(("features", "block_size"), [(64, 32), (4096, 32), (512, 128), (4096, 512)])
 def test_blockwise_weights(features: int, block_size: int, bias: bool, activation: str, numerics: str) -> None:
     """The official reference kernel does not look at blockwise scales, and gives zeros."""
     scales = 32, features // block_size
     problem = blockwise(block_size, scales, 32, features, bias, fused_activation_function=activation)
-    check(problem, resolver="opt", numerics=numerics)
+    check(problem, resolver="auto" if numerics == "xnnpack" else "opt", numerics=numerics)
 
 
 @pytest.mark.parametrize(("block_size", "scales"), [(48, (32, 1)), (32, (32, 3)), (16, (32, 2))])
