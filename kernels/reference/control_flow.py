@@ -114,7 +114,8 @@ class If(Caller):
 class While(Caller):
     """Runs the body subgraph on its own results, from the operands on, as long as the cond subgraph returns true.
 
-    Shapes may change from round to round. Raises InvalidInputError after Limits.while_iterations rounds.
+    Shapes may change from round to round. Raises InvalidInputError after Limits.while_iterations rounds. The official
+    kernel fails where the file gives an input of cond elements of another size than the call's.
     """
 
     options: WhileOptions

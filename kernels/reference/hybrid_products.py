@@ -122,7 +122,7 @@ class BlockwiseProducts(ZeroPointsApart):
 
 
 class DelegatedBlockwise(BlockwiseProducts):
-    """The same as XNNPACK computes it: qd8 rows, scales rounded to bfloat16, the last multiplication fused with the bias.
+    """The same as XNNPACK computes it: qd8 rows, scales rounded to bfloat16, the bias fused with the last product.
 
     Source: XNNPACK src/qd8-f32-qb4w-gemm (AVX2).
     """
