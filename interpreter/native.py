@@ -70,6 +70,19 @@ class NativePlan:
         self._divide()
         self._inlining.release()
 
+    @property
+    def bytes(self) -> int:
+        """Memory of tensors, scratch memory, and packed constants."""
+        constants = [
+            value
+            for task in self.tasks
+            for call in task.calls
+            for value in call.values.values()
+            if isinstance(value, np.ndarray)
+        ]
+        packed = sum({id(value): value.nbytes for value in constants}.values())
+        return self.storage.memory.nbytes + self.scratch.nbytes + packed
+
     def _divide(self) -> None:
         """Makes parts of what is left to do."""
         tasks = [task.dropped if _is_done(task) else task for task in self.tasks]

@@ -13,6 +13,7 @@ import numpy as np
 
 from litejit.graph import Graph
 from litejit.kernels.node import Context, Shape, TensorSpec
+from litejit.preparations import NOTHING, Preparations, Ready, Signature
 from litejit.schema import TensorType
 from litejit.schema.errors import InvalidInputError, InvalidModelError, LitejitError
 from litejit.step import Step, prepared
@@ -42,6 +43,8 @@ class Plan:
         self._variables = [at for at, spec in enumerate(graph.tensors) if spec.is_variable]
         self._running = False
         self._allocating = False
+        self._file_types = [TensorType.FLOAT32 if at < 0 else graph.tensors[at].type for at in graph.inputs]
+        self._known = Preparations()
 
     def resize_input(self, index: int, shape: Shape) -> None:
         """Gives a tensor another shape; the plan has to be allocated again if that changes anything."""
@@ -143,13 +146,36 @@ class Plan:
         """
         if self._running:
             raise InvalidModelError(f"subgraph {self.graph.index} calls itself")
-        for at, (index, shape) in enumerate(zip(self.graph.inputs, shapes, strict=True)):
+        given = zip(self.graph.inputs, shapes, self._file_types if types is None else types, strict=True)
+        signatures = tuple([NOTHING if at < 0 else (shape, type) for at, shape, type in given])
+        if not self.allocated or signatures != self._signatures():
+            self._switch(signatures)
+        return self._outputs
+
+    def _signatures(self) -> tuple[Signature, ...]:
+        """What the inputs are; of one that is not there, nothing."""
+        given = [None if at < 0 else self.specs[at] for at in self.graph.inputs]
+        return tuple([NOTHING if spec is None else (spec.dims, spec.type) for spec in given])
+
+    def _switch(self, wanted: tuple[Signature, ...]) -> None:
+        """Prepares for other inputs. What has been prepared before is kept, as far as there is room."""
+        known = self._known.pop(wanted, None)
+        if self.allocated and not self._variables:
+            shapes, types = self.input_shapes, self.input_types
+            ready = Ready(self.specs, self.arrays, self.steps, self.native, shapes, types, self._outputs)
+            self._known.keep(self._signatures(), ready)
+        if known is not None:
+            self.specs, self.arrays, self.steps, self.native, self.input_shapes, self.input_types, self._outputs = known
+            self.allocated = True
+            return
+        self.specs, self.arrays = list(self.specs), list(self.arrays)
+        self.input_shapes, self.input_types = dict(self.input_shapes), dict(self.input_types)
+        for index, (shape, type) in zip(self.graph.inputs, wanted, strict=True):
             if index >= 0:
-                self.retype_input(index, self.graph.tensors[index].type if types is None else types[at])
+                self.retype_input(index, type)
                 if self.specs[index].shape != shape:
                     self.resize_input(index, shape)
         self.prepare()
-        return self._outputs
 
     def call(self, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None) -> list[np.ndarray]:
         """Runs the subgraph as a function: prepares it for the inputs where needed, returns the outputs."""
@@ -239,6 +265,7 @@ class Plan:
         """Frees all data that is not constant; the plan has to be allocated again."""
         self.arrays = [spec.value for spec in self.graph.tensors]
         self.steps = []
+        self._known.clear()
         self.native = None
         self.allocated = False
 

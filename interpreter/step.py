@@ -14,13 +14,29 @@ import numpy as np
 
 from litejit.graph import Operation
 from litejit.kernels.kernel import Kernel
-from litejit.kernels.node import NeedsData, Node, TensorSpec
+from litejit.kernels.node import NeedsData, Node, Shape, TensorSpec
 from litejit.schema.errors import InvalidModelError, LitejitError
 
 if TYPE_CHECKING:
     from litejit.plan import Plan
 
 __all__ = ["Step", "prepared"]
+
+
+_MOST_KNOWN, _MOST_BYTES = 64, 1024
+"""Preparations that a step keeps, and bytes of the values that one of them may depend on."""
+
+_Operands = tuple[tuple[Shape | None, ...], tuple[bytes | tuple[bytes, ...], ...]]
+"""Shapes of operands, and what those hold whose values a preparation has read."""
+
+_Prepared = tuple[Kernel, tuple[TensorSpec, ...]]
+"""A kernel, and what it gives."""
+
+
+def _content(value: np.ndarray | None) -> bytes | tuple[bytes, ...]:
+    if value is None:
+        return b""
+    return tuple(value.ravel().tolist()) if value.dtype.kind == "O" else value.tobytes()
 
 
 class Step:
@@ -30,8 +46,9 @@ class Step:
         self.plan = plan
         self.operation = operation
         self.kernel: Kernel | None = None
-        self.prepared_for: Any = None
-        self.read_values: set[int] = set()
+        self.prepared_for: _Operands | None = None
+        self.read_values: tuple[int, ...] = ()
+        self._known: dict[_Operands, _Prepared] = {}
         try:
             self._prepare(None)
         except NeedsData:
@@ -83,14 +100,33 @@ class Step:
             raise
 
     def _prepare_for(self, inputs: Sequence[np.ndarray | None]) -> None:
-        """Prepares for this invoke's shapes and values, unless the last preparation was for the same ones."""
-        shapes = tuple(None if value is None else value.shape for value in inputs)
-        if self.prepared_for is not None and self.prepared_for[0] == shapes:
-            seen: dict[int, Any] = self.prepared_for[1]
-            if all(np.array_equal(np.asarray(inputs[at]), value) for at, value in seen.items()):
-                return
+        """Prepares for this invoke's shapes and values, unless that has been done for the same ones before."""
+        operands = self._relevant(inputs)
+        if operands == self.prepared_for:
+            return
+        specs = self.plan.specs
+        known = self._known.get(operands)
+        if known is not None:
+            self.kernel, written = known
+            for index, spec in zip(self.operation.outputs, written, strict=True):
+                specs[index] = spec
+            self.prepared_for = operands
+            return
+        values_read = self.read_values
         self._prepare(inputs)
-        self.prepared_for = shapes, {at: np.array(inputs[at]) for at in self.read_values}
+        if self.read_values != values_read:
+            self._known.clear()
+        self.prepared_for = self._relevant(inputs)
+        assert self.kernel is not None
+        if not self.kernel.stateful and sum(len(value) for value in self.prepared_for[1]) <= _MOST_BYTES:
+            if len(self._known) == _MOST_KNOWN:
+                del self._known[next(iter(self._known))]
+            self._known[self.prepared_for] = self.kernel, tuple(specs[index] for index in self.operation.outputs)
+
+    def _relevant(self, inputs: Sequence[np.ndarray | None]) -> _Operands:
+        """What a preparation for these operands depends on, as far as is known from the last one."""
+        shapes = tuple([None if value is None else value.shape for value in inputs])
+        return shapes, tuple([_content(inputs[at]) for at in self.read_values])
 
     def _prepare(self, inputs: Sequence[np.ndarray | None] | None) -> None:
         operation, plan = self.operation, self.plan
@@ -103,7 +139,7 @@ class Step:
         elif any(spec is not None and spec.shape is None for spec in specs):
             raise NeedsData
         self.kernel, node = prepared(plan, operation, specs, inputs, operation.numerics)
-        self.read_values = node.read_values
+        self.read_values = tuple(sorted(node.read_values))
         for index, spec in zip(operation.outputs, node.outputs, strict=True):
             if spec is not None:
                 plan.specs[index] = replace(spec, value=spec.value if inputs is None else None)

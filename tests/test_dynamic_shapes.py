@@ -18,6 +18,7 @@ import pytest
 from litejit import Interpreter, InvalidInputError, InvalidModelError, LitejitError, ModelBuilder
 from litejit.feeding import feed
 from litejit.interpreter import OpResolverType
+from litejit.kernels.kernel import Kernel
 from litejit.kernels.node import Limits
 from litejit.schema import TensorType
 from litejit.testing import assert_same
@@ -298,3 +299,44 @@ def test_nothing_runs_after_a_failed_allocation() -> None:
     for call in (interpreter.allocate_tensors, interpreter.invoke, interpreter.invoke):
         with pytest.raises(RuntimeError, match=r"operator 0|not ready"):
             call()
+
+
+def growing(rounds: int) -> bytes:
+    """x of [1] gets one element longer in every round, by way of a slice of as many elements as rounds."""
+    b = ModelBuilder()
+    i, x = b.input("i", (), np.int32), b.input("x", (1,), np.float32)
+    cond, body = b.subgraph("cond"), b.subgraph("body")
+    for graph in (cond, body):
+        graph.input("i", (), np.int32)
+        graph.input("x", (1,), np.float32)
+    limit = cond.constant(np.array(rounds, np.int32))
+    cond.output(cond.op("LESS", [0, limit], [{"shape": (), "dtype": np.bool_}]))
+    one, none = body.constant(np.array(1, np.int32)), body.constant(np.array([0], np.int32))
+    count = body.op("ADD", [0, one], [{"shape": (), "dtype": np.int32}])
+    size = body.op("RESHAPE", [count, body.constant(np.array([1], np.int32))], [{"shape": (1,), "dtype": np.int32}])
+    part = body.op("SLICE", [1, none, size], [{"shape": (1,)}])
+    body.output(count, body.op("CONCATENATION", [part, body.constant(np.ones(1, np.float32))], [{"shape": (2,)}]))
+    outputs = [{"shape": (), "dtype": np.int32}, {"shape": (1,)}]
+    b.output(*b.op("WHILE", [i, x], outputs, cond_subgraph_index=cond.index, body_subgraph_index=body.index))
+    return b.to_bytes()
+
+
+@pytest.mark.parametrize("tier", [OpResolverType.BUILTIN_REF, OpResolverType.AUTO])
+@pytest.mark.parametrize(("rounds", "again"), [(20, False), (100, True)])
+def test_what_was_prepared_for_other_shapes_is_kept(
+    tier: OpResolverType, rounds: int, again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to 64 of them for a subgraph."""
+    interpreter = Interpreter(model_content=growing(rounds), experimental_op_resolver_type=tier)
+    interpreter.allocate_tensors()
+    prepared: list[Kernel] = []
+    bind = Kernel.bind
+    monkeypatch.setattr(Kernel, "bind", lambda kernel, node: (prepared.append(kernel), bind(kernel, node))[1])
+    for time in range(3):
+        if time == 2:
+            prepared.clear()
+        interpreter.set_tensor(1, np.full(1, time, np.float32))
+        interpreter.invoke()
+        result = interpreter.get_tensor(interpreter.get_output_details()[1]["index"])
+        np.testing.assert_array_equal(result, [time, *[1] * rounds])
+    assert bool(prepared) is again
