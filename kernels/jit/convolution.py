@@ -88,7 +88,9 @@ def convolution(
         packed |= {"kind": "dot", "weights": pack_int8_quads(matrix)}
     panel_bytes = packed["weights"].nbytes // panels
     kind = packed.pop("kind")
-    tiles = {"int8_wide": (6,), "dot": (6, 4)}.get(kind, (6, 5, 4))
+    if kind == "float" and columns <= COLUMNS // 2:
+        kind = "float_few"
+    tiles = {"int8_wide": (6,), "dot": (6, 4), "float_few": (12, 8)}.get(kind, (6, 5, 4))
     steps = len(segments) * -(-depth // step)
     in_place = element_bytes == input.dtype.itemsize and not geometry.needs_padding
     highest = geometry.band_rows(1)
@@ -130,6 +132,8 @@ def convolution(
         "scratch_bytes": 0 if in_place else -(-scratch // 64) * 64 + SLACK,
         **packed,
     }
+    if kind == "float_few" and tile == 1:
+        kind = "float"
     return Call(
         f"dot_products.int8_{tile}" if as_bytes else f"convolution.{kind}_{tile}",
         CONVOLUTION,

@@ -34,7 +34,7 @@ from litejit.kernels.jit.native.simd import (
     widen_u8x16,
 )
 from litejit.kernels.jit.native.sliding import Slide, float_slide, int8_slide
-from litejit.kernels.jit.native.tiles import float_taps, int8_taps
+from litejit.kernels.jit.native.taps import float_taps, int8_taps
 
 get, get_float = getters(CONVOLUTION)
 

@@ -26,7 +26,8 @@ from litejit.kernels.jit.native.simd import (
     store,
 )
 from litejit.kernels.jit.native.stages import STAGES, Stage, emit_store_columns
-from litejit.kernels.jit.native.tiles import INT16_PAIRS, emit_taps
+from litejit.kernels.jit.native.taps import emit_taps
+from litejit.kernels.jit.native.tiles import INT16_PAIRS
 
 get, get_float = getters(PRODUCT)
 

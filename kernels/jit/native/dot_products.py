@@ -24,7 +24,15 @@ from litejit.kernels.jit.native.simd import (
     emit_splat,
     getters,
 )
-from litejit.kernels.jit.native.tiles import I8x32, I32x8, Operands, emit_requantized, emit_sums, row_addresses, rows_at
+from litejit.kernels.jit.native.storing import rows_at
+from litejit.kernels.jit.native.tiles import (
+    I8x32,
+    I32x8,
+    Operands,
+    emit_requantized,
+    emit_sums,
+    row_addresses,
+)
 from litejit.kernels.jit.target import has_feature, triple
 
 get, _ = getters(CONVOLUTION)

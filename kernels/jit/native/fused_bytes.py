@@ -27,6 +27,7 @@ from litejit.kernels.jit.native.simd import (
     splat_i16x16,
     store,
 )
+from litejit.kernels.jit.native.storing import rows_at
 from litejit.kernels.jit.native.tiles import (
     INT16_PAIRS,
     I16x16,
@@ -37,7 +38,6 @@ from litejit.kernels.jit.native.tiles import (
     emit_sums,
     emit_words,
     row_addresses,
-    rows_at,
 )
 
 __all__ = ["PIXEL", "convolver", "copy", "expander", "pad", "projector", "read"]

@@ -31,15 +31,14 @@ from litejit.kernels.jit.native.simd import (
     store,
     store_first,
 )
+from litejit.kernels.jit.native.storing import emit_store_rows, rows_at
 from litejit.kernels.jit.native.tiles import (
     FLOATS,
     F32x8,
     Values,
     emit_products,
-    emit_store_rows,
     emit_sums,
     row_addresses,
-    rows_at,
 )
 
 __all__ = ["PIXEL", "convolver", "copy", "expander", "pad", "projector", "read"]

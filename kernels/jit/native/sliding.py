@@ -26,11 +26,15 @@ from litejit.kernels.jit.native.simd import (
     emit_min,
     emit_offset,
     emit_splat,
-    emit_store,
-    emit_store_first,
     emit_variable,
 )
-from litejit.kernels.jit.native.tiles import FLOATS, INT16_PAIRS, Values, emit_requantized, rows_at
+from litejit.kernels.jit.native.storing import emit_store_rows, rows_at
+from litejit.kernels.jit.native.tiles import (
+    FLOATS,
+    INT16_PAIRS,
+    Values,
+    emit_requantized,
+)
 
 __all__ = ["Slide", "float_slide", "int8_slide"]
 
@@ -114,15 +118,8 @@ def float_slide(slide: Slide) -> Any:
                 start = emit_load(b, bias, F32x8, 32 * half)
                 sums = slide.emit(b, columns, rows, weights, start, half, FLOATS.load_column, emit_fma)
                 results = [emit_min(b, high, emit_max(b, low, value)) for value in sums]
-                whole = b.icmp_signed(">=", channels, I64(8 * half + 8))
-                with b.if_else(whole, likely=True) as (all_lanes, some):
-                    with all_lanes:
-                        for address, value in zip(addresses, results, strict=True):
-                            emit_store(b, value, address, 32 * half)
-                    with some:
-                        left = b.sub(channels, I64(8 * half))
-                        for address, value in zip(addresses, results, strict=True):
-                            emit_store_first(b, value, emit_offset(b, address, 32 * half), left)
+                targets = [emit_offset(b, address, 32 * half) for address in addresses]
+                emit_store_rows(b, [[value] for value in results], targets, b.sub(channels, I64(8 * half)))
 
             half_of(0)
             with b.if_then(b.icmp_signed(">", channels, I64(8)), likely=True):

@@ -33,9 +33,9 @@ from litejit.kernels.jit.native.simd import (
     emit_shuffle,
     emit_splat,
     emit_store,
-    emit_store_first,
     emit_variable,
 )
+from litejit.kernels.jit.native.storing import emit_store_rows, rows_at, store_first_bytes
 from litejit.kernels.jit.target import has_feature
 
 F32x8, I32x8, I64x4 = ir.VectorType(F32, 8), ir.VectorType(I32, 8), ir.VectorType(I64, 4)
@@ -86,17 +86,16 @@ def emit_sums(
     steps: ir.Value,
     panels: Values,
 ) -> list[Values]:
-    """start + rows x panels: [rows][2 * panels] vectors of sums; start: [2 * panels].
+    """start + rows x panels: [rows][2 * panels] vectors of sums; start: [2 * panels], of one panel maybe the first.
 
     segments: address of `count` int32 offsets, where the segments of each row begin; each has `steps` steps of 4 bytes.
     """
     sums = [[emit_variable(b, value) for value in start] for _ in rows]
-    step_bytes = I64(operands.column_bytes)
 
     def segment(number: ir.Value) -> None:
         offset = b.sext(emit_load(b, b.add(segments, b.mul(number, I64(4))), I32), I64)
         starts = [b.add(row, offset) for row in rows]
-        done = b.mul(b.mul(number, steps), step_bytes)
+        done = b.mul(b.mul(number, steps), I64(operands.column_bytes))
         _emit_steps(b, operands, starts, [b.add(panel, done) for panel in panels], steps, sums)
 
     emit_loop(b, count, segment)
@@ -133,7 +132,8 @@ def _emit_steps(
         at = b.mul(k, I64(operands.column_bytes))
         if next_panel is not None:
             emit_prefetch(b, b.add(next_panel, at))
-        columns = [operands.load_column(b, b.add(panel, at), half) for panel in panels for half in range(2)]
+        halves = range(len(sums[0]) // len(panels))
+        columns = [operands.load_column(b, b.add(panel, at), half) for panel in panels for half in halves]
         for row, into in zip(rows, sums, strict=True):
             x = operands.load_row(b, b.add(row, b.mul(k, I64(4))))
             for y, variable in zip(columns, into, strict=True):
@@ -147,115 +147,41 @@ def row_addresses(b: ir.IRBuilder, source: ir.Value, pixels: ir.Value, rows: int
     return [b.add(source, b.sext(emit_load(b, pixels, I32, 4 * row), I64)) for row in range(rows)]
 
 
-def float_tile(rows: int) -> Any:
+def float_tile(rows: int, few: bool = False) -> Any:
     """out[row, :] = clamp(bias + row x panel), FLOAT32.
 
     source + pixels[row]: address of a row; bias: of 16 floats; out, pitch: of the first output row, bytes to the next;
-    columns: how many of the 16 exist. zero_point: floats have none, it stands for that of `int8_tile`.
+    columns: how many of the 16 exist. zero_point: floats have none, it stands for that of `int8_tile`. few: columns are
+    at most 8; otherwise there are two ways, and it is asked at run time.
     """
 
     @intrinsic
     def tile(context, source, pixels, segments, count, steps, panel, bias, out, pitch, zero_point, low, high, columns):
         def emit(c, b, s, a):
             source, pixels, segments, count, steps, panel, bias, out, pitch, _, low, high, columns = a
-            addresses = row_addresses(b, source, pixels, rows)
-            start = [emit_load(b, bias, F32x8, 32 * half) for half in range(2)]
-            sums = emit_sums(b, FLOATS, addresses, start, segments, count, steps, [panel])
+            addresses, targets = row_addresses(b, source, pixels, rows), rows_at(b, out, pitch, rows)
             low, high = emit_splat(b, low, 8), emit_splat(b, high, 8)
-            # Not a number stays not a number: a comparison with it fails, and picks the second operand.
-            results = [[emit_min(b, high, emit_max(b, low, value)) for value in row] for row in sums]
-            emit_store_rows(b, results, rows_at(b, out, pitch, rows), columns)
+
+            def halves(count_of_halves: int) -> None:
+                start = [emit_load(b, bias, F32x8, 32 * half) for half in range(count_of_halves)]
+                sums = emit_sums(b, FLOATS, addresses, start, segments, count, steps, [panel])
+                # Not a number stays not a number: a comparison with it fails, and picks the second operand.
+                results = [[emit_min(b, high, emit_max(b, low, value)) for value in row] for row in sums]
+                emit_store_rows(b, results, targets, columns)
+
+            if few:
+                halves(1)
+            else:
+                with b.if_else(b.icmp_signed(">", columns, I64(8)), likely=True) as (both, first):
+                    with both:
+                        halves(2)
+                    with first:
+                        halves(1)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 10, types.float32, types.float32, types.int64), emit
 
     return tile
-
-
-def emit_taps(
-    b: ir.IRBuilder,
-    pixels: Values,
-    start: Values,
-    taps: ir.Value,
-    count: ir.Value,
-    weights: ir.Value,
-    load: Callable[[ir.IRBuilder, ir.Value, int], ir.Value],
-    accumulate: Callable[[ir.IRBuilder, ir.Value, ir.Value, ir.Value], ir.Value],
-) -> list[Values]:
-    """start + sums over taps of 16 channels of pixels times 16 weights, 64 bytes each: [pixels][2] vectors.
-
-    taps: address of `count` int32 offsets from the address of a pixel.
-    """
-    sums = [[emit_variable(b, value) for value in start] for _ in pixels]
-
-    def tap(number: ir.Value) -> None:
-        offset = b.sext(emit_load(b, b.add(taps, b.mul(number, I64(4))), I32), I64)
-        at = b.add(weights, b.mul(number, I64(64)))
-        for half, y in enumerate([load(b, at, half) for half in range(2)]):
-            for pixel, into in zip(pixels, sums, strict=True):
-                x = load(b, b.add(pixel, offset), half)
-                b.store(accumulate(b, x, y, b.load(into[half])), into[half])
-
-    emit_loop(b, count, tap)
-    return [[b.load(variable) for variable in into] for into in sums]
-
-
-def float_taps(rows: int) -> Any:
-    """out[pixel, :] = clamp(bias + sum over taps of pixel * weight) of 16 channels, FLOAT32."""
-
-    @intrinsic
-    def tile(context, source, pixels, taps, count, weights, bias, out, pitch, low, high, columns):
-        def emit(c, b, s, a):
-            source, pixels, taps, count, weights, bias, out, pitch, low, high, columns = a
-            start = [emit_load(b, bias, F32x8, 32 * half) for half in range(2)]
-            addresses = row_addresses(b, source, pixels, rows)
-            sums = emit_taps(b, addresses, start, taps, count, weights, FLOATS.load_column, emit_fma)
-            low, high = emit_splat(b, low, 8), emit_splat(b, high, 8)
-            results = [[emit_min(b, high, emit_max(b, low, value)) for value in row] for row in sums]
-            emit_store_rows(b, results, rows_at(b, out, pitch, rows), columns)
-            return c.get_dummy_value()
-
-        return types.void(*[types.int64] * 8, types.float32, types.float32, types.int64), emit
-
-    return tile
-
-
-def int8_taps(rows: int, wide: bool) -> Any:
-    """The same in 8 bits: pixels are pairs of rows in int16 side by side, so that every tap counts for two."""
-
-    @intrinsic
-    def tile(context, source, pixels, taps, count, weights, stage, out, pitch, zero_point, low, high, columns):
-        def emit(c, b, s, a):
-            source, pixels, taps, count, weights, stage, out, pitch, zero_point, low, high, columns = a
-            start = [emit_load(b, stage, I32x8, 32 * half) for half in range(2)]
-            addresses = row_addresses(b, source, pixels, rows)
-            load, accumulate = INT16_PAIRS.load_column, INT16_PAIRS.accumulate
-            sums = emit_taps(b, addresses, start, taps, count, weights, load, accumulate)
-            emit_requantized(b, sums, stage, rows_at(b, out, pitch, rows), zero_point, low, high, columns, wide)
-            return c.get_dummy_value()
-
-        return types.void(*[types.int64] * 12), emit
-
-    return tile
-
-
-def rows_at(b: ir.IRBuilder, out: ir.Value, pitch: ir.Value, rows: int) -> Values:
-    """Addresses of rows that lie pitch bytes apart."""
-    return [b.add(out, b.mul(pitch, I64(row))) for row in range(rows)]
-
-
-def emit_store_rows(b: ir.IRBuilder, rows: list[Values], addresses: Values, columns: ir.Value) -> None:
-    """Stores [rows][2] vectors of 8 lanes of 4 bytes; columns: how many of the 16 lanes exist."""
-    whole = b.icmp_signed(">=", columns, I64(COLUMNS))
-    with b.if_else(whole, likely=True) as (all_columns, some):
-        with all_columns:
-            for address, pair in zip(addresses, rows, strict=True):
-                for half, value in enumerate(pair):
-                    emit_store(b, value, address, 32 * half)
-        with some:
-            for address, pair in zip(addresses, rows, strict=True):
-                for half, value in enumerate(pair):
-                    emit_store_first(b, value, b.add(address, I64(32 * half)), b.sub(columns, I64(8 * half)))
 
 
 def int8_tile(rows: int, wide: bool) -> Any:
@@ -326,20 +252,7 @@ def emit_requantized(
                 emit_store(b, value, address)
         with some:
             for address, value in zip(addresses, results, strict=True):
-                _store_first_bytes(b, value, address, columns)
-
-
-def _store_first_bytes(b: ir.IRBuilder, value: ir.Value, address: ir.Value, count: ir.Value) -> None:
-    """Stores fewer than 16 bytes: 8 at once if there are as many, the others one by one."""
-    with b.if_then(b.icmp_signed(">=", count, I64(8))):
-        emit_store(b, b.extract_element(b.bitcast(value, ir.VectorType(I64, 2)), I32(0)), address)
-    done = b.and_(count, I64(8))
-
-    def one(at: ir.Value) -> None:
-        index = b.add(at, done)
-        emit_store(b, b.extract_element(value, index), b.add(address, index))
-
-    emit_loop(b, b.sub(count, done), one)
+                store_first_bytes(b, value, address, columns)
 
 
 def pack_to_i16(b: ir.IRBuilder, first: ir.Value, second: ir.Value) -> ir.Value:

@@ -28,6 +28,7 @@ from litejit.kernels.jit.native.simd import (
     emit_store,
     getters,
 )
+from litejit.kernels.jit.native.storing import emit_store_rows
 from litejit.kernels.jit.native.tiles import (
     FLOATS,
     INT16_PAIRS,
@@ -38,7 +39,6 @@ from litejit.kernels.jit.native.tiles import (
     Operands,
     emit_products,
     emit_requantized,
-    emit_store_rows,
 )
 from litejit.kernels.jit.native.transforms import Lanes, Transforms, transforms
 
