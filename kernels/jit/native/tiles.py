@@ -261,8 +261,8 @@ def pack_to_i16(b: ir.IRBuilder, first: ir.Value, second: ir.Value) -> ir.Value:
         return emit_call(b, "llvm.x86.avx2.packssdw", I16x16, first, second)
     wide = ir.VectorType(I32, 16)
     both = emit_shuffle(b, first, second, [0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15])
-    both = emit_min(b, emit_max(b, both, emit_constant(wide, -(1 << 15))), emit_constant(wide, (1 << 15) - 1))
-    return b.trunc(both, I16x16)
+    low, high = emit_constant(wide, -(1 << 15)), emit_constant(wide, (1 << 15) - 1)
+    return b.trunc(emit_min(b, emit_max(b, both, low), high), I16x16)
 
 
 def low_bytes(b: ir.IRBuilder, words: ir.Value) -> ir.Value:
