@@ -11,9 +11,10 @@ from litejit.kernels.fixedpoint import Multiplier, float_activation
 from litejit.kernels.jit.bands import Geometry, cut
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
-from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import (
+    PERMUTED,
     pack_float_panels,
     pack_int8_quads,
     pack_int16_panels,
@@ -86,6 +87,8 @@ def convolution(
         return None
     if as_bytes:
         packed |= {"kind": "dot", "weights": pack_int8_quads(matrix)}
+        if has_feature("avx512vnni"):
+            _take_off_bias(packed["stage"], matrix)
     panel_bytes = packed["weights"].nbytes // panels
     kind = packed.pop("kind")
     if kind == "float" and columns <= COLUMNS // 2:
@@ -135,7 +138,9 @@ def convolution(
     if kind == "float_few" and tile == 1:
         kind = "float"
     return Call(
-        f"dot_products.int8_{tile}" if as_bytes else f"convolution.{kind}_{tile}",
+        f"dot_products.{'biased' if has_feature('avx512vnni') else 'int8'}_{tile}"
+        if as_bytes
+        else f"convolution.{kind}_{tile}",
         CONVOLUTION,
         values,
         items=geometry.images * parts.bands * parts.groups,
@@ -161,13 +166,21 @@ def _packed_float(products: FloatProducts, matrix: np.ndarray, bias: np.ndarray)
 def _has_dot_products(products: Any, input: TensorSpec, weights: np.ndarray) -> bool:
     """Whether bytes are multiplied as they are: the processor can, and the weights are bytes."""
     return (
-        has_feature("dotprod")
+        (has_feature("dotprod") or has_feature("avx512vnni"))
         and input.type == TensorType.INT8
         and isinstance(products, QuantizedProducts)
         and isinstance(products.stage, OutputStage)
         and bool((products.stage.rescale.multiplier.exponent < 0).all())
         and -128 <= int(weights.min()) <= int(weights.max()) <= 127
     )
+
+
+def _take_off_bias(stage: np.ndarray, matrix: np.ndarray) -> None:
+    """What 128 too much in every element adds to the sums, which start doubled, modulo 2**32."""
+    starts = stage.view(np.int32).reshape(-1, STAGE_BYTES // 4)[:, :COLUMNS]
+    excess = np.zeros(starts.size, np.int64)
+    excess[: matrix.shape[2]] = 2 * 128 * matrix.sum((0, 1), dtype=np.int64)
+    starts[...] = (starts - excess.reshape(starts.shape)[:, PERMUTED]).astype(np.int32)
 
 
 def _packed_int8(products: Any, matrix: np.ndarray, bias: np.ndarray, first: int) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ CASES = [
     ("generic", X86, {"convolution.int8_4": ["pmaddwd", "paddd"], "convolution.float_4": ["mulps", "addps"]}),
     ("haswell", X86, {"convolution.int8_6": [r"vpmaddwd\t.*ymm"], "convolution.float_6": [r"vfmadd231ps\t.*ymm"]}),
     ("cascadelake", X86, {"convolution.int8_6": [r"vpdpwssd\t.*ymm"], "depthwise.int8_4": [r"vpdpwssd\t.*ymm"]}),
+    ("znver4", X86, {"dot_products.biased_6": [r"vpdpbusd\t.*ymm"]}),
     ("cortex-a53", ARM, {"convolution.int8_6": ["smlal", "sqxtn"], "convolution.float_6": [r"fmla\tv.*\.4s"]}),
     ("cortex-a76", ARM, {"dot_products.int8_6": [r"sdot\tv.*\.4s, v.*\.16b"], "depthwise.int8_4": ["smlal"]}),
 ]
@@ -49,16 +51,20 @@ def test_instructions(processor: str, triple: str, kernels: dict[str, list[str]]
             )
 
 
-def has_dot_products(name: str) -> bool:
-    return name == "dotprod" or has_feature(name)
+def with_feature(feature: str) -> Callable[[str], bool]:
+    return lambda name: name == feature or has_feature(name)
 
 
+has_dot_products = with_feature("dotprod")
+
+
+@pytest.mark.parametrize(("feature", "kernel"), [("dotprod", "int8"), ("avx512vnni", "biased")])
 @pytest.mark.parametrize("seed", range(40))
-def test_dot_products(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dot_products(seed: int, feature: str, kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is computed with one instruction elsewhere is computed with several here."""
-    monkeypatch.setattr(convolution, "has_feature", has_dot_products)
+    monkeypatch.setattr(convolution, "has_feature", with_feature(feature))
     problem = drawn_convolution(seed, np.int8, False, input_zero_point=seed - 20, spread=8.0)
-    check_compiled(problem, "dot_products.int8", threads=1 + seed % 2)
+    check_compiled(problem, f"dot_products.{kernel}", threads=1 + seed % 2)
 
 
 def test_dot_products_of_bytes_alone(monkeypatch: pytest.MonkeyPatch) -> None:

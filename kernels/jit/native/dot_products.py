@@ -2,6 +2,9 @@
 
 Nothing is widened: rows are read where they lie, or copied with their padding, and four elements of the depth are one
 step. Sums and results are those of `convolution`; the sums are doubled after they are complete.
+
+aarch64 multiplies int8 by int8. AVX-512 VNNI (`vpdpbusd`) multiplies uint8 by int8: elements of rows have 128 added, by
+turning their highest bit, and the sums start with 128 times the sum of the weights less.
 """
 
 from __future__ import annotations
@@ -42,8 +45,21 @@ def emit_dot(b: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value
     """i8x32, i8x32, i32x8 -> i32x8: z[i] + the sum of x[4i + j] * y[4i + j] over j = 0..3."""
     if has_feature("dotprod") and triple().startswith(("aarch64", "arm64")):
         return _emit_sdot(b, x, y, z)
-    wide = ir.VectorType(I32, 32)
-    products = b.mul(b.sext(x, wide), b.sext(y, wide))
+    return _emit_plain(b, b.sext(x, _WIDE), y, z)
+
+
+def emit_unsigned_dot(b: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
+    """The same of uint8 x."""
+    if has_feature("avx512vnni") and has_feature("avx512vl"):
+        return emit_call(b, "llvm.x86.avx512.vpdpbusd.256", z.type, z, x, y)
+    return _emit_plain(b, b.zext(x, _WIDE), y, z)
+
+
+_WIDE = ir.VectorType(I32, 32)
+
+
+def _emit_plain(b: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
+    products = b.mul(x, b.sext(y, _WIDE))
     for place in range(4):
         z = b.add(z, emit_shuffle(b, products, products, range(place, 32, 4)))
     return z
@@ -65,8 +81,15 @@ INT8_QUADS = Operands(
 )
 """Four elements of int8 a step."""
 
+BIASED_QUADS = Operands(
+    INT8_QUADS.load_column,
+    lambda b, at: b.bitcast(emit_splat(b, b.xor(emit_load(b, at, I32), I32(-0x7F7F7F80)), 8), I8x32),
+    emit_unsigned_dot,
+)
+"""Four elements of int8 with 128 added."""
 
-def dot_tile(rows: int) -> Any:
+
+def dot_tile(rows: int, operands: Operands) -> Any:
     """As `tiles.int8_tile`, for rows and panels of bytes; no factor is 1/2 or more."""
 
     @intrinsic
@@ -76,7 +99,7 @@ def dot_tile(rows: int) -> Any:
             one = emit_constant(I32x8, 1)
             start = [b.ashr(emit_load(b, stage, I32x8, 32 * half), one) for half in range(2)]
             addresses = row_addresses(b, source, pixels, rows)
-            sums = emit_sums(b, INT8_QUADS, addresses, start, segments, count, steps, [panel])
+            sums = emit_sums(b, operands, addresses, start, segments, count, steps, [panel])
             doubled = [[b.shl(value, one) for value in row] for row in sums]
             emit_requantized(b, doubled, stage, rows_at(b, out, pitch, rows), zero_point, low, high, columns, False)
             return c.get_dummy_value()
@@ -86,4 +109,9 @@ def dot_tile(rows: int) -> Any:
     return tile
 
 
-int8_1, int8_4, int8_6 = (driver(rows, dot_tile(rows), get, pad_rows_bytes, is_float=False) for rows in (1, 4, 6))
+def _kernels(operands: Operands) -> list[Any]:
+    return [driver(rows, dot_tile(rows, operands), get, pad_rows_bytes, is_float=False) for rows in (1, 4, 6)]
+
+
+int8_1, int8_4, int8_6 = _kernels(INT8_QUADS)
+biased_1, biased_4, biased_6 = _kernels(BIASED_QUADS)
