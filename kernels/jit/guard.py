@@ -59,6 +59,8 @@ def define() -> int:
     """Compiles the check; its address."""
     import llvmlite.binding as llvm
 
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(opt=3)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(_source(_table().ctypes.data)), machine)
     engine.finalize_object()

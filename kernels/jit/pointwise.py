@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 
-from litejit.kernels.jit.call import Call
+import numpy as np
+
+from litejit.kernels.jit.call import Call, Fault
 from litejit.kernels.jit.lowering import Lowering, lowers
-from litejit.kernels.jit.tables import elements_call, tabulated
+from litejit.kernels.jit.tables import FEW_WORDS, elements_call, table_call, tabulated
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.reference.activation import HardSwish, LeakyRelu, Relu, Relu0To1, Relu6, ReluN1To1
+from litejit.kernels.reference.binary import Pow
 from litejit.kernels.reference.curves import Elu, Gelu, Logistic, Tanh
 from litejit.kernels.reference.roots import Rsqrt, Sqrt
 from litejit.kernels.reference.unary import Abs, Ceil, Exp, Floor, Log, Neg, Round, Square
@@ -53,8 +56,8 @@ UNARY = tuple(kernel for kernel in _KERNELS if kernel not in _CHECKED)
 def pointwise(lowering: Lowering) -> list[Call] | None:
     """One call."""
     kernel, type = lowering.kernel, lowering.input(0).type
-    if type in _QUANTIZED and not isinstance(kernel, _CHECKED):
-        return tabulated(lowering)
+    if type in _QUANTIZED:
+        return _root(lowering) if isinstance(kernel, _CHECKED) else tabulated(lowering)
     found = _KERNELS.get(kernel.__class__)
     if type != TensorType.FLOAT32 or found is None:
         return None
@@ -67,6 +70,28 @@ def pointwise(lowering: Lowering) -> list[Call] | None:
     elif name == "gelu" and kernel.options.approximate:
         name = "gelu_tanh"
     return elements_call(lowering, f"pointwise.{name}", slots, work)
+
+
+def _root(lowering: Lowering) -> list[Call] | None:
+    """A table, and a look for numbers below 0, which are refused, before it."""
+    kernel, input = lowering.kernel, lowering.input(0)
+    if input.type == TensorType.INT16 and input.size < FEW_WORDS:
+        return None
+    values = np.arange(1 << 8 * input.dtype.itemsize, dtype=f"u{input.dtype.itemsize}").view(input.dtype)
+    found = table_call(lowering, np.asarray(kernel(np.maximum(values, np.asarray(kernel.zero_point, input.dtype)))))
+    name = "tables.refuse_bytes" if input.dtype.itemsize == 1 else "tables.refuse_words"
+    refused = elements_call(lowering, name, {"p0": int(kernel.zero_point), "p1": Fault()})
+    return None if found is None or refused is None else [*refused, *found]
+
+
+@lowers(Pow)
+def power(lowering: Lowering) -> list[Call] | None:
+    """One positive integer as the exponent of floats: by repeated squaring."""
+    base, given = lowering.input(0), lowering.input(1).value
+    exponent = None if given is None else lowering.kernel.whole_exponent(given)
+    if base.type != TensorType.FLOAT32 or exponent is None or base.size != lowering.outputs[0].size:
+        return None
+    return elements_call(lowering, "pointwise.power", {"p0": exponent}, work=2)
 
 
 def swish(lowering: Lowering) -> list[Call] | None:

@@ -10,7 +10,7 @@ from litejit.kernels.jit.call import Call, Scratch, Tensor, padded
 from litejit.kernels.jit.layouts.elements import ELEMENTS
 from litejit.kernels.jit.lowering import Lowering
 
-__all__ = ["elements_call", "pieces_call", "planes_of", "table_call", "table_slots", "tabulated"]
+__all__ = ["FEW_WORDS", "elements_call", "pieces_call", "planes_of", "table_call", "table_slots", "tabulated"]
 
 PIECE = 16384
 """Elements of a work item."""
@@ -22,7 +22,7 @@ _KERNELS = {
     (2, 1): "tables.words_to_bytes",
     (2, 2): "tables.words",
 }
-_FEW_WORDS = 256
+FEW_WORDS = 256
 """Elements below which a table of all 16-bit values costs more memory than it is worth."""
 
 
@@ -61,7 +61,7 @@ def tabulated(lowering: Lowering) -> list[Call] | None:
     """An operator that treats every element of a quantized tensor by itself."""
     input, output = lowering.input(0), lowering.outputs[0]
     kernel = _KERNELS.get((input.dtype.itemsize, output.dtype.itemsize))
-    if kernel is None or (input.dtype.itemsize == 2 and output.size < _FEW_WORDS):
+    if kernel is None or (input.dtype.itemsize == 2 and output.size < FEW_WORDS):
         return None
     bits = np.arange(1 << 8 * input.dtype.itemsize, dtype=f"u{input.dtype.itemsize}")
     return table_call(lowering, np.asarray(lowering.kernel(bits.view(input.dtype))))

@@ -90,16 +90,22 @@ class Pow(Broadcast):
         is_integer = input1.dtype.kind == "i"
         if is_integer and np.any(input2 < 0):
             raise InvalidInputError(f"INT32 exponents must not be negative, the smallest is {input2.min()}")
-        if self.single_exponent:
-            exponent = np.rint(input2.item())
-            if 1 <= exponent < 1 << 31 and abs(input2.item() - exponent) < np.float32(1e-5):
-                shape = np.broadcast_shapes(input1.shape, input2.shape)
-                return _power(input1, int(exponent)).reshape(shape)
+        exponent = self.whole_exponent(input2)
+        if exponent is not None:
+            return _power(input1, exponent).reshape(np.broadcast_shapes(input1.shape, input2.shape))
         # As arrays of the same shape, since NumPy takes a square root for a single exponent of 0.5, which -inf has not.
         power = np.power(*(x.astype(np.float64) for x in np.broadcast_arrays(input1, input2)))
         if is_integer:
             power = np.where(np.abs(power) < 1 << 31, power, np.iinfo(np.int32).min)
         return power.astype(input1.dtype)
+
+    def whole_exponent(self, input2: np.ndarray) -> int | None:
+        """The exponent for repeated squaring, None where that may not be used."""
+        if not self.single_exponent:
+            return None
+        exponent = np.rint(input2.item())
+        is_whole = 1 <= exponent < 1 << 31 and abs(input2.item() - exponent) < np.float32(1e-5)
+        return int(exponent) if is_whole else None
 
 
 def _power(base: np.ndarray, exponent: int) -> np.ndarray:

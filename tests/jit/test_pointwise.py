@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from litejit.testing import Input, out, single_op
+from litejit.interpreter import OpResolverType
+from litejit.testing import Const, Input, out, refused, single_op
 from tests.jit.equal import check_compiled
 
 EXACT = [
@@ -90,3 +91,33 @@ def test_quantized(op: str, dtype: Any) -> None:
         scale = np.float32(0.001 if is_word else 0.05)
         problem = single_op(op, [Input(x, dtype, scale=scale, zero_point=zero_point)], outputs=[out(dtype, **output)])
         check_compiled(problem, None if is_word and count < 256 else "tables.", threads=1 + count % 2)
+
+
+@pytest.mark.parametrize("op", ["SIN", "COS"])
+def test_turns(op: str) -> None:
+    multiples = np.arange(1, 20000) * (np.pi / 2)
+    x = np.concatenate([np.linspace(-30, 30, 20000), multiples, np.geomspace(1e-40, 2e9, 8000)]).astype(np.float32)
+    check_compiled(single_op(op, [Input(x)]), "trigonometry.", ulp=2)
+    large = np.concatenate([np.geomspace(1e9, 3.4e38, 3000), -np.geomspace(1e9, 3.4e38, 300), SPECIAL])
+    check_compiled(single_op(op, [Input(large.astype(np.float32))]), "trigonometry.", ulp=2)
+    for count in range(1, 18):
+        check_compiled(single_op(op, [Input(x[-count:])]), "trigonometry.", ulp=2)
+
+
+@pytest.mark.parametrize("exponent", [1, 2, 3, 4, 7, 10, 31])
+def test_powers(exponent: int) -> None:
+    for count in (2, 7, 18, 5000):
+        problem = single_op("POW", [Input(samples(count, False)), Const(np.array(exponent, np.float32))])
+        check_compiled(problem, "pointwise.power")
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16])
+@pytest.mark.parametrize("op", ["SQRT", "RSQRT"])
+def test_roots_of_integers(op: str, dtype: Any) -> None:
+    zero_point = 0 if dtype == np.int16 else -20
+    x = np.random.default_rng(0).integers(zero_point, np.iinfo(dtype).max + 1, 1000).astype(dtype)
+    outputs = [out(dtype, scale=0.03, zero_point=0 if dtype == np.int16 else 7)]
+    check_compiled(single_op(op, [Input(x, dtype, scale=0.01, zero_point=zero_point)], outputs), "tables.refuse_")
+    x[500] = zero_point - 1
+    problem = single_op(op, [Input(x, dtype, scale=0.01, zero_point=zero_point)], outputs)
+    refused(problem, "below zero", experimental_op_resolver_type=OpResolverType.AUTO)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litejit.kernels.jit.native.elements import element_float, over_pieces
+from litejit.kernels.jit.native.elements import element, element_float, over_pieces
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.lanes import bits_of, floats_of_bits, like, load_f32x16
 from litejit.kernels.jit.native.mathematics import erf, exp, expm1_of_negative, log, logistic, tanh
@@ -149,3 +149,24 @@ hard_swish, gelu, gelu_tanh, sqrt_f32, rsqrt, abs_f32, neg, square, floor_f32, r
     _map(each) for each in (_hard_swish, _gelu, _gelu_tanh, _sqrt, _rsqrt, _abs, _neg, _square, _floor, _round)
 )
 ceil_f32 = _map(_ceil)
+
+
+@inline
+def _powers(args, source, out, count):
+    """By repeated squaring, as the official kernel does it: what is infinite becomes the largest float."""
+    exponent = element(args, "p0")
+    top = 0
+    while exponent >> (top + 1) > 0:
+        top += 1
+    for at in range(0, count, 8):
+        x = load_f32x8(source + 4 * at)
+        low, high = like(x, -3.4028234663852886e38), like(x, 3.4028234663852886e38)
+        power = x
+        for bit in range(top - 1, -1, -1):
+            power = _clamp(power * power, low, high)
+            if (exponent >> bit) & 1 == 1:
+                power = _clamp(x * power, low, high)
+        store_first(out + 4 * at, power, count - at)
+
+
+power = over_pieces(_powers, 4, 4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from litejit.kernels.jit.native.bytes import look_up_32, store_first_bytes
 from litejit.kernels.jit.native.elements import broadcast, element, over_pieces, over_rows
 from litejit.kernels.jit.native.inline import inline
@@ -57,8 +59,23 @@ def _pairs(args, a, b, out, count, a_step, b_step, room):
         store(out + at, load_i8(table + index))
 
 
+def _refusal(load: Any, size: int) -> Any:
+    """A kernel of nothing but a fault (at the address p1) if one of the integers is below p0."""
+
+    @inline
+    def run(args, source, out, count):
+        least = element(args, "p0")
+        for at in range(count):
+            least = min(least, int(load(source + at * size)))
+        if least < element(args, "p0"):
+            store(element(args, "p1"), 1)
+
+    return over_pieces(run, size, 0)
+
+
 bytes = over_pieces(_shuffled_bytes if SHUFFLES else _plain_bytes, 1, 1)
 words = over_pieces(_words, 2, 2)
 bytes_to_words = over_pieces(_bytes_to_words, 1, 2)
 words_to_bytes = over_pieces(_words_to_bytes, 2, 1)
 pairs = over_rows(_pairs, 1)
+refuse_bytes, refuse_words = _refusal(load_i8, 1), _refusal(load_i16, 2)

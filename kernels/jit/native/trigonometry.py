@@ -1,0 +1,152 @@
+"""SIN and COS of floats: quarter turns are taken off in float64, what is left goes into polynomials.
+
+x = quadrant * pi / 2 + r with |r| <= pi / 4. Below 2**31, quadrant * pi / 2 is subtracted in two fused steps, which
+leaves r within 2**-53. Above, x is a whole number m * 2**e, and a table has (2**e * 2 / pi mod 4) in 100 bits for every
+e: m times that is the quadrant and the rest, in integers that wrap around with whole turns (Payne and Hanek's way).
+"""
+
+from __future__ import annotations
+
+from math import pi
+from typing import Any
+
+from llvmlite import ir
+from numba import float64
+from numba.extending import intrinsic
+
+from litejit.kernels.jit.native.elements import element, over_pieces
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.simd import (
+    F32,
+    F64,
+    I32,
+    bits_of_f32x8,
+    emit_shuffle,
+    f32x8,
+    f32x8_of_bits,
+    f64x4,
+    fma,
+    i32x8,
+    largest,
+    load_f32,
+    load_f32x8,
+    load_i32,
+    load_i64,
+    maximum,
+    round_even,
+    select,
+    splat_f32x8,
+    splat_f64x4,
+    splat_i32x8,
+    store,
+    store_first,
+)
+
+_LOW_BITS = 38
+_QUARTER, _QUARTER_REST = 1.5707963267948966, 6.123233995736766e-17
+_SHORT_QUARTER, _SHORT_QUARTER_REST = 1.5707963705062866, -4.371139000186241e-08
+"""pi / 2 in 24 bits, of which products with 24 bits are exact, and what is left of it."""
+
+
+def _half(first: int) -> Any:
+    @intrinsic
+    def half(context, x):
+        lanes = range(first, first + 4)
+        return f64x4(f32x8), lambda c, b, s, a: b.fpext(emit_shuffle(b, a[0], a[0], lanes), ir.VectorType(F64, 4))
+
+    return half
+
+
+_first_half, _second_half = _half(0), _half(4)
+
+
+@intrinsic
+def _joined(context, x, y):
+    """Two f64x4 -> f32x8."""
+
+    def emit(c, b, s, a):
+        return emit_shuffle(b, *(b.fptrunc(each, ir.VectorType(F32, 4)) for each in a), range(8))
+
+    return f32x8(f64x4, f64x4), emit
+
+
+@intrinsic
+def _joined_whole(context, x, y):
+    """Two f64x4 of whole numbers -> i32x8."""
+
+    def emit(c, b, s, a):
+        return emit_shuffle(b, *(b.fptosi(each, ir.VectorType(I32, 4)) for each in a), range(8))
+
+    return i32x8(f64x4, f64x4), emit
+
+
+@inline
+def _rest(x, quarters):
+    return fma(quarters, splat_f64x4(-_QUARTER_REST), fma(quarters, splat_f64x4(-_QUARTER), x))
+
+
+@inline
+def _sine(r, quadrant):
+    """sin(r + quadrant * pi / 2)."""
+    z = r * r
+    sine = fma(z, splat_f32x8(-1.9515295891e-4), splat_f32x8(8.3321608736e-3))
+    sine = fma(fma(sine, z, splat_f32x8(-1.6666654611e-1)), z * r, r)
+    cosine = fma(z, splat_f32x8(2.443315711809948e-5), splat_f32x8(-1.388731625493765e-3))
+    cosine = fma(fma(cosine, z, splat_f32x8(4.166664568298827e-2)), z * z, fma(z, splat_f32x8(-0.5), splat_f32x8(1.0)))
+    chosen = select((quadrant & splat_i32x8(1)) == splat_i32x8(0), sine, cosine)
+    return f32x8_of_bits(bits_of_f32x8(chosen) ^ ((quadrant & splat_i32x8(2)) << splat_i32x8(30)))
+
+
+@inline
+def _turned(address, table):
+    """(r, quadrant) of one float of any size."""
+    bits = int(load_i32(address))
+    exponent = ((bits >> 23) & 255) - 150
+    if exponent == 105:
+        return float64(load_f32(address)) * 0.0 / 0.0, 0
+    if exponent < 0:
+        x = float64(load_f32(address))
+        quadrant = int(x * (2 / pi) + (0.5 if x >= 0 else -0.5))
+        return (x - quadrant * _SHORT_QUARTER) - quadrant * _SHORT_QUARTER_REST, quadrant
+    mantissa = (bits & 0x7FFFFF) | 0x800000
+    low = mantissa * load_i64(table + 16 * exponent + 8)
+    turns = mantissa * load_i64(table + 16 * exponent) + (low >> _LOW_BITS)
+    quadrant = (turns + (1 << 61)) >> 62
+    rest = float64(turns - (quadrant << 62)) + float64(low & ((1 << _LOW_BITS) - 1)) * 2.0**-_LOW_BITS
+    r = rest * (pi / 2 * 2.0**-62)
+    return (-r, -quadrant) if bits < 0 else (r, quadrant)
+
+
+def _kernel(ahead: int) -> Any:
+    """sin(x + ahead * pi / 2)."""
+
+    @inline
+    def run(args, source, out, count):
+        table, ahead_of = element(args, "table"), splat_i32x8(ahead)
+        most = splat_i32x8(0)
+        for at in range(0, count & -8, 8):
+            most = maximum(bits_of_f32x8(load_f32x8(source + 4 * at)) & splat_i32x8(0x7FFFFFFF), most)
+        top = largest(most)
+        for at in range(count & -8, count):
+            top = max(top, load_i32(source + 4 * at) & 0x7FFFFFFF)
+        if top < 0x4F000000:  # 2 ** 31
+            for at in range(0, count, 8):
+                x = load_f32x8(source + 4 * at)
+                x = select(bits_of_f32x8(x) & splat_i32x8(0x7FFFFFFF) < splat_i32x8(0x4F000000), x, splat_f32x8(0.0))
+                first, second = _first_half(x), _second_half(x)
+                q0, q1 = round_even(first * splat_f64x4(2 / pi)), round_even(second * splat_f64x4(2 / pi))
+                r = _joined(_rest(first, q0), _rest(second, q1))
+                result = _sine(r, _joined_whole(q0, q1) + ahead_of)
+                if at + 8 <= count:
+                    store(out + 4 * at, result)
+                else:
+                    store_first(out + 4 * at, result, count - at)
+        else:
+            for at in range(count):
+                r, quadrant = _turned(source + 4 * at, table)
+                store_first(out + 4 * at, _sine(splat_f32x8(r), splat_i32x8(quadrant & 3) + ahead_of), 1)
+
+    return over_pieces(run, 4, 4)
+
+
+sin, cos = _kernel(0), _kernel(1)
