@@ -92,7 +92,8 @@ def verdict(model: bytes, values: list[np.ndarray], name: str, *, timeout: float
             break
     found = _compared(ours, answer, name)
     if found.kind is Kind.DIFFERENT and name in OPTIMISED and answer.resolver == "ref":
-        found = _compared(ours, oracle.run(model, values, "opt", timeout=timeout), name)
+        answer = oracle.run(model, values, "opt", timeout=timeout)
+        found = _compared(ours, answer, name)
     if found.kind is Kind.SAME and fast and is_lowered(model, name):
         problem = Problem(model, values, name)
         try:
