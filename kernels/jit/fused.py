@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from litejit.kernels.jit.bands import tile_rows
+from litejit.kernels.jit.bands import BAND_BYTES, tile_rows
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.convolution import float_clamp
 from litejit.kernels.jit.fused_packing import pack_bytes, pack_floats
@@ -72,7 +72,9 @@ class Block:
         Where channels do not become many more, little is gained, and nothing in small images; channels that fill up a
         chunk are for nothing.
         """
-        cut = _Cut.of(self.depthwise)
+        cut = _Cut.of(
+            self.depthwise, 2 * COLUMNS if self.input.dtype.itemsize == 1 else 4 * COLUMNS, self.expand is None
+        )
         filled = cut.channels / (panels_of(cut.channels) * COLUMNS)
         if self.expand is not None:
             return filled >= 0.75 and cut.channels > 2 * self.input.dims[3]
@@ -93,7 +95,9 @@ class Block:
         packed = None if pack is None else pack(self.expand, self.depthwise, self.project)
         if packed is None:
             return None
-        cut = _Cut.of(self.depthwise)
+        cut = _Cut.of(
+            self.depthwise, 2 * COLUMNS if self.input.dtype.itemsize == 1 else 4 * COLUMNS, self.expand is None
+        )
         added = (0, 0) if self.addition is None else _clamp(self.addition)
         values = {
             **self._sizes(cut),
@@ -217,11 +221,18 @@ class _Cut:
     tile: int
 
     @classmethod
-    def of(cls, depthwise: Lowering) -> _Cut:
-        """For a depthwise convolution."""
+    def of(cls, depthwise: Lowering, pixel_bytes: int, copies: bool) -> _Cut:
+        """For a depthwise convolution; pixel_bytes: of a chunk. copies: nothing is expanded.
+
+        Then operators by themselves would need no more scratch memory than a band of theirs, and neither does this.
+        """
         (rows, columns), (images, *_, channels) = depthwise.windows, depthwise.outputs[0].dims
         in_bands = columns.out_size > SMALL_WIDTH
-        reach = (columns.out_size - 1) * columns.stride + columns.extent
+        padded_width = max((columns.out_size - 1) * columns.stride + columns.extent, columns.before + columns.in_size)
+        band_rows = -(-BAND_PIXELS // columns.out_size) if in_bands else rows.out_size
+        if copies and in_bands:
+            pixels = BAND_BYTES // (panels_of(channels) * pixel_bytes) - (rows.extent - rows.stride) * padded_width
+            band_rows = max(1, min(band_rows, pixels // (rows.stride * padded_width + columns.out_size)))
         return cls(
             images,
             channels,
@@ -229,14 +240,14 @@ class _Cut:
             columns.in_size,
             rows.before,
             columns.before,
-            max(reach, columns.before + columns.in_size),
+            padded_width,
             rows.filter_size,
             columns.filter_size,
             rows.stride,
             columns.stride,
             rows.out_size,
             columns.out_size,
-            -(-BAND_PIXELS // columns.out_size) if in_bands else rows.out_size,
+            band_rows,
             in_bands,
             7 if columns.out_size % 7 == 0 else 4,
         )
