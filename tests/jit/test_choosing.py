@@ -93,9 +93,11 @@ def test_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert "kept in" in capsys.readouterr().out
     assert "Conv2D" in json.dumps(dict(tuning.known()))
     assert main(["profile", str(DIGITS), "--repeat", "1", "--explain"]) == 0
-    shown = capsys.readouterr().out
-    assert "measured here" in shown
-    assert "3 x 3" in shown
+    assert "winograd4" in capsys.readouterr().out
+    assert main(["profile", str(DIGITS), "--repeat", "1", "--explain", "--json"]) == 0
+    options = [option for row in json.loads(capsys.readouterr().out) for option in row["options"]]
+    assert "measured here" in {option["because"] for option in options}
+    assert "the filter is not 3 x 3 with stride 1" in {option["illegal"] for option in options}
 
 
 def test_tuning_without_a_cache(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
