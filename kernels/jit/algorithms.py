@@ -67,7 +67,7 @@ def _cost_of_winograd(outputs: int) -> Callable[[Lowering], float]:
         rates = FLOATS if _is_float(lowering) else BYTES
         (images, height, width, _), channels = lowering.outputs[0].dims, lowering.input(0).dims[3]
         # An even number of tiles is computed at once, two at least.
-        tiles = images * (-(-height // outputs) * -(-width // outputs) + 1) // 2 * 2
+        tiles = images * ((-(-height // outputs) * -(-width // outputs) + 1) // 2 * 2)
         positions, columns = (outputs + 2) ** 2, _columns(lowering)
         products = tiles * channels * columns / rates.products
         transforms = tiles * (channels + columns) / rates.positions[outputs]

@@ -180,7 +180,7 @@ def test_arena(seed: int) -> None:
     assert lower_bound(blocks) <= arena.size <= 1.15 * lower_bound(blocks)
 
 
-def chain(layers: int = 6, size: int = 48, channels: int = 32) -> Problem:
+def chain(layers: int = 6, size: int = 48, channels: int = 32, stride: int = 1) -> Problem:
     """Convolutions one after the other, large enough for several threads."""
     rng = np.random.default_rng(0)
     b = ModelBuilder()
@@ -189,7 +189,7 @@ def chain(layers: int = 6, size: int = 48, channels: int = 32) -> Problem:
     for _ in range(layers):
         weights = b.constant(rng.uniform(-0.1, 0.1, (channels, 3, 3, channels)).astype(np.float32))
         bias = b.constant(rng.uniform(-1, 1, channels).astype(np.float32))
-        options = {"stride_h": 1, "stride_w": 1, "fused_activation_function": "RELU"}
+        options = {"stride_h": stride, "stride_w": stride, "fused_activation_function": "RELU"}
         handle = b.op("CONV_2D", [handle, weights, bias], **options)
     b.output(handle)
     return Problem(b.to_bytes(), [rng.uniform(-1, 1, (1, size, size, channels)).astype(np.float32)])

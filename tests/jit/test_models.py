@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ import pytest
 from litejit import Interpreter
 from litejit.feeding import feed
 from litejit.interpreter import OpResolverType
+from litejit.kernels.jit.algorithms import ALGORITHMS
+from litejit.kernels.jit.choosing import forcing
 from litejit.kernels.reference.products import HybridProducts
 from litejit.profiler import memory
 from tests.inputs import seeded_inputs
+from tests.jit.equal import native_calls
 from tests.known_differences import FREE_RUNNING, KNOWN_DIFFERENCES
 from tests.model_comparison import model_id
 from tests.test_models import RUNNABLE
@@ -41,6 +45,28 @@ def test_tiers_agree(path: Path) -> None:
     use = memory(interpreter)
     assert use.arena <= 1.1 * use.bound, "tensors lie so that more memory is needed than they have together at once"
     _, expected = outputs(path, OpResolverType.BUILTIN_REF)
+    assert_agree(path, interpreter, compiled, expected)
+
+
+@pytest.mark.parametrize("path", RUNNABLE, ids=model_id)
+def test_algorithms_agree(path: Path) -> None:
+    """Every algorithm wherever it is legal, against those that are chosen."""
+    plain = Interpreter(path)
+    plain.allocate_tensors()
+    if not any(type(step.kernel) in ALGORITHMS for step in plain._session.plans[0].steps):
+        return
+    interpreter, expected = outputs(path, OpResolverType.AUTO)
+    chosen = native_calls(interpreter)
+    for name in sorted({algorithm.name for family in ALGORITHMS.values() for algorithm in family}):
+        with forcing(name):
+            forced, ours = outputs(path, OpResolverType.AUTO)
+        if native_calls(forced) != chosen:
+            assert_agree(path, interpreter, ours, expected)
+
+
+def assert_agree(
+    path: Path, interpreter: Interpreter, outputs: Sequence[np.ndarray], expected: Sequence[np.ndarray]
+) -> None:
     operators = {operator["op_name"] for operator in interpreter._get_ops_details()}
     if operators & FREE_RUNNING:
         return
@@ -48,7 +74,7 @@ def test_tiers_agree(path: Path) -> None:
     relative = RELATIVE if known is None else DEEP_RELATIVE
     products = (getattr(step.kernel, "products", None) for step in interpreter._session.plans[0].steps)
     hybrid = any(isinstance(arithmetic, HybridProducts) for arithmetic in products)
-    for ours, theirs in zip(compiled, expected, strict=True):
+    for ours, theirs in zip(outputs, expected, strict=True):
         assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
         if theirs.dtype.kind != "f":
             np.testing.assert_array_equal(ours, theirs)
