@@ -70,6 +70,8 @@ for _name, _output in UNARY.items():
     if _output is not None:
         add(_name, [int8(2, 3)], [_output], version=_VERSIONS.get(_name, 1), **_options)
 
+add("L2_NORMALIZATION", [ints(2, 3, dtype=U8, scale=0.05, zero_point=128)], [out(U8, scale=1 / 128, zero_point=128)])
+add("LOG_SOFTMAX", [ints(2, 3, dtype=U8, scale=0.05, zero_point=128)], [out(U8, scale=1 / 16, zero_point=255)])
 for _name in ("LOGISTIC", "SOFTMAX", "TANH"):
     _options = {"beta": 1.0} if _name == "SOFTMAX" else {}
     add(_name, [ints(2, 3, dtype=I16, scale=1 / 4096, zero_point=0)], [out(I16, scale=1 / 32768, zero_point=0)],
@@ -101,6 +103,7 @@ add("BUCKETIZE", [floats(2, 3)], [out(I32)], boundaries=[-1.0, 0.5, 1.5])
 add("FAKE_QUANT", [floats(2, 3)], min=-1.0, max=1.0, num_bits=8)
 for _name in ("REAL", "IMAG", "COMPLEX_ABS"):
     add(_name, [Input([[1 + 2j, -3j]], np.complex64)], [out()])
+    add(_name, [Input([[1 + 2j, -3j]], np.complex128)], [out(np.float64)])
 add("SELECT", [Input([True, False]), floats(2), floats(2, low=1)])
 add("SELECT_V2", [Input([[True], [False]]), floats(2), floats(2, low=1)])
 
@@ -137,6 +140,8 @@ add("DEPTHWISE_CONV_2D", [_BYTES, Const(ints(1, 2, 2, 4).value, U8, **_BYTE_WEIG
 add("DEPTHWISE_CONV_2D", [_SHORTS, _channels, Const([0, 10, 20, 30], I64)], [_Q16], **_DEPTH)
 add("TRANSPOSE_CONV", [const([1, 9, 4, 3]), Const(floats(3, 2, 2, 2).value), IMAGE], [out()], **_CONVOLUTION)
 add("TRANSPOSE_CONV", [const([1, 9, 4, 3]), weights(int8(3, 2, 2, 2, scale=_SCALES)), QUANTIZED_IMAGE, _BIAS32], [Q8],
+    version=3, **_CONVOLUTION)  # fmt: skip
+add("TRANSPOSE_CONV", [const([1, 9, 4, 3]), weights(int8(3, 2, 2, 2, scale=_SCALES)), _SHORTS, _BIAS64], [_Q16],
     version=3, **_CONVOLUTION)  # fmt: skip
 add("Convolution2DTransposeBias", [IMAGE, Const(floats(3, 2, 2, 2).value), _BIAS], [out(shape=(1, 10, 8, 3))],
     custom=True, custom_options=struct.pack("<3i", 1, 2, 2))  # fmt: skip
@@ -222,6 +227,7 @@ add("STABLEHLO_RNG_BIT_GENERATOR", [Input([1, 2], np.uint64)], [out(np.uint64, s
 # Indices --------------------------------------------------------------------------------------------------------------
 
 add("GATHER", [floats(3, 4), Input([2, 0], I32)], axis=0)
+add("GATHER", [Const(np.array([b"a", b"b", b"c"], object)), Input([2, 0], I32)], [out(object)], axis=0)
 add("GATHER_ND", [floats(3, 4), Input([[2, 1], [0, 3]], I32)])
 add("SCATTER_ND", [Input([[2], [0]], I32), floats(2, 3), const([4, 3])], [out()])
 add("SPARSE_TO_DENSE", [const([[0, 1], [1, 2]]), const([2, 3]), floats(2), Const(0.0, F32)], [out()])
@@ -236,7 +242,8 @@ add("SEGMENT_SUM", [floats(4, 2), const([0, 0, 1, 2])])
 for _name in ("SUM", "PROD", "MIN", "MAX"):
     add(f"UNSORTED_SEGMENT_{_name}", [floats(4, 2), Input([2, 0, 0, -1], I32), const(3)])
 add("WHERE", [Input([[True, False], [True, True]])], [out(I64)])
-add("UNIQUE", [Input([3, 1, 3], I32)], [out(I32), out(I32)])
+for _type in (I32, F32, I8, U8, I16, I64):
+    add("UNIQUE", [Input([3, 1, 3], _type)], [out(_type), out(I32)])
 add("TOPK_V2", [floats(2, 4), const(2)], [out(), out(I32)])
 for _name in ("ARG_MAX", "ARG_MIN"):
     add(_name, [floats(2, 3), const(1)], [out(I32)], output_type="INT32")

@@ -15,6 +15,7 @@ __all__ = ["DIFFERENCES", "UNSEEN", "is_deadly"]
 _READ = "the official kernel does not look at this type and takes the bytes for those of the type that it expects"
 _WRITTEN = "the official kernel does not look at the type of its output, whose bytes are then those of another"
 _PACKED = "the official kernel moves the bytes of packed elements, not the elements"
+_HALF_ROWS = "the official kernel copies whole bytes of rows: of rows of one packed element, nothing"
 _NO_SCALE = "the official kernel computes with a scale of 0 where there is none"
 _SUBGRAPH = "the official runtime gives the body the types of the call, and then goes by the name of its only operator"
 _PARAMETERS = "the official kernel also gives its branches the scales of the call, where the file has none for them"
@@ -64,6 +65,8 @@ DIFFERENCES: tuple[Known, ...] = (
     Known("TFLite_Detection_PostProcess", "0 every FLOAT32 UINT8", _WRITTEN),
     Known("aeq.hadamard_rotation", "0 every FLOAT32 INT32", _READ),
     Known("CONV_2D", "3 every UINT8 INT16|4 operand 2 INT32", _WIDE_BIAS, (Kind.DIFFERENT,)),
+    Known("TRANSPOSE_CONV", "2 operand 3 INT32", _WIDE_BIAS, (Kind.DIFFERENT,)),
+    Known("GATHER", r"1 (operand 0|every STRING) U?INT[24]", _HALF_ROWS, (Kind.DIFFERENT,)),
     Known("DEPTHWISE_CONV_2D", "[23] operand 1 INT4", _READ),
     Known("CONV_2D", "2 operand 1 UINT8", _READ, (Kind.DIFFERENT,)),
     Known("DEPTHWISE_CONV_2D", "0 operand 1 INT8", _SCALES, (Kind.DIFFERENT,)),
@@ -97,24 +100,16 @@ def is_deadly(operator: str, label: str) -> bool:
 
 
 UNSEEN: dict[str, str] = {
-    "TRANSPOSE_CONV": "INT16",
     "DENSIFY": "FLOAT16 INT8",
     "REDUCE_PROD": "UINT8",
-    "LOG_SOFTMAX": "UINT8",
-    "L2_NORMALIZATION": "UINT8",
     "ARG_MAX": "INT16 INT64 FLOAT16 BFLOAT16",
     "ARG_MIN": "INT16 INT64 FLOAT16 BFLOAT16",
     "UNIDIRECTIONAL_SEQUENCE_LSTM": "INT8",
     "SVDF": "INT8",
     "CAST": "INT4 UINT4 INT2",
-    "REAL": "COMPLEX128",
-    "IMAG": "COMPLEX128",
-    "COMPLEX_ABS": "COMPLEX128",
-    "GATHER": "STRING",
     "READ_VARIABLE": "INT32",
     "ASSIGN_VARIABLE": "INT32 RESOURCE",
     "HASHTABLE_IMPORT": "RESOURCE",
-    "UNIQUE": "FLOAT32 INT8 UINT8 INT16 INT64",
     "STABLEHLO_COMPARE": "COMPLEX64 COMPLEX128",
     "STABLEHLO_SCATTER": "FLOAT16 FLOAT64 BOOL INT8 INT16 INT32 INT64 UINT8 UINT16 UINT32 UINT64",
     "STABLEHLO_REDUCE_WINDOW": "FLOAT64 BOOL INT8 INT16 INT32 INT64 UINT8",

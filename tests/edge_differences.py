@@ -24,6 +24,7 @@ _DELEGATE_NAN = "the default delegate takes the maximum with not-a-number in ano
 _DECLARED = "the official kernel leaves its output in the shape that the file declares"
 _EMPTY = "nothing to reduce: the official kernel leaves what was in memory"
 _NOT_FOUND = "what is not found stays as it was in memory"
+_EQUAL_TO_ALL = "not-a-number equals every number that the official kernel's search tree happens to compare it with"
 _ANY = (Kind.DIFFERENT, Kind.STRICTER, Kind.LAXER, Kind.FAST)
 
 DIFFERENCES: tuple[Known, ...] = (
@@ -51,6 +52,8 @@ DIFFERENCES: tuple[Known, ...] = (
     Known("SPACE_TO_BATCH_ND", "0 operand 2 all -1", _PLACES),
     Known("AVERAGE_POOL_2D MAX_POOL_2D L2_POOL_2D", r"\d filter_(width|height) = -1", _ILLEGAL),
     Known("LOCAL_RESPONSE_NORMALIZATION", "0 radius = -1", _ILLEGAL),
+    Known("REDUCE_WINDOW", r"0 operand [24] (all (0|-1)|counted from behind)", _ILLEGAL),
+    Known("UNIQUE", r"1 operand 0 (mixed|all NaN)", _EQUAL_TO_ALL),
     Known("FAKE_QUANT", "0 (max|num_bits) = -1(.0)?", _ILLEGAL),
     Known("SUM REDUCE_PROD", r"1 (dimensions of 3 become 0|operand 0 of shape \(2, 0, 4\))", _EMPTY, _ANY),
     Known("STABLEHLO_SHIFT_LEFT", "0 operand 1 all -1", _UNDEFINED, _ANY),
@@ -64,7 +67,8 @@ DIFFERENCES: tuple[Known, ...] = (
 
 DEADLY: dict[str, str] = {
     "WHILE": r"0 operand 0 (mixed|all .*)",
-    "REDUCE_WINDOW": r"0 (operand [2-4] (all|counted|of shape|in) ?.*|dimensions of 2 .*)",
+    "REDUCE_WINDOW": r"0 (operand 2 (all [012]|in reverse)|operand 3 (all [01]|counted from behind)|dimensions of 2 "
+    r"become 1|operand [24] of shape \(0,\)|operand 3 of shape \((1,|1, 1, 1, 1, 1, 1)?\))",
     "BROADCAST_ARGS": r"0 (operand \d|dimensions) .*",
     "STABLEHLO_GATHER": r"0 (operand 1 of shape .*|dimensions of 1 become 0|index_vector_dim .*)",
     "STABLEHLO_SCATTER": r"0 (operand 1 of shape .*|dimensions of 1 become 0|index_vector_dim .*)",
