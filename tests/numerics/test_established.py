@@ -15,11 +15,16 @@ import pytest
 from litejit.kernels.established import ALL_FLAVOURS, DEFAULT_FLAVOUR, ESTABLISHED
 from litejit.kernels.registry import builtin_kernels, custom_kernels
 from litejit.testing import assert_same, run
+from tests.agreement import Kind, explained
 from tests.catalogue import CATALOGUE
+from tests.catalogue_beyond import BEYOND
+from tests.dtype_differences import DIFFERENCES, is_deadly
+from tests.dtypes import cases
 from tests.numerics.sweeps import Combination, combinations, sweep_function
 from tests.numerics.test_arithmetic import OFFICIAL
 from tests.oracle import oracle
 from tests.paths import ROOT
+from tests.robustness.mutations import outcome
 
 _RECURRENT = (
     "LSTM UNIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_LSTM RNN UNIDIRECTIONAL_SEQUENCE_RNN "
@@ -173,6 +178,31 @@ def test_one_kernel_for_all(name: str) -> None:
             for ours, theirs in zip(run(problem, numerics=flavour), answer.outputs, strict=True):
                 if np.asarray(theirs).dtype.kind not in "fcV":
                     assert_same(ours, theirs)
+
+
+CALLERS = {"IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE"}
+"""The default delegate takes their subgraphs before these have the types of the call."""
+
+
+@pytest.mark.parametrize("name", sorted(set(SHARED) - set(BEYOND)))
+def test_one_kernel_for_all_types(name: str) -> None:
+    """The same for every type that a problem can be given, where litejit and the kernel set take it."""
+    for at in range(len(CATALOGUE[name])):
+        for case in cases(name, at):
+            label, model, values = f"{at} {case.label}", case.mutant.to_bytes(), case.mutant.inputs()
+            if is_deadly(name, label) or any(explained(DIFFERENCES, name, label, kind) for kind in Kind):
+                continue
+            if outcome(model, values).outputs is None:
+                continue
+            for flavour, resolver in OFFICIAL:
+                if name in CALLERS and resolver == "auto":
+                    continue
+                answer, mine = oracle.run(model, values, resolver), outcome(model, values, numerics=flavour)
+                for ours, theirs in zip(
+                    mine.outputs or (), answer.outputs if answer.error is None else (), strict=False
+                ):
+                    if ours.dtype.kind not in "fcV" and not ours.dtype.name.startswith("float8"):
+                        assert_same(ours, theirs, peer=f"{resolver} for {label}")
 
 
 def test_documentation_names_every_sweep() -> None:
