@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -13,7 +14,7 @@ from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.convolution import convolution, float_clamp, stage_of_8_bit
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS
-from litejit.kernels.jit.layouts.sliding import SLIDE_PIXELS, SLIDE_STRIDES, SLIDE_TAPS
+from litejit.kernels.jit.layouts.sliding import BYTE_PIXELS, SLIDE_PIXELS, SLIDE_STRIDES, SLIDE_TAPS
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.packing import pack_channels, panels_of
 from litejit.kernels.reference.convolution import DepthwiseConv2D
@@ -45,7 +46,7 @@ def _float(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call]
     channels, panels = taps.shape[2], panels_of(taps.shape[2])
     whole = Geometry.of(lowering.windows, input.dims[0], channels, 4, by_pixel=False)
     repeats = channels // input.dims[3]
-    slide = _slide(whole) if repeats == 1 else None
+    slide = _slide(whole, SLIDE_PIXELS) if repeats == 1 else None
     in_place = slide is not None or (not whole.needs_padding and repeats == 1)
     bands = _Bands(whole, panels) if in_place else _Bands.of(lowering, 4, panels)
     geometry = bands.geometry
@@ -104,14 +105,14 @@ def _int8(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call] 
         **stage,
     }
     tile = "4" if geometry.out_size[1] >= 4 else "1"
-    name = f"int8_wide_{tile}" if wide else f"int8_{_slide(geometry) or tile}"
+    name = f"int8_wide_{tile}" if wide else f"int8_{_slide(geometry, BYTE_PIXELS) or tile}"
     return [_call(f"depthwise.{name}", lowering, bands, values, taps)]
 
 
-def _slide(geometry: Geometry) -> str | None:
+def _slide(geometry: Geometry, choices: Sequence[int]) -> str | None:
     """The tile of pixels of a row over which the filter slides, with the least waste; None if there is none."""
     width, taps, stride = geometry.out_size[1], geometry.taps[1], geometry.strides[1]
-    fitting = [pixels for pixels in SLIDE_PIXELS if pixels <= width]
+    fitting = [pixels for pixels in choices if pixels <= width]
     if not fitting or geometry.dilations[1] > 1 or taps not in SLIDE_TAPS or stride not in SLIDE_STRIDES:
         return None
     # Loads of weights and what follows the sums cost a tile about as much as one and a half pixels.

@@ -15,7 +15,7 @@ from numba import int32
 
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
-from litejit.kernels.jit.layouts.sliding import SLIDE_PIXELS, SLIDE_STRIDES, SLIDE_TAPS
+from litejit.kernels.jit.layouts.sliding import BYTE_PIXELS, SLIDE_PIXELS, SLIDE_STRIDES, SLIDE_TAPS
 from litejit.kernels.jit.native.copying import fill_f32
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
@@ -288,7 +288,8 @@ def _define() -> None:
     for pixels, taps, stride in product(SLIDE_PIXELS, SLIDE_TAPS, SLIDE_STRIDES):
         slide, name = Slide(pixels, taps, stride), f"{pixels}_{taps}s{stride}"
         globals()[f"float_{name}"] = _sliding_float(slide)
-        globals()[f"int8_{name}"] = _int8(pixels, int8_slide(slide, wide=False))
+        if pixels in BYTE_PIXELS:
+            globals()[f"int8_{name}"] = _int8(pixels, int8_slide(slide, wide=False))
 
 
 _define()
