@@ -66,15 +66,19 @@ class Block:
         return (self.addition or self.project).outputs[0]
 
     @property
+    def cut(self) -> _Cut:
+        """How the block is cut."""
+        pixel_bytes = COLUMNS * (2 if self.input.dtype.itemsize == 1 else 4)
+        return _Cut.of(self.depthwise, pixel_bytes, self.expand is None)
+
+    @property
     def is_worthwhile(self) -> bool:
         """Whether the block is quicker than its operators by themselves, as far as has been measured.
 
         Where channels do not become many more, little is gained, and nothing in small images; channels that fill up a
         chunk are for nothing.
         """
-        cut = _Cut.of(
-            self.depthwise, 2 * COLUMNS if self.input.dtype.itemsize == 1 else 4 * COLUMNS, self.expand is None
-        )
+        cut = self.cut
         filled = cut.channels / (panels_of(cut.channels) * COLUMNS)
         if self.expand is not None:
             return filled >= 0.75 and cut.channels > 2 * self.input.dims[3]
@@ -95,9 +99,7 @@ class Block:
         packed = None if pack is None else pack(self.expand, self.depthwise, self.project)
         if packed is None:
             return None
-        cut = _Cut.of(
-            self.depthwise, 2 * COLUMNS if self.input.dtype.itemsize == 1 else 4 * COLUMNS, self.expand is None
-        )
+        cut = self.cut
         added = (0, 0) if self.addition is None else _clamp(self.addition)
         values = {
             **self._sizes(cut),
