@@ -11,7 +11,7 @@ from litejit.cli_console import console, working
 from litejit.interpreter import Interpreter
 from litejit.kernels.jit import tuning
 from litejit.kernels.jit.algorithms import ALGORITHMS, options
-from litejit.kernels.jit.choosing import forcing
+from litejit.kernels.jit.forced import forcing
 from litejit.profiler import profile
 
 __all__ = ["Measured", "measured", "run_tune"]

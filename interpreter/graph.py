@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ class Operation:
 
 
 class Graph:
-    """A subgraph: tensors as declared, operations in execution order, indices of inputs and outputs.
+    """A subgraph: tensors as declared, `operations` in execution order, indices of inputs and outputs.
 
     custom_ops: kernels by custom operator name, they come before litejit's own of that name. overrides: kernels for
     certain operators, they come before all others. numerics: the flavour of each operator.
@@ -68,10 +69,15 @@ class Graph:
         self.inputs = tuple(map(int, subgraph.inputs))
         self.outputs = tuple(map(int, subgraph.outputs))
         self.tensors = [_tensor_spec(model, subgraph, at, tensor) for at, tensor in enumerate(subgraph.tensors)]
-        self.operations = [
-            _operation(model, index, at, operator, custom_ops, overrides, numerics)
+        self._decode = [
+            partial(_operation, model, index, at, operator, custom_ops, overrides, numerics)
             for at, operator in enumerate(subgraph.operators)
         ]
+
+    @cached_property
+    def operations(self) -> list[Operation]:
+        """Made when they are first asked for. Raises InvalidModelError for options of another operator."""
+        return [decode() for decode in self._decode]
 
     @property
     def signature(self) -> SubgraphSignature:

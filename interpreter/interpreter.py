@@ -23,7 +23,7 @@ from litejit.kernels.node import Limits, TensorSpec
 from litejit.numerics import checked_flavour
 from litejit.overrides import Overrides
 from litejit.plan import Plan
-from litejit.schema import TensorMap, read_model
+from litejit.schema import TensorMap, open_source, read_model
 from litejit.schema.errors import InvalidInputError, UnsupportedError
 from litejit.session import Session
 from litejit.values import as_tensor_value
@@ -127,14 +127,12 @@ class Interpreter:
             raise InvalidInputError("`model_path` or `model_content` must be specified.")
         self._experimental_compress_quantization_zero_points = experimental_compress_quantization_zero_points
         limits = limits or Limits()
-        self._model = read_model(
-            _existing(model_path) if model_path else model_content,  # type: ignore[arg-type]
-            max_tables=limits.tables,
-            max_call_depth=limits.subgraph_depth,
-        )
+        source = open_source(_existing(model_path) if model_path else model_content)  # type: ignore[arg-type]
+        self._model = read_model(source, max_tables=limits.tables, max_call_depth=limits.subgraph_depth)
         factories = {name: as_factory(name, op) for name, op in (custom_ops or {}).items()}
         self._session = Session(
             self._model,
+            source,
             factories,
             numerics,
             limits,

@@ -20,7 +20,7 @@ from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.control_flow import Caller, CallOnce
 from litejit.programs import Part, Programs, Stretch
 from litejit.rewrites import REWRITES, REWRITES_OF_CALLS, Task
-from litejit.schema.errors import InvalidInputError
+from litejit.shadow import Shadow
 from litejit.storage import Interface, Storage
 from litejit.workers import Workers
 
@@ -41,7 +41,7 @@ class NativePlan:
     def __init__(self, plan: Plan, workers: Workers, keep_all: bool, plan_of: Callable[[int], Plan]) -> None:
         self.plan = plan
         self.workers = workers
-        self._shadow: Plan | None = None
+        self._shadow = Shadow(plan, self._has_state)
         self._plan_of = plan_of
         # What a step gives whose shape depends on data may be a view of its operand, whose life would have to go on.
         self._keeps_all = keep_all or any(step.kernel is None for step in plan.steps)
@@ -88,8 +88,8 @@ class NativePlan:
         tasks = [task.dropped if _is_done(task) else task for task in self.tasks]
         self.parts = self._programs.parts(tasks, self._divide)
         whole = self.parts[0] if len(self.parts) == 1 and not self.loose_outputs else None
-        self._whole = whole if type(whole) is Stretch else None
-        self.program = None if self._whole is None else self._whole.run
+        self.whole = whole if type(whole) is Stretch else None
+        self.program = None if self.whole is None else self.whole.run
 
     def _lowered(self) -> list[Task]:
         """The plan's steps as tasks, rewritten and with the calls that do them."""
@@ -136,44 +136,22 @@ class NativePlan:
 
     def run(self) -> None:
         """Computes the graph's outputs."""
-        self._shadow = None
+        self._shadow.forget()
         for part in self.parts:
             part()
 
     def run_program(self) -> None:
         """Computes the graph's outputs with the least effort; there must be a program."""
-        self._shadow = None
+        self._shadow.forget()
         assert self.program is not None
         fault = self.program()
         if fault:
-            assert self._whole is not None
-            self._whole.refuse(fault - 1)
+            assert self.whole is not None
+            self.whole.refuse(fault - 1)
 
     def recomputed(self, index: int, inputs_changed: bool) -> np.ndarray:
         """What a tensor held at the last run, though its memory has been used for others since then."""
-        from litejit.plan import Plan
-
-        plan = self.plan
-        if inputs_changed:
-            raise InvalidInputError(
-                f"{plan.specs[index]} is not kept, and inputs have changed since invoke(); read it before setting "
-                "inputs, or use experimental_preserve_all_tensors=True"
-            )
-        if self._shadow is None:
-            shadow = Plan(plan.graph, plan.context)
-            shadow.input_shapes, shadow.input_types = dict(plan.input_shapes), dict(plan.input_types)
-            shadow.allocate()
-            for at in plan.graph.inputs:
-                if at >= 0:
-                    shadow.arrays[at] = plan.arrays[at]
-            for step in shadow.steps:
-                if self._has_state(step):
-                    for at in step.operation.outputs:
-                        shadow.arrays[at] = plan.arrays[at]
-                else:
-                    step.run()
-            self._shadow = shadow
-        return self._shadow.array(index)
+        return self._shadow.array(index, inputs_changed)
 
 
 def _calls(lowered: Lowered | None) -> tuple[Call, ...] | View | None:

@@ -31,6 +31,9 @@ class Overrides:
         self._kernels = {_checked_place(place): _checked_kernel(place, op) for place, op in (kernels or {}).items()}
         self._used: set[Place] = set()
 
+    def __bool__(self) -> bool:
+        return bool(self._kernels)
+
     def apply(self, subgraph: int, index: int, name: str, factory: KernelFactory | None) -> KernelFactory | None:
         """What makes the kernel of an operator: the user's, or factory as it is."""
         for place in ((subgraph, index), name):

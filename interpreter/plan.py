@@ -5,7 +5,7 @@ Operators on constants alone run while planning.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,9 @@ from litejit.schema.errors import InvalidInputError, InvalidModelError, LitejitE
 from litejit.step import Step, prepared
 
 if TYPE_CHECKING:
+    from litejit.compiler import Compiler
     from litejit.native import NativePlan
+    from litejit.stored import StoredPlan
 
 __all__ = ["Plan"]
 
@@ -27,15 +29,15 @@ __all__ = ["Plan"]
 class Plan:
     """The state of one subgraph: what is known of every tensor (`specs`), its data (`arrays`) and the steps."""
 
-    def __init__(self, graph: Graph, context: Context, compile: Callable[[Plan], NativePlan] | None = None) -> None:
+    def __init__(self, graph: Graph, context: Context, compiler: Compiler | None = None) -> None:
         self.graph = graph
         self.context = context
-        self.native: NativePlan | None = None
-        self._compile = compile
+        self._ready: NativePlan | StoredPlan | None = None
+        self._compiler = compiler
         self._inputs_changed = False
         self.specs: list[TensorSpec] = list(graph.tensors)
         self.arrays: list[np.ndarray | None] = [spec.value for spec in graph.tensors]
-        self.steps: list[Step] = []
+        self._steps: list[Step] = []
         self.allocated = False
         self.input_shapes: dict[int, Shape] = {}
         self.input_types: dict[int, TensorType] = {}
@@ -63,14 +65,19 @@ class Plan:
 
     def _forget(self, index: int) -> None:
         self.arrays[index] = None
-        self.native = None
+        self._ready = None
         self.allocated = False
 
     def allocate(self) -> None:
         """Makes the plan ready to run with the current input shapes. Does nothing when already done."""
+        if self._compiler is not None and not self.allocated and not self._allocating:
+            self._reset()
+            self._ready = self._compiler.find(self)
+            self._outputs = [self.specs[index] for index in self.graph.outputs]
+            self.allocated = self._ready is not None
         self.prepare()
-        if self.native is None and self._compile is not None:
-            self.native = self._compile(self)
+        if self._ready is None and self._compiler is not None:
+            self._ready = self._compiler.make(self)
 
     def prepare(self) -> None:
         """Prepares every step for the current input shapes and resets variables. Does nothing when already done."""
@@ -80,13 +87,14 @@ class Plan:
             raise InvalidModelError(f"subgraph {self.graph.index} calls itself")
         self._allocating = True
         try:
-            self._allocate()
+            self._prepare()
         finally:
             self._allocating = False
 
-    def _allocate(self) -> None:
+    def _reset(self) -> None:
         graph = self.graph
-        self.native = None
+        self._ready = None
+        self._steps = []
         self.specs = [
             replace(spec, shape=self.input_shapes.get(at, spec.shape), type=self.input_types.get(at, spec.type))
             for at, spec in enumerate(graph.tensors)
@@ -96,13 +104,39 @@ class Plan:
         for index in graph.inputs:
             if index >= 0 and self.arrays[index] is None:
                 self.arrays[index] = _blank(self.specs[index], self.context.limits.tensor_bytes)
-        self.steps = []
-        for operation in graph.operations:
+
+    def _prepare(self) -> None:
+        self._reset()
+        for operation in self.graph.operations:
             step = Step(self, operation)
             if not step.fold():
-                self.steps.append(step)
-        self._outputs = [self.specs[index] for index in graph.outputs]
+                self._steps.append(step)
+        self._outputs = [self.specs[index] for index in self.graph.outputs]
         self.allocated = True
+
+    @property
+    def steps(self) -> list[Step]:
+        """The operations that are not done while planning, prepared."""
+        self.prepare_in_full()
+        return self._steps
+
+    @property
+    def native(self) -> NativePlan | None:
+        """The compiled form of the steps."""
+        self.prepare_in_full()
+        return self._ready  # type: ignore[return-value]
+
+    def prepare_in_full(self) -> None:
+        """Prepares the steps of a plan whose program has been stored; what its tensors hold stays."""
+        if self._compiler is None or not self._compiler.is_stored(self._ready):
+            return
+        held, changed = self.live_arrays(), self._inputs_changed
+        self.allocated = False
+        self.prepare()
+        self._ready = self._compiler.make(self)
+        for index, value in held.items():
+            self.assign(index, value)
+        self._inputs_changed = changed
 
     def reset_variables(self) -> None:
         """Sets every variable tensor to its zero point (0 where it is not quantized)."""
@@ -116,10 +150,10 @@ class Plan:
 
     def invoke(self) -> None:
         """Runs the subgraph for others, who may change inputs afterwards. RuntimeError before `allocate`."""
-        native = self.native
-        if native is not None and native.program is not None:
+        ready = self._ready
+        if ready is not None and ready.program is not None:
             self._inputs_changed = False
-            native.run_program()
+            ready.run_program()
             return
         if not self.allocated:
             raise RuntimeError("Invoke called on model that is not ready.")
@@ -131,10 +165,10 @@ class Plan:
         self._running = True
         self._inputs_changed = False
         try:
-            if self.native is not None:
-                self.native.run()
+            if self._ready is not None:
+                self._ready.run()
             else:
-                for step in self.steps:
+                for step in self._steps:
                     step.run()
         finally:
             self._running = False
@@ -162,10 +196,12 @@ class Plan:
         known = self._known.pop(wanted, None)
         if self.allocated and not self._variables:
             shapes, types = self.input_shapes, self.input_types
-            ready = Ready(self.specs, self.arrays, self.steps, self.native, shapes, types, self._outputs)
+            ready = Ready(self.specs, self.arrays, self._steps, self._ready, shapes, types, self._outputs)
             self._known.keep(self._signatures(), ready)
         if known is not None:
-            self.specs, self.arrays, self.steps, self.native, self.input_shapes, self.input_types, self._outputs = known
+            self.specs, self.arrays, self._steps, self._ready, self.input_shapes, self.input_types, self._outputs = (
+                known
+            )
             self.allocated = True
             return
         self.specs, self.arrays = list(self.specs), list(self.arrays)
@@ -185,7 +221,7 @@ class Plan:
             if index >= 0:
                 self.assign(index, value)
         self.run()
-        if self.native is not None:
+        if self._ready is not None:
             return [self.array(index).copy() for index in self.graph.outputs]
         return [self._apart(self.array(index), self._variables) for index in self.graph.outputs]
 
@@ -193,7 +229,7 @@ class Plan:
         """Gives a tensor data; the plan may keep value itself."""
         self._inputs_changed = True
         memory = self.arrays[index]
-        if self.native is None or memory is None:
+        if self._ready is None or memory is None:
             self.arrays[index] = value
         else:
             memory[...] = value
@@ -205,7 +241,7 @@ class Plan:
 
     def own_outputs(self) -> None:
         """Copies outputs that share memory with an input or a variable, which the next invoke may change."""
-        outputs = self.graph.outputs if self.native is None else self.native.loose_outputs
+        outputs = self.graph.outputs if self._ready is None else self._ready.loose_outputs
         if not outputs:
             return
         live = [at for at in self.graph.inputs if at >= 0] + self._variables
@@ -222,6 +258,7 @@ class Plan:
         self, index: int, operands: Sequence[np.ndarray | None] | None, numerics: str
     ) -> tuple[np.ndarray, ...]:
         """The outputs of one operation on these operands (None: the plan's data) under a flavour; the plan stays."""
+        self.prepare_in_full()
         operation = self.graph.operations[index]
         given = [None if at < 0 else self.arrays[at] for at in operation.inputs] if operands is None else operands
         if len(given) != len(operation.inputs):
@@ -258,26 +295,26 @@ class Plan:
         return {
             at: array
             for at, (array, spec) in enumerate(zip(self.arrays, self.specs, strict=True))
-            if array is not None and spec.value is None and not (self.native and at in self.native.transient)
+            if array is not None and spec.value is None and not (self._ready and at in self._ready.transient)
         }
 
     def release(self) -> None:
         """Frees all data that is not constant; the plan has to be allocated again."""
         self.arrays = [spec.value for spec in self.graph.tensors]
-        self.steps = []
+        self._steps = []
         self._known.clear()
-        self.native = None
+        self._ready = None
         self.allocated = False
 
     def has_data(self, index: int) -> bool:
         """Whether `array` has something to give."""
-        return self.arrays[index] is not None or (self.native is not None and index in self.native.transient)
+        return self.arrays[index] is not None or (self._ready is not None and index in self._ready.transient)
 
     def array(self, index: int) -> np.ndarray:
         """The data of a tensor; InvalidInputError when it has none (yet)."""
         value = self.arrays[index]
-        if self.native is not None and index in self.native.transient:
-            return self.native.recomputed(index, self._inputs_changed)
+        if self._ready is not None and index in self._ready.transient:
+            return self._ready.recomputed(index, self._inputs_changed)
         if value is None:
             raise InvalidInputError(f"subgraph {self.graph.index}: {self.specs[index]} holds no data before invoke()")
         return value

@@ -12,6 +12,7 @@ from litejit.step import Step
 
 if TYPE_CHECKING:
     from litejit.native import NativePlan
+    from litejit.stored import StoredPlan
 
 __all__ = ["NOTHING", "Preparations", "Ready", "Signature"]
 
@@ -31,7 +32,7 @@ class Ready(NamedTuple):
     specs: list[TensorSpec]
     arrays: list[np.ndarray | None]
     steps: list[Step]
-    native: NativePlan | None
+    native: NativePlan | StoredPlan | None
     input_shapes: dict[int, Shape]
     input_types: dict[int, TensorType]
     outputs: list[TensorSpec]

@@ -10,7 +10,7 @@ import numpy as np
 
 from litejit.arena import aligned_buffer
 from litejit.kernels.jit import library
-from litejit.kernels.jit.call import SLACK, Call, Jump, Label, Scratch, State, Tensor
+from litejit.kernels.jit.call import ENTRY, FAULT, SLACK, Call, Jump, Label, Scratch, State, Tensor
 from litejit.kernels.jit.guard import Extent, MemoryAccessError, watch
 from litejit.kernels.jit.target import is_checked
 from litejit.kernels.reference.control_flow import CallOnce
@@ -23,9 +23,6 @@ __all__ = ["Part", "Programs", "PythonPart", "Stretch"]
 
 FEW_STEPS = 1_500_000
 """Work of a program below which waking other threads costs more than they save."""
-
-_ENTRY, _FAULT = 6, 5
-"""Length of an entry, and where its fault is."""
 
 
 _Arrays = list[np.ndarray | None]
@@ -184,7 +181,7 @@ class Programs:
     def _stretch(self, tasks: tuple[Task, ...]) -> Stretch:
         items = tuple(item for task in tasks for item in task.entries)
         places = _places(tasks)
-        entries = np.zeros((len(items), _ENTRY), np.int64)
+        entries = np.zeros((len(items), ENTRY), np.int64)
         blocks: list[np.ndarray] = []
         extents: list[list[Extent]] = []
         checked = is_checked()
@@ -194,7 +191,7 @@ class Programs:
                 entry[:3] = 0, condition, places[item.target] - at
                 extents.append([])
                 continue
-            fault = entry.ctypes.data + 8 * _FAULT
+            fault = entry.ctypes.data + 8 * FAULT
             block = item.bind(self._storage.address, self.scratch.ctypes.data, fault)
             entry[:4] = library.address(item.kernel), block.ctypes.data, item.items, item.grain
             blocks.append(block)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +15,6 @@ from litejit.plan import Plan
 from litejit.schema import Model, TensorType
 from litejit.schema.errors import InvalidModelError
 
-if TYPE_CHECKING:
-    from litejit.native import NativePlan
-    from litejit.workers import Workers
-
 __all__ = ["Session"]
 
 
@@ -28,6 +24,7 @@ class Session:
     def __init__(
         self,
         model: Model,
+        source: memoryview,
         custom_ops: Mapping[str, KernelFactory],
         numerics: str | Mapping[Place, str],
         limits: Limits,
@@ -41,25 +38,22 @@ class Session:
         self.numerics = flavours.default
         self.limits = limits
         self.resources: dict[Any, Any] = {}
-        if compiled:
-            from litejit.kernels.jit.variables import Variables
+        compiler = None
+        if compiled and flavours.is_default:
+            from litejit.compiler import Compiler
+            from litejit.stored import Store
 
-            self.resources["variables"] = Variables()
-        self._threads, self._keep_all = threads, keep_all
-        self._workers: Workers | None = None
-        compile = self._compile if compiled and flavours.is_default else None
+            own = custom_ops or overrides
+            store = None if own else Store(source, f"{threads} threads, keep_all={keep_all}, {limits}")
+            compiler = Compiler(threads, keep_all, store, self.plan)
         graphs = [Graph(model, index, custom_ops, overrides, flavours) for index in range(len(model.subgraphs))]
-        self.plans = [Plan(graph, self, compile) for graph in graphs]
+        self.plans = [Plan(graph, self, compiler) for graph in graphs]
+        # A model whose program has been kept has been found good.
+        if compiler is None or not compiler.has(self.plans[0]):
+            for graph in graphs:
+                _ = graph.operations
         overrides.require_used()
         flavours.require_used()
-
-    def _compile(self, plan: Plan) -> NativePlan:
-        from litejit.native import NativePlan
-        from litejit.workers import Workers
-
-        if self._workers is None:
-            self._workers = Workers(self._threads)
-        return NativePlan(plan, self._workers, self._keep_all, self.plan)
 
     def plan(self, index: int) -> Plan:
         """The plan of a subgraph; InvalidModelError when there is none of that index."""

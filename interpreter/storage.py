@@ -138,9 +138,15 @@ class Storage:
         spec = self._specs[index]
         if spec.value is None:
             return int(self.memory.ctypes.data) + self.arena.offsets[self.root(index)]
+        return int(self.constant(index).ctypes.data)
+
+    def constant(self, index: int) -> np.ndarray:
+        """The copy of a constant that kernels read."""
         if index not in self._constants:
-            self._constants[index] = padded(spec.value)
-        return int(self._constants[index].ctypes.data)
+            value = self._specs[index].value
+            assert value is not None
+            self._constants[index] = padded(value)
+        return self._constants[index]
 
     def value(self, index: int) -> np.ndarray | None:
         """What a tensor holds; None for the index -1, of an operand that is left out."""

@@ -35,11 +35,11 @@ from .options_layers import *
 from .options_math import *
 from .options_recurrent import *
 from .options_stablehlo import *
-from .reader import read_model
+from .reader import open_source, read_model
 from .types import *
 from .writer import write_model
 
-__all__ = ["Table", "UnknownTable", "read_model", "write_model"]
+__all__ = ["Table", "UnknownTable", "open_source", "read_model", "write_model"]
 __all__ += builder.__all__
 __all__ += enums.__all__
 __all__ += errors.__all__

@@ -11,11 +11,11 @@ import hashlib
 import os
 import sys
 import threading
-from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
-__all__ = ["digest", "folder", "load", "stamp", "store"]
+__all__ = ["digest", "folder", "load", "package_stamp", "store"]
 
 _MAGIC = b"litejit 2 "
 
@@ -41,10 +41,24 @@ def digest(*parts: str | bytes) -> str:
     return hashlib.sha256(b"\0".join(p if isinstance(p, bytes) else p.encode() for p in parts)).hexdigest()[:24]
 
 
-def stamp(paths: Iterable[str | os.PathLike[str]]) -> str:
-    """A digest of names, sizes and times of files: whether any of them has changed, without reading them."""
-    known = ((os.fspath(path), os.stat(path)) for path in paths)
-    return digest(*(f"{path} {status.st_size} {status.st_mtime_ns}" for path, status in known))
+@cache
+def package_stamp() -> str:
+    """A digest of names, sizes and times of litejit's sources: whether any has changed, without reading them."""
+    import litejit
+    import litejit.kernels
+    import litejit.schema
+
+    folders = [*litejit.__path__, *litejit.kernels.__path__, *litejit.schema.__path__]
+    known = []
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.name.endswith(".py"):
+                    status = entry.stat()
+                    known.append(f"{entry.path} {status.st_size} {status.st_mtime_ns}")
+                elif entry.is_dir() and not entry.name.startswith("_"):
+                    folders.append(entry.path)
+    return digest(*sorted(known))
 
 
 def load(path: Path | None) -> bytes | None:

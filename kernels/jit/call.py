@@ -13,11 +13,29 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["SLACK", "Call", "Fault", "Jump", "Label", "Layout", "Scratch", "State", "Tensor", "View", "padded"]
+__all__ = [
+    "ENTRY",
+    "FAULT",
+    "SLACK",
+    "Call",
+    "Fault",
+    "Jump",
+    "Label",
+    "Layout",
+    "Scratch",
+    "State",
+    "Tensor",
+    "View",
+    "padded",
+]
 
 SLACK = 64
 """Bytes after every tensor, constant and scratch area that kernels may read (never write), so that the last vector of a
 row needs no special case."""
+
+
+ENTRY, FAULT = 6, 5
+"""int64s of a program's entry for a call (see `native.executor`), and which of them is the fault."""
 
 
 class Layout:

@@ -1,23 +1,21 @@
 """The choice among several algorithms for one operator: which may compute it, what each is estimated to cost.
 
 An `Algorithm` makes the calls, or says why these shapes and weights are not for it. The one asked for comes first
-(LITEJIT_CONVOLUTION, `forcing`), then the one that `litejit tune` has measured to be the quickest here, then the
+(see `forced`), then the one that `litejit tune` has measured to be the quickest here, then the
 others from the cheapest on; the first that is legal computes the operator. All of them give the same integers.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from litejit.kernels.jit import tuning
 from litejit.kernels.jit.call import Call
+from litejit.kernels.jit.forced import forced
 from litejit.kernels.jit.lowering import Lowering
 
-__all__ = ["Algorithm", "Illegal", "Option", "choose", "forcing", "listed"]
+__all__ = ["Algorithm", "Illegal", "Option", "choose", "listed"]
 
 
 @dataclass(frozen=True)
@@ -54,19 +52,6 @@ class Option:
     because: str = ""
 
 
-_forced: ContextVar[str | None] = ContextVar("forced", default=None)
-
-
-@contextmanager
-def forcing(name: str) -> Iterator[None]:
-    """Takes an algorithm wherever it is legal."""
-    token = _forced.set(name)
-    try:
-        yield
-    finally:
-        _forced.reset(token)
-
-
 def choose(lowering: Lowering, algorithms: Sequence[Algorithm]) -> list[Call] | None:
     """The calls of the first legal algorithm; None where there is none."""
     for algorithm, _ in _ranked(lowering, algorithms):
@@ -89,12 +74,12 @@ def listed(lowering: Lowering, algorithms: Sequence[Algorithm]) -> tuple[Option,
 
 def _ranked(lowering: Lowering, algorithms: Sequence[Algorithm]) -> list[tuple[Algorithm, str]]:
     """The algorithms in the order in which they are tried, and what speaks for each."""
-    forced = _forced.get() or os.environ.get("LITEJIT_CONVOLUTION")
+    asked_for = forced()
     known = tuning.known()
     measured = known.get(tuning.signature(lowering)) if algorithms and known else None
 
     def rank(algorithm: Algorithm) -> tuple[float, str]:
-        if algorithm.name == forced:
+        if algorithm.name == asked_for:
             return -2.0, "asked for"
         if algorithm.name == measured:
             return -1.0, "measured here"

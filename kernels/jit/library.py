@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from litejit.kernels.jit import images
-from litejit.kernels.jit.cache import digest, folder, load, stamp, store
+from litejit.kernels.jit.cache import digest, folder, load, package_stamp, store
 from litejit.kernels.jit.guard import define
 from litejit.kernels.jit.target import cpu, is_checked, triple, version
 
-__all__ = ["address", "cache_directory", "is_compiled"]
+__all__ = ["TUNED", "address", "cache_directory", "is_compiled"]
+
+TUNED = "tuned"
+"""Name of the file beside the kernels with what has been measured of algorithms, see `tuning`."""
 
 _lock = threading.RLock()
 _addresses: dict[str, int] = {}
@@ -61,15 +64,15 @@ def _file(name: str) -> Path | None:
 def _sources() -> dict[str, str]:
     """By module below `native`, a digest of what its kernels are compiled from: its text and what it imports from here.
 
-    They are kept under the stamp of all the files.
+    They are kept under the stamp of all sources.
     """
-    here = Path(__file__).parent
-    files = sorted(here.rglob("*.py"))
     base = folder()
-    path = None if base is None else base / f"sources-{stamp(files)}"
+    path = None if base is None else base / f"sources-{package_stamp()}"
     known = load(path)
     if known is not None:
         return dict(json.loads(known))
+    here = Path(__file__).parent
+    files = sorted(here.rglob("*.py"))
     texts = {".".join(file.relative_to(here).with_suffix("").parts): file.read_text() for file in files}
     needs = {at: re.findall(r"^from litejit\.kernels\.jit\.([\w.]+) import", texts[at], re.MULTILINE) for at in texts}
     found = {}

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from litejit.kernels.jit.cache import load, store
-from litejit.kernels.jit.library import cache_directory
+from litejit.kernels.jit.library import TUNED, cache_directory
 from litejit.kernels.jit.lowering import Lowering
 
 __all__ = ["known", "remember", "signature"]
@@ -44,4 +44,4 @@ def remember(measured: Mapping[str, str]) -> Path | None:
 
 def _file() -> Path | None:
     directory = cache_directory()
-    return None if directory is None else directory / "tuned"
+    return None if directory is None else directory / TUNED

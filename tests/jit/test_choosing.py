@@ -11,7 +11,8 @@ import pytest
 from litejit.cli import main
 from litejit.kernels.jit import library, tuning
 from litejit.kernels.jit.algorithms import ALGORITHMS
-from litejit.kernels.jit.choosing import Algorithm, Illegal, choose, forcing, listed
+from litejit.kernels.jit.choosing import Algorithm, Illegal, choose, listed
+from litejit.kernels.jit.forced import forcing
 from litejit.kernels.jit.lowering import Lowering
 from litejit.profiler import profile
 from tests.jit.equal import native_calls

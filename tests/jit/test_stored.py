@@ -1,0 +1,203 @@
+"""Programs kept between processes: they compute what preparing anew would, and are found only where they belong."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from litejit import Interpreter, InvalidInputError, ModelBuilder, stored
+from litejit import compiler as compiling
+from litejit.interpreter import OpResolverType
+from litejit.kernels.jit.target import is_checked
+from litejit.profiler import profile
+from litejit.schema import TensorType
+from tests.paths import ROOT
+
+pytestmark = pytest.mark.skipif(is_checked(), reason="the checked build keeps no programs")
+
+DIGITS = sorted((ROOT / "interpreter" / "models").glob("digits_*.tflite"))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("LITEJIT_PROGRAMS", raising=False)
+    monkeypatch.setattr(stored, "directory", lambda: tmp_path)
+    monkeypatch.setattr(compiling, "WORTH_KEEPING", 0.0)
+    return tmp_path
+
+
+def allocated(model: bytes, shape: tuple[int, ...] | None = None, **keywords: Any) -> Interpreter:
+    interpreter = Interpreter(model_content=model, **keywords)
+    if shape is not None:
+        interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def is_stored(interpreter: Interpreter) -> bool:
+    return isinstance(interpreter._session.plans[0]._ready, stored.StoredPlan)
+
+
+def outputs(interpreter: Interpreter, seed: int = 0) -> list[bytes]:
+    rng = np.random.default_rng(seed)
+    for detail in interpreter.get_input_details():
+        value = rng.uniform(-100, 100, detail["shape"]).astype(detail["dtype"])
+        interpreter.set_tensor(detail["index"], value)
+    interpreter.invoke()
+    return [interpreter.get_tensor(detail["index"]).tobytes() for detail in interpreter.get_output_details()]
+
+
+@pytest.mark.parametrize("path", DIGITS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_same_results(path: Path, threads: int) -> None:
+    model = path.read_bytes()
+    fresh, kept = (allocated(model, num_threads=threads) for _ in range(2))
+    assert (is_stored(fresh), is_stored(kept)) == (False, True)
+    for seed in range(3):
+        assert outputs(fresh, seed) == outputs(kept, seed)
+    assert str(fresh.get_tensor_details()) == str(kept.get_tensor_details())
+
+
+@pytest.mark.parametrize("path", DIGITS, ids=lambda path: path.stem)
+def test_intermediates(path: Path) -> None:
+    model = path.read_bytes()
+    fresh, kept = allocated(model), allocated(model)
+    assert outputs(fresh) == outputs(kept)
+    indices = [int(index) for operator in fresh._get_ops_details() for index in operator["outputs"]]
+    for index in indices:
+        assert np.array_equal(fresh.get_tensor(index), kept.get_tensor(index))
+    assert is_stored(kept)
+    kept.set_tensor(kept.get_input_details()[0]["index"], kept.get_tensor(kept.get_input_details()[0]["index"]))
+    with pytest.raises(InvalidInputError, match="inputs have changed"):
+        kept.get_tensor(int(fresh._get_ops_details()[-1]["inputs"][0]))
+
+
+def test_what_needs_steps_prepares_them() -> None:
+    model = DIGITS[0].read_bytes()
+    fresh, kept = allocated(model), allocated(model)
+    expected = outputs(fresh)
+    assert outputs(kept) == expected
+    assert len(kept._session.plans[0].steps) == len(fresh._session.plans[0].steps)
+    assert not is_stored(kept)
+    details = kept.get_output_details()
+    assert [kept.get_tensor(detail["index"]).tobytes() for detail in details] == expected
+    kept.invoke()  # the inputs are still there
+    assert [kept.get_tensor(detail["index"]).tobytes() for detail in details] == expected
+    assert profile(allocated(model), repeat=1)
+
+
+def test_views_are_of_the_memory_that_is_used() -> None:
+    model = DIGITS[0].read_bytes()
+    fresh, kept = allocated(model), allocated(model)
+    for interpreter in (fresh, kept):
+        index = interpreter.get_input_details()[0]["index"]
+        interpreter.tensor(index)()[...] = 1
+        interpreter.invoke()
+    index = kept.get_output_details()[0]["index"]
+    assert np.array_equal(kept.tensor(index)(), fresh.get_tensor(index))
+
+
+def gathering() -> bytes:
+    b = ModelBuilder()
+    table, rows = b.input("table", (4, 3), np.float32), b.input("rows", (2,), np.int32)
+    b.output(b.op("GATHER", [table, rows]))
+    return b.to_bytes()
+
+
+def test_faults_are_explained() -> None:
+    fresh, kept = allocated(gathering()), allocated(gathering())
+    assert is_stored(kept)
+    messages = []
+    for interpreter in (fresh, kept):
+        rows = next(d["index"] for d in interpreter.get_input_details() if d["name"] == "rows")
+        interpreter.set_tensor(rows, np.array([0, 7], np.int32))
+        with pytest.raises(InvalidInputError) as refused:
+            interpreter.invoke()
+        messages.append(str(refused.value))
+        interpreter.set_tensor(rows, np.array([0, 1], np.int32))
+        interpreter.invoke()
+    assert messages[0] == messages[1]
+
+
+def test_other_settings_are_other_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = DIGITS[0].read_bytes()
+    allocated(model)
+    assert is_stored(allocated(model))
+    assert not is_stored(allocated(model, num_threads=2))
+    assert not is_stored(allocated(model, experimental_preserve_all_tensors=True))
+    assert not is_stored(allocated(model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF))
+    shape = allocated(model).get_input_details()[0]["shape"]
+    larger = (2, *map(int, shape[1:]))
+    assert [is_stored(allocated(model, larger)) for _ in range(2)] == [False, True]
+    assert is_stored(allocated(model))
+    monkeypatch.setenv("LITEJIT_CONVOLUTION", "direct")
+    assert not is_stored(allocated(model))
+    monkeypatch.setenv("LITEJIT_PROGRAMS", "off")
+    assert [is_stored(allocated(model)) for _ in range(2)] == [False, False]
+
+
+def test_models_one_byte_apart() -> None:
+    first = DIGITS[0].read_bytes()
+    b = bytearray(first)
+    b[len(b) // 2] ^= 1
+    allocated(first)
+    try:
+        other = allocated(bytes(b))
+    except (RuntimeError, ValueError):
+        return
+    assert not is_stored(other)
+
+
+@pytest.mark.parametrize("damage", ["empty", "half", "a byte", "another file"])
+def test_damaged_files_are_not_used(damage: str, folder: Path) -> None:
+    model = DIGITS[0].read_bytes()
+    expected = outputs(allocated(model))
+    (path,) = folder.glob("program-*")
+    content = path.read_bytes()
+    at = len(content) * 2 // 3
+    changed = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+    path.write_bytes({"empty": b"", "half": content[:at], "a byte": changed, "another file": b"x" * 5000}[damage])
+    interpreter = allocated(model)
+    assert not is_stored(interpreter)
+    assert outputs(interpreter) == expected
+    assert is_stored(allocated(model))
+
+
+def test_programs_used_last_are_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = DIGITS[0].read_bytes()
+    allocated(model)
+    (first,) = folder.glob("program-*")
+    monkeypatch.setattr(stored, "MOST_BYTES", first.stat().st_size * 5 // 2)
+    os.utime(first, (1, 1))
+    allocated(model, num_threads=2)
+    (second,) = set(folder.glob("program-*")) - {first}
+    os.utime(second, (2, 2))
+    assert is_stored(allocated(model))  # now it is the one used last
+    allocated(model, num_threads=3)
+    assert first.exists()
+    assert not second.exists()
+    assert len(list(folder.glob("program-*"))) == 2
+
+
+def test_models_with_state_are_not_kept(folder: Path) -> None:
+    b = ModelBuilder()
+    x, handle = b.input("x", (1, 4), np.float32), b.tensor("handle", (), TensorType.RESOURCE)
+    value = b.tensor("value", (1, 4), np.float32)
+    b.op("VAR_HANDLE", [], [handle], shared_name="v")
+    b.op("ASSIGN_VARIABLE", [handle, x], [])
+    b.op("READ_VARIABLE", [handle], [value])
+    b.output(value)
+    model = b.to_bytes()
+    assert [is_stored(allocated(model)) for _ in range(2)] == [False, False]
+
+
+def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    monkeypatch.setattr(stored, "directory", lambda: blocked)
+    model = DIGITS[0].read_bytes()
+    assert [is_stored(allocated(model)) for _ in range(2)] == [False, False]
