@@ -126,10 +126,14 @@ def _operands(lowering: Lowering) -> tuple[np.ndarray, np.ndarray] | Illegal:
 
 def _transformed(scheme: Scheme, panels: np.ndarray, dtype: Any) -> np.ndarray:
     """[panels, 9, values] -> [panels, positions, values]; a panel at a time, so that little memory is needed."""
-    matrix = scheme.transformation(dtype == np.float32)
+    # Integers of 16 bits are exact in float32.
+    exact = np.float64 if dtype == np.float32 else np.float32
+    matrix = scheme.transformation(dtype == np.float32).astype(exact)
     result = np.empty((len(panels), scheme.positions, panels.shape[2]), dtype)
+    values = np.empty(result.shape[1:], exact)
     for panel, taps in zip(result, panels, strict=True):
-        panel[...] = matrix @ taps.astype(np.float64)
+        np.matmul(matrix, taps.astype(exact), out=values)
+        panel[...] = values
     return padded(result)
 
 
