@@ -73,12 +73,15 @@ def _is_data(mutant: Mutant, index: int) -> bool:
 
 def with_other_values(mutant: Mutant, rng: np.random.Generator) -> None:
     """Random numbers; integers that are not quantized stay among those that were there."""
-    for index in {int(index) for index in mutant.operator.inputs if index >= 0}:
+    for index in sorted({int(index) for index in mutant.operator.inputs if index >= 0}):
         value = mutant.value(index)
         if value is None or not value.size or mutant.tensors[index].sparsity is not None:
             continue
         if value.dtype.kind == "f":
-            mutant.put(index, rng.normal(0, 2, value.shape).astype(value.dtype))
+            # Weights are smaller the more of them are added up: recurrent cells would be chaotic.
+            is_first = index == int(mutant.operator.inputs[0])
+            spread = 2 if is_first or value.ndim < 2 else 2 / max(1, value.shape[-1]) ** 0.5
+            mutant.put(index, rng.normal(0, spread, value.shape).astype(value.dtype))
         elif value.dtype.kind == "b":
             mutant.put(index, rng.random(value.shape) < 0.5)
         elif value.dtype in (np.int8, np.uint8, np.int16) and _is_data(mutant, index):
