@@ -97,11 +97,11 @@ def test_quantized(op: str, dtype: Any) -> None:
 def test_turns(op: str) -> None:
     multiples = np.arange(1, 20000) * (np.pi / 2)
     x = np.concatenate([np.linspace(-30, 30, 20000), multiples, np.geomspace(1e-40, 2e9, 8000)]).astype(np.float32)
-    check_compiled(single_op(op, [Input(x)]), "trigonometry.", ulp=2)
+    check_compiled(single_op(op, [Input(x)]), "trigonometry.", ulp=1)
     large = np.concatenate([np.geomspace(1e9, 3.4e38, 3000), -np.geomspace(1e9, 3.4e38, 300), SPECIAL])
-    check_compiled(single_op(op, [Input(large.astype(np.float32))]), "trigonometry.", ulp=2)
+    check_compiled(single_op(op, [Input(large.astype(np.float32))]), "trigonometry.", ulp=1)
     for count in range(1, 18):
-        check_compiled(single_op(op, [Input(x[-count:])]), "trigonometry.", ulp=2)
+        check_compiled(single_op(op, [Input(x[-count:])]), "trigonometry.", ulp=1)
 
 
 @pytest.mark.parametrize("exponent", [1, 2, 3, 4, 7, 10, 31])

@@ -86,13 +86,32 @@ def _rest(x, quarters):
 
 
 @inline
-def _sine(r, quadrant):
-    """sin(r + quadrant * pi / 2)."""
+def _sine_of_rest(r):
     z = r * r
-    sine = fma(z, splat_f32x8(-1.9515295891e-4), splat_f32x8(8.3321608736e-3))
-    sine = fma(fma(sine, z, splat_f32x8(-1.6666654611e-1)), z * r, r)
-    cosine = fma(z, splat_f32x8(2.443315711809948e-5), splat_f32x8(-1.388731625493765e-3))
-    cosine = fma(fma(cosine, z, splat_f32x8(4.166664568298827e-2)), z * z, fma(z, splat_f32x8(-0.5), splat_f32x8(1.0)))
+    p = fma(
+        fma(z, splat_f64x4(2.7183114939898219e-6), splat_f64x4(-1.9839334836096632e-4)),
+        z,
+        splat_f64x4(8.33332938588946e-3),
+    )
+    return fma(fma(p, z, splat_f64x4(-0.16666666641626524)), z * r, r)
+
+
+@inline
+def _cosine_of_rest(r):
+    z = r * r
+    p = fma(
+        fma(z, splat_f64x4(2.439044879627741e-5), splat_f64x4(-1.388676377460993e-3)),
+        z,
+        splat_f64x4(4.16666233237390632e-2),
+    )
+    return fma(fma(p, z, splat_f64x4(-0.499999997251031)), z, splat_f64x4(1.0))
+
+
+@inline
+def _sine(first, second, quadrant):
+    """sin(r + quadrant * pi / 2), r in two halves; rounded once, so that it is within a unit of what is right."""
+    sine = _joined(_sine_of_rest(first), _sine_of_rest(second))
+    cosine = _joined(_cosine_of_rest(first), _cosine_of_rest(second))
     chosen = select((quadrant & splat_i32x8(1)) == splat_i32x8(0), sine, cosine)
     return f32x8_of_bits(bits_of_f32x8(chosen) ^ ((quadrant & splat_i32x8(2)) << splat_i32x8(30)))
 
@@ -135,8 +154,7 @@ def _kernel(ahead: int) -> Any:
                 x = select(bits_of_f32x8(x) & splat_i32x8(0x7FFFFFFF) < splat_i32x8(0x4F000000), x, splat_f32x8(0.0))
                 first, second = _first_half(x), _second_half(x)
                 q0, q1 = round_even(first * splat_f64x4(2 / pi)), round_even(second * splat_f64x4(2 / pi))
-                r = _joined(_rest(first, q0), _rest(second, q1))
-                result = _sine(r, _joined_whole(q0, q1) + ahead_of)
+                result = _sine(_rest(first, q0), _rest(second, q1), _joined_whole(q0, q1) + ahead_of)
                 if at + 8 <= count:
                     store(out + 4 * at, result)
                 else:
@@ -144,7 +162,8 @@ def _kernel(ahead: int) -> Any:
         else:
             for at in range(count):
                 r, quadrant = _turned(source + 4 * at, table)
-                store_first(out + 4 * at, _sine(splat_f32x8(r), splat_i32x8(quadrant & 3) + ahead_of), 1)
+                same = splat_f64x4(r)
+                store_first(out + 4 * at, _sine(same, same, splat_i32x8(quadrant & 3) + ahead_of), 1)
 
     return over_pieces(run, 4, 4)
 
