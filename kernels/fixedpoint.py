@@ -11,15 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from litejit.kernels.node import TensorSpec
 from litejit.schema import ActivationFunctionType, TensorType
 from litejit.schema.errors import InvalidModelError
 from litejit.schema.types import numpy_dtype
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = [
     "CHUNK",

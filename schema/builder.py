@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from .declare import Array, Field, Kind, Table
 from .enums import BuiltinOperator, TensorType
@@ -31,11 +30,14 @@ from .options import BUILTIN_OPTIONS, OPTIONS_OF
 from .types import pack, tensor_type
 from .writer import write_model
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 __all__ = ["ModelBuilder", "SubgraphBuilder"]
 
 Handle: TypeAlias = int
 """What stands for a tensor: its index in its subgraph."""
-DType: TypeAlias = npt.DTypeLike | TensorType
+DType: TypeAlias = "npt.DTypeLike | TensorType"
 
 
 class SubgraphBuilder:

@@ -10,8 +10,6 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from flatbuffers import flexbuffers
-
 from .declare import Array
 from .errors import InvalidModelError
 
@@ -35,6 +33,8 @@ def decode_flexbuffer(data: bytes | Array) -> Any:
 
 def encode_flexbuffer(value: Any) -> bytes:
     """FlexBuffers data that hold a dict, list, string or number."""
+    from flatbuffers import flexbuffers  # models are seldom written
+
     return bytes(flexbuffers.Dumps(value))
 
 

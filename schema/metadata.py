@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
 import zlib
 from dataclasses import dataclass
 from enum import IntEnum
@@ -155,6 +154,8 @@ class _PackedFiles:
 
     def __init__(self, source: Source) -> None:
         self._source = source if isinstance(source, (str, os.PathLike)) else io.BytesIO(open_source(source))
+        import zipfile  # it is long to import, and seldom needed
+
         self._has_archive = zipfile.is_zipfile(self._source)
         self._lines: dict[str, tuple[str, ...]] = {}
         self._bytes_left = MAX_UNPACKED
@@ -167,6 +168,8 @@ class _PackedFiles:
         return self._lines.get(name, ())
 
     def _read(self, name: str) -> bytes:
+        import zipfile
+
         try:
             with zipfile.ZipFile(self._source) as archive:
                 if name not in archive.namelist():

@@ -9,15 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .declare import Array
 from .enums import TensorType
 from .errors import InvalidModelError, UnsupportedError
 from .model import Model, Tensor
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = [
     "BITS_OF",

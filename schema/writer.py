@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import flatbuffers
 import numpy as np
 
 from .declare import Field, Kind, Table, UnknownTable
 from .errors import UnsupportedError
 from .model import Buffer, Model
 from .reader import FILE_IDENTIFIER
+
+if TYPE_CHECKING:
+    from flatbuffers import Builder
 
 __all__ = ["encode", "write_model"]
 
@@ -43,7 +45,9 @@ def write_model(model: Model, *, data_outside: bool | None = None) -> bytes:
 
 def encode(root: Table, identifier: bytes, size_hint: int = 0) -> bytes:
     """The flatbuffer of `root` and the tables below it."""
-    builder = flatbuffers.Builder(size_hint + size_hint // 8 + 1024)
+    from flatbuffers import Builder  # models are seldom written
+
+    builder = Builder(size_hint + size_hint // 8 + 1024)
     builder.Finish(_table(builder, root), file_identifier=identifier)
     return bytes(builder.Output())
 
@@ -67,7 +71,7 @@ def _write_outside(model: Model) -> bytes:
     return b"".join([encode(moved, FILE_IDENTIFIER), *parts])
 
 
-def _table(builder: flatbuffers.Builder, table: Table) -> int:
+def _table(builder: Builder, table: Table) -> int:
     if isinstance(table, UnknownTable):
         raise UnsupportedError(f"options of the unknown kind {table.member} cannot be written")
     fields = [(field, getattr(table, field.name)) for field in table.fields_]
@@ -92,7 +96,7 @@ def _is_reference(field: Field, value: Any) -> bool:
     return bool(value) or not field.optional if field.kind in (Kind.STRING, Kind.TABLES) else True
 
 
-def _reference(builder: flatbuffers.Builder, field: Field, value: Any) -> int:
+def _reference(builder: Builder, field: Field, value: Any) -> int:
     if field.kind is Kind.STRING:
         return int(builder.CreateString(value, "utf-8", "surrogateescape"))
     if field.kind is Kind.VECTOR:
@@ -108,7 +112,7 @@ def _reference(builder: flatbuffers.Builder, field: Field, value: Any) -> int:
     return _table(builder, value)
 
 
-def _vector(builder: flatbuffers.Builder, elements: np.ndarray[Any, Any], dtype: np.dtype[Any], align: int) -> int:
+def _vector(builder: Builder, elements: np.ndarray[Any, Any], dtype: np.dtype[Any], align: int) -> int:
     data = np.ascontiguousarray(elements, dtype).tobytes()
     builder.StartVector(dtype.itemsize, len(data) // dtype.itemsize, align)
     builder.head = builder.Head() - len(data)
