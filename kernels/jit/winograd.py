@@ -58,11 +58,6 @@ class Scheme:
         """Values of a tile."""
         return (self.outputs + 2) ** 2
 
-    def transformation(self, is_float: bool) -> np.ndarray:
-        """[positions, 9]: what makes the positions of a filter of its taps."""
-        lines = self.float_filters if is_float else self.integer_filters
-        return np.kron(lines, lines)
-
 
 _HALVES = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
 WINOGRAD_2 = Scheme(2, _HALVES, _HALVES / 2, spare=1)
@@ -125,15 +120,22 @@ def _operands(lowering: Lowering) -> tuple[np.ndarray, np.ndarray] | Illegal:
 
 
 def _transformed(scheme: Scheme, panels: np.ndarray, dtype: Any) -> np.ndarray:
-    """[panels, 9, values] -> [panels, positions, values]; a panel at a time, so that little memory is needed."""
-    # Integers of 16 bits are exact in float32.
-    exact = np.float64 if dtype == np.float32 else np.float32
-    matrix = scheme.transformation(dtype == np.float32).astype(exact)
+    """[panels, 9, values] -> [panels, positions, values]; a panel at a time, so that little memory is needed.
+
+    Sums of whole rows: matrix products this small would wait for the threads of NumPy's library most of the time.
+    """
+    is_float = dtype == np.float32
+    lines = scheme.float_filters if is_float else scheme.integer_filters.astype(dtype)
+    exact = np.float64 if is_float else dtype  # the caller has seen that 16 bits hold all integers
     result = np.empty((len(panels), scheme.positions, panels.shape[2]), dtype)
-    values = np.empty(result.shape[1:], exact)
+
+    def along(taps: np.ndarray) -> np.ndarray:
+        """[3, ...] -> [outputs + 2, ...]"""
+        return np.stack([line[0] * taps[0] + line[1] * taps[1] + line[2] * taps[2] for line in lines])
+
     for panel, taps in zip(result, panels, strict=True):
-        np.matmul(matrix, taps.astype(exact), out=values)
-        panel[...] = values
+        rows = along(taps.astype(exact).reshape(3, 3, -1))
+        panel[...] = along(rows.swapaxes(0, 1)).swapaxes(0, 1).reshape(panel.shape)
     return padded(result)
 
 
