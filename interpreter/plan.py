@@ -85,11 +85,18 @@ class Plan:
             return
         if self._allocating:
             raise InvalidModelError(f"subgraph {self.graph.index} calls itself")
+        # Subgraphs call each other through this: a frame less for each counts.
         self._allocating = True
         try:
-            self._prepare()
+            self._reset()
+            for operation in self.graph.operations:
+                step = Step(self, operation)
+                if not step.fold():
+                    self._steps.append(step)
         finally:
             self._allocating = False
+        self._outputs = [self.specs[index] for index in self.graph.outputs]
+        self.allocated = True
 
     def _reset(self) -> None:
         graph = self.graph
@@ -104,15 +111,6 @@ class Plan:
         for index in graph.inputs:
             if index >= 0 and self.arrays[index] is None:
                 self.arrays[index] = _blank(self.specs[index], self.context.limits.tensor_bytes)
-
-    def _prepare(self) -> None:
-        self._reset()
-        for operation in self.graph.operations:
-            step = Step(self, operation)
-            if not step.fold():
-                self._steps.append(step)
-        self._outputs = [self.specs[index] for index in self.graph.outputs]
-        self.allocated = True
 
     @property
     def steps(self) -> list[Step]:
@@ -184,6 +182,7 @@ class Plan:
         signatures = tuple([NOTHING if at < 0 else (shape, type) for at, shape, type in given])
         if not self.allocated or signatures != self._signatures():
             self._switch(signatures)
+            self.prepare()
         return self._outputs
 
     def _signatures(self) -> tuple[Signature, ...]:
@@ -192,7 +191,7 @@ class Plan:
         return tuple([NOTHING if spec is None else (spec.dims, spec.type) for spec in given])
 
     def _switch(self, wanted: tuple[Signature, ...]) -> None:
-        """Prepares for other inputs. What has been prepared before is kept, as far as there is room."""
+        """Takes other inputs, what has been prepared for them if that was kept: it is, as far as there is room."""
         known = self._known.pop(wanted, None)
         if self.allocated and not self._variables:
             shapes, types = self.input_shapes, self.input_types
@@ -211,7 +210,6 @@ class Plan:
                 self.retype_input(index, type)
                 if self.specs[index].shape != shape:
                     self.resize_input(index, shape)
-        self.prepare()
 
     def call(self, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None) -> list[np.ndarray]:
         """Runs the subgraph as a function: prepares it for the inputs where needed, returns the outputs."""

@@ -12,7 +12,7 @@ from litejit import Interpreter
 from litejit.feeding import feed
 from litejit.interpreter import OpResolverType
 from litejit.kernels.jit.algorithms import ALGORITHMS
-from litejit.kernels.jit.choosing import forcing
+from litejit.kernels.jit.forced import forcing
 from litejit.kernels.reference.products import HybridProducts
 from litejit.profiler import memory
 from tests.inputs import seeded_inputs
