@@ -171,14 +171,16 @@ def memory(interpreter: Interpreter) -> MemoryUse:
     native = plan.native
     if native is None:
         raise InvalidInputError("the reference tier has no memory plan; use another resolver than BUILTIN_REF")
-    steps = len(plan.steps)
+    numbers = {id(step): at for at, step in enumerate(plan.steps)}
+    # Operators of called subgraphs are part of the step that calls them.
+    steps = [numbers[id(task.owner)] for task in native.tasks]
     rows = [
         TensorMemory(
-            tuple(plan.specs[at].name for at in native.storage.sharing(block.key)),
+            tuple(native.specs[at].name for at in native.storage.sharing(block.key)),
             block.size,
             native.storage.arena.offsets[block.key],
-            block.first,
-            block.last if block.last < steps else -1,
+            steps[block.first] if steps else 0,
+            steps[block.last] if block.last < len(steps) else -1,
         )
         for block in native.storage.blocks
     ]
