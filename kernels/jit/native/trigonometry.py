@@ -1,6 +1,6 @@
 """SIN and COS of floats: quarter turns are taken off in float64, what is left goes into polynomials.
 
-x = quadrant * pi / 2 + r with |r| <= pi / 4. Below 2**31, quadrant * pi / 2 is subtracted in two fused steps, which
+x = quadrant * pi / 2 + r with |r| <= pi / 4. Below 2**31, quadrant * pi / 2 is subtracted in three parts, which
 leaves r within 2**-53. Above, x is a whole number m * 2**e, and a table has (2**e * 2 / pi mod 4) in 100 bits for every
 e: m times that is the quadrant and the rest, in integers that wrap around with whole turns (Payne and Hanek's way).
 """
@@ -43,7 +43,8 @@ from litejit.kernels.jit.native.simd import (
 )
 
 _LOW_BITS = 38
-_QUARTER, _QUARTER_REST = 1.5707963267948966, 6.123233995736766e-17
+_QUARTER, _QUARTER_NEXT, _QUARTER_REST = 1.570796012878418, 3.139164164167596e-07, 6.223372171896613e-14
+"""pi / 2 in 22 bits, in 22 more, and what is left: products of the first two with 31 bits are exact in float64."""
 _SHORT_QUARTER, _SHORT_QUARTER_REST = 1.5707963705062866, -4.371139000186241e-08
 """pi / 2 in 24 bits, of which products with 24 bits are exact, and what is left of it."""
 
@@ -82,7 +83,9 @@ def _joined_whole(context, x, y):
 
 @inline
 def _rest(x, quarters):
-    return fma(quarters, splat_f64x4(-_QUARTER_REST), fma(quarters, splat_f64x4(-_QUARTER), x))
+    """Exact up to the last step, with fused multiply-adds or without."""
+    x = fma(quarters, splat_f64x4(-_QUARTER_NEXT), fma(quarters, splat_f64x4(-_QUARTER), x))
+    return fma(quarters, splat_f64x4(-_QUARTER_REST), x)
 
 
 @inline
