@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from litejit.stored import Store, StoredPlan
 from litejit.workers import Workers
 
 if TYPE_CHECKING:
     from litejit.native import NativePlan
     from litejit.plan import Plan
+    from litejit.stored import Store, StoredPlan
 
 __all__ = ["Compiler"]
 
@@ -54,8 +54,3 @@ class Compiler:
         if self._store is not None and began is not None and time.perf_counter() - began > WORTH_KEEPING:
             self._store.keep(plan, native)
         return native
-
-    @staticmethod
-    def is_stored(native: NativePlan | StoredPlan | None) -> bool:
-        """Whether the native form has no steps."""
-        return isinstance(native, StoredPlan)

@@ -38,6 +38,8 @@ class NativePlan:
     subgraph by index, for those that are called.
     """
 
+    has_steps = True
+
     def __init__(self, plan: Plan, workers: Workers, keep_all: bool, plan_of: Callable[[int], Plan]) -> None:
         self.plan = plan
         self.workers = workers

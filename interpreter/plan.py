@@ -126,7 +126,7 @@ class Plan:
 
     def prepare_in_full(self) -> None:
         """Prepares the steps of a plan whose program has been stored; what its tensors hold stays."""
-        if self._compiler is None or not self._compiler.is_stored(self._ready):
+        if self._compiler is None or self._ready is None or self._ready.has_steps:
             return
         held, changed = self.live_arrays(), self._inputs_changed
         self.allocated = False

@@ -1,27 +1,22 @@
 """Files of arrays under a header, which are mapped into memory: what `stored` keeps of programs.
 
-A file begins with a digest of what follows. Its arrays lie at multiples of 64 bytes.
+Its arrays lie at multiples of 64 bytes of the file, behind a header in JSON and its length.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import mmap
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from litejit.kernels.jit.cache import HEADER_BYTES, load_mapped, store
 from litejit.kernels.jit.call import SLACK
 
-__all__ = ["Constants", "mapped", "read", "write"]
+__all__ = ["Constants", "read", "write"]
 
-_MAGIC = b"litejit program 1\n"
-_START = len(_MAGIC) + 65
-_ALIGNMENT = 64
+_ALIGNMENT, _LENGTH = 64, 8
 
 
 class Constants:
@@ -50,50 +45,34 @@ class Constants:
         return whole
 
 
+def write(path: Path, header: dict[str, Any], sections: dict[str, np.ndarray]) -> None:
+    """Stores a file that `read` takes apart again, if possible."""
+    header = {**header, "sections": [(name, str(part.dtype), part.size) for name, part in sections.items()]}
+    text = json.dumps(header).encode()
+    parts = [len(text).to_bytes(_LENGTH, "little"), text, _filling(HEADER_BYTES + _LENGTH + len(text))]
+    for part in sections.values():
+        parts += [part.tobytes(), _filling(part.nbytes)]
+    store(path, *parts)
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+    """Header and arrays of a file, which are mapped into memory; None if it is not there or not whole."""
+    content = load_mapped(path)
+    if content is None:
+        return None
+    at = _LENGTH + int.from_bytes(content[:_LENGTH], "little")
+    header, sections = json.loads(bytes(content[_LENGTH:at])), {}
+    for name, dtype, count in header["sections"]:
+        at = _aligned(HEADER_BYTES + at) - HEADER_BYTES
+        sections[name] = np.frombuffer(content, dtype, count, at)
+        at += sections[name].nbytes
+    return header, sections
+
+
 def _aligned(size: int) -> int:
     return -(-size // _ALIGNMENT) * _ALIGNMENT
 
 
-def write(path: Path, header: dict[str, Any], sections: dict[str, np.ndarray]) -> None:
-    """Stores a file that `read` takes apart again. OSError where that is not possible."""
-    header = {**header, "sections": [(name, str(part.dtype), part.size) for name, part in sections.items()]}
-    text = json.dumps(header).encode()
-    start = _START + 8 + len(text)
-    parts = [len(text).to_bytes(8, "little"), text, bytes(_aligned(start) - start)]
-    for part in sections.values():
-        parts += [part.tobytes(), bytes(_aligned(part.nbytes) - part.nbytes)]
-    hash = hashlib.sha256(b"".join(parts))
-    aside = path.with_name(f"{path.name}.{os.getpid()}.{id(parts)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with aside.open("wb") as file:
-            file.writelines([_MAGIC, hash.hexdigest().encode(), b"\n", *parts])
-        aside.replace(path)
-    finally:
-        with suppress(OSError):
-            aside.unlink()
-
-
-def read(content: np.ndarray) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Header and arrays of a file."""
-    size = int.from_bytes(content[_START : _START + 8].tobytes(), "little")
-    header = json.loads(content[_START + 8 : _START + 8 + size].tobytes())
-    at, sections = _aligned(_START + 8 + size), {}
-    for name, dtype, count in header["sections"]:
-        nbytes = count * np.dtype(dtype).itemsize
-        sections[name] = content[at : at + nbytes].view(dtype)
-        at = _aligned(at + nbytes)
-    return header, sections
-
-
-def mapped(path: Path) -> np.ndarray | None:
-    """What has been stored, as it lies in the file; None if it is not there or not whole."""
-    try:
-        with path.open("rb") as file:
-            content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        os.utime(path)
-    except (OSError, ValueError):
-        return None
-    if content[:_START] != _MAGIC + hashlib.sha256(content[_START:]).hexdigest().encode() + b"\n":
-        return None
-    return np.frombuffer(content, np.uint8)
+def _filling(size: int) -> bytes:
+    """What is missing to the next multiple."""
+    return bytes(_aligned(size) - size)

@@ -10,8 +10,9 @@ import numpy as np
 
 from litejit.arena import aligned_buffer
 from litejit.kernels.jit import library
-from litejit.kernels.jit.call import ENTRY, FAULT, SLACK, Call, Jump, Label, Scratch, State, Tensor
+from litejit.kernels.jit.call import SLACK, Call, Jump, Label, Scratch, State, Tensor
 from litejit.kernels.jit.guard import Extent, MemoryAccessError, watch
+from litejit.kernels.jit.layouts.programs import ENTRY, FAULT
 from litejit.kernels.jit.target import is_checked
 from litejit.kernels.reference.control_flow import CallOnce
 from litejit.rewrites import Task

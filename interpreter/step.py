@@ -6,7 +6,7 @@ again only when what it depends on has changed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from litejit.graph import Operation
 from litejit.kernels.kernel import Kernel
-from litejit.kernels.node import NeedsData, Node, Shape, TensorSpec
+from litejit.kernels.node import Context, NeedsData, Node, Shape, TensorSpec
 from litejit.schema.errors import InvalidModelError, LitejitError
 
 if TYPE_CHECKING:
@@ -161,20 +161,26 @@ def prepared(
     specs: Sequence[TensorSpec | None],
     values: Sequence[np.ndarray | None] | None,
     numerics: str,
+    *,
+    context: Context | None = None,
+    make_kernel: Callable[[], Kernel] | None = None,
 ) -> tuple[Kernel, Node]:
-    """A kernel prepared for operands like these, and the node that it was prepared for."""
+    """A kernel prepared for operands like these, and the node that it was prepared for.
+
+    context, make_kernel: others than the plan's and the operation's.
+    """
     node = Node(
         op=operation.name,
         version=operation.version,
         options=operation.options,
         inputs=tuple(specs),
         declared=tuple(plan.graph.tensors[index] for index in operation.outputs),
-        context=plan.context,
+        context=context or plan.context,
         intermediates=tuple(plan.specs[index] for index in operation.intermediates),
         runtime_values=values,
         numerics=numerics,
     )
-    kernel = operation.make_kernel()
+    kernel = (make_kernel or operation.make_kernel)()
     try:
         kernel.bind(node)
     except LitejitError as error:

@@ -24,10 +24,11 @@ import numpy as np
 from litejit.arena import aligned_buffer
 from litejit.kernels.jit import library
 from litejit.kernels.jit.cache import digest, load, package_stamp
-from litejit.kernels.jit.call import ENTRY, FAULT, Fault, Jump, Scratch, Tensor
+from litejit.kernels.jit.call import Fault, Jump, Scratch, Tensor
 from litejit.kernels.jit.forced import forced
+from litejit.kernels.jit.layouts.programs import ENTRY, FAULT
 from litejit.kernels.jit.target import is_checked
-from litejit.program_file import Constants, mapped, read, write
+from litejit.program_file import Constants, read, write
 from litejit.schema import TensorType
 from litejit.shadow import Shadow
 
@@ -68,8 +69,8 @@ class Store:
     def find(self, plan: Plan, workers: Workers) -> StoredPlan | None:
         """The plan's program, if it has been kept and is whole."""
         path = self._path(plan)
-        content = None if path is None else mapped(path)
-        return None if content is None else StoredPlan(content, plan, workers)
+        content = None if path is None else read(path)
+        return None if content is None else StoredPlan(*content, plan, workers)
 
     def keep(self, plan: Plan, native: NativePlan) -> None:
         """Keeps the plan's program, if it is one whose parts can be kept."""
@@ -77,8 +78,8 @@ class Store:
         packed = None if path is None else _packed(plan, native)
         if path is None or packed is None or sum(part.nbytes for part in packed[1].values()) > MOST_BYTES // 2:
             return
+        write(path, *packed)
         with suppress(OSError):
-            write(path, *packed)
             _make_room(path.parent)
 
     def _path(self, plan: Plan) -> Path | None:
@@ -97,9 +98,10 @@ class Store:
 class StoredPlan:
     """A plan whose program has been kept: what `NativePlan` is for running it, without its steps."""
 
-    def __init__(self, content: np.ndarray, plan: Plan, workers: Workers) -> None:
-        header, sections = read(content)
-        self._content = content
+    has_steps = False
+
+    def __init__(self, header: dict[str, Any], sections: dict[str, np.ndarray], plan: Plan, workers: Workers) -> None:
+        self._sections = sections
         self._shadow = Shadow(plan)
         self._plan = plan
         self.loose_outputs: tuple[int, ...] = ()
@@ -130,7 +132,7 @@ class StoredPlan:
     @property
     def bytes(self) -> int:
         """Memory of tensors, scratch memory, and what has been stored."""
-        return int(self._content.nbytes + sum(part.nbytes for part in self._memory))
+        return sum(part.nbytes for part in (*self._sections.values(), *self._memory))
 
     def run(self) -> None:
         """Computes the graph's outputs."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from litejit.calling import caller
-from litejit.kernels.jit.layouts.meeting import ASLEEP, BLOCK_BYTES, DOOR_BYTES, POSTED
+from litejit.kernels.jit.layouts.programs import ASLEEP, BLOCK_BYTES, DOOR_BYTES, POSTED
 
 __all__ = ["Workers"]
 

@@ -15,12 +15,13 @@ from litejit.crosscheck.cut import SingleOperator, cut
 from litejit.graph import KernelFactory, Operation
 from litejit.interpreter import Interpreter, OpResolverType
 from litejit.kernels.kernel import Kernel
-from litejit.kernels.node import Limits, Node, Shape, SubgraphSignature, TensorSpec
+from litejit.kernels.node import Limits, Shape, SubgraphSignature, TensorSpec
 from litejit.kernels.registry import builtin_kernels, custom_kernels
 from litejit.plan import Plan
 from litejit.schema import BuiltinOperator, Model, TensorType, write_model
-from litejit.schema.errors import InvalidInputError, LitejitError
+from litejit.schema.errors import InvalidInputError
 from litejit.schema.validate import called_subgraphs
+from litejit.step import prepared
 
 __all__ = ["Place", "Subject", "load_content"]
 
@@ -183,24 +184,15 @@ class Subject:
             if spec is not None and operand is not None and spec.sparsity is None:
                 spec = replace(spec, shape=operand.shape)
             specs.append(spec)
-        session: Any = self.interpreter._session
-        context = session if resources is None else _OtherResources(session, resources)
-        node = Node(
-            op=operation.name,
-            version=operation.version,
-            options=operation.options,
-            inputs=tuple(specs),
-            declared=tuple(plan.graph.tensors[index] for index in operation.outputs),
-            context=context,
-            intermediates=tuple(plan.specs[index] for index in operation.intermediates),
-            runtime_values=operands,
-            numerics=numerics or operation.numerics,
+        kernel, _ = prepared(
+            plan,
+            operation,
+            specs,
+            operands,
+            numerics or operation.numerics,
+            context=None if resources is None else _OtherResources(self.interpreter._session, resources),
+            make_kernel=_own_factory(operation) if own else None,
         )
-        kernel = _own_factory(operation)() if own else operation.make_kernel()
-        try:
-            kernel.bind(node)
-        except LitejitError as error:
-            raise type(error)(f"{operation.where}: {error}") from None
         return kernel
 
     def compute(

@@ -8,16 +8,22 @@ missing, and a folder that cannot be written is done without.
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import sys
 import threading
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
-__all__ = ["digest", "folder", "load", "package_stamp", "store"]
+__all__ = ["HEADER_BYTES", "digest", "folder", "load", "load_mapped", "package_stamp", "store"]
 
 _MAGIC = b"litejit 2 "
+HEADER_BYTES = len(_MAGIC) + 65
+"""Before what is stored."""
+
+_Content = TypeVar("_Content", bytes, memoryview)
 
 
 def folder() -> Path | None:
@@ -63,26 +69,45 @@ def package_stamp() -> str:
 
 def load(path: Path | None) -> bytes | None:
     """What was stored; None if nothing was, or if it is not whole."""
-    if path is None:
-        return None
     try:
-        content = path.read_bytes()
+        return None if path is None else _whole(path.read_bytes())
     except OSError:
         return None
-    header, content = content[: len(_MAGIC) + 65], content[len(_MAGIC) + 65 :]
-    return content if header == _header(content) else None
 
 
-def store(path: Path | None, content: bytes) -> None:
-    """Keeps content, if possible."""
+def load_mapped(path: Path) -> memoryview | None:
+    """The same, mapped into memory: it begins HEADER_BYTES after the beginning of a page. Notes that it was used."""
+    try:
+        with path.open("rb") as file:
+            content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        os.utime(path)
+    except (OSError, ValueError):
+        return None
+    return _whole(content)
+
+
+def store(path: Path | None, *parts: bytes) -> None:
+    """Keeps the parts, one after the other, if possible."""
     if path is None:
         return
     aside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(_header(content) + content)
+        with aside.open("wb") as file:
+            file.writelines([_header(*parts), *parts])
         aside.replace(path)
+    with suppress(OSError):
+        aside.unlink()  # where it could not be written
 
 
-def _header(content: bytes) -> bytes:
-    return _MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n"
+def _whole(content: _Content) -> _Content | None:
+    """What stands behind the header, if the header is its."""
+    rest = content[HEADER_BYTES:]
+    return rest if content[:HEADER_BYTES] == _header(rest) else None
+
+
+def _header(*parts: bytes | memoryview) -> bytes:
+    hash = hashlib.sha256()
+    for part in parts:
+        hash.update(part)
+    return _MAGIC + hash.hexdigest().encode() + b"\n"

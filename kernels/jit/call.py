@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "ENTRY",
-    "FAULT",
     "SLACK",
     "Call",
     "Fault",
@@ -32,10 +30,6 @@ __all__ = [
 SLACK = 64
 """Bytes after every tensor, constant and scratch area that kernels may read (never write), so that the last vector of a
 row needs no special case."""
-
-
-ENTRY, FAULT = 6, 5
-"""int64s of a program's entry for a call (see `native.executor`), and which of them is the fault."""
 
 
 class Layout:

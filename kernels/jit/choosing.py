@@ -1,8 +1,8 @@
 """The choice among several algorithms for one operator: which may compute it, what each is estimated to cost.
 
-An `Algorithm` makes the calls, or says why these shapes and weights are not for it. The one asked for comes first
-(see `forced`), then the one that `litejit tune` has measured to be the quickest here, then the
-others from the cheapest on; the first that is legal computes the operator. All of them give the same integers.
+An `Algorithm` makes the calls, or says why these shapes and weights are not for it. The one asked for comes first (see
+`forced`), then the one that `litejit tune` has measured to be the quickest here, then the others from the cheapest on;
+the first that is legal computes the operator. All of them give the same integers.
 """
 
 from __future__ import annotations

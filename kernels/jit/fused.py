@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from litejit.kernels.jit.bands import BAND_BYTES, tile_rows
+from litejit.kernels.jit.bands import BAND_BYTES, Geometry, tile_rows
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.convolution import float_clamp
 from litejit.kernels.jit.fused_packing import pack_bytes, pack_floats
-from litejit.kernels.jit.layouts.fused import FUSED
+from litejit.kernels.jit.layouts.fused import FUSED, TILE_ROWS
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import panels_of
@@ -26,9 +26,6 @@ from litejit.kernels.node import TensorSpec
 from litejit.schema import TensorType
 
 __all__ = ["Block", "is_enabled"]
-
-ROWS = 6
-"""Of the tiles of matrix products."""
 
 BAND_PIXELS = 112
 """Output pixels of a band: what lies between the convolutions stays in the second-level cache."""
@@ -68,8 +65,7 @@ class Block:
     @property
     def cut(self) -> _Cut:
         """How the block is cut."""
-        pixel_bytes = COLUMNS * (2 if self.input.dtype.itemsize == 1 else 4)
-        return _Cut.of(self.depthwise, pixel_bytes, self.expand is None)
+        return _Cut.of(self.depthwise, 2 if self.input.dtype.itemsize == 1 else 4, self.expand is None)
 
     @property
     def is_worthwhile(self) -> bool:
@@ -78,11 +74,11 @@ class Block:
         Where channels do not become many more, little is gained, and nothing in small images; channels that fill up a
         chunk are for nothing.
         """
-        cut = self.cut
-        filled = cut.channels / (panels_of(cut.channels) * COLUMNS)
+        cut, channels = self.cut, self.depthwise.outputs[0].dims[3]
+        filled = channels / (panels_of(channels) * COLUMNS)
         if self.expand is not None:
-            return filled >= 0.75 and cut.channels > 2 * self.input.dims[3]
-        return cut.in_bands and filled == 1 and (cut.stride_height == 1 or self.input.dtype.itemsize == 1)
+            return filled >= 0.75 and channels > 2 * self.input.dims[3]
+        return cut.in_bands and filled == 1 and (cut.geometry.strides[0] == 1 or self.input.dtype.itemsize == 1)
 
     @property
     def parts(self) -> list[Lowering]:
@@ -100,10 +96,11 @@ class Block:
         if packed is None:
             return None
         cut = self.cut
+        geometry = cut.geometry
         added = (0, 0) if self.addition is None else _clamp(self.addition)
         values = {
             **self._sizes(cut),
-            **self._memory(cut, 4 if packed.numbers == "float" else 2),
+            **self._memory(cut),
             **packed.values,
             "residual": 0 if self.residual is None else Tensor(self.residual.index),
             "added_low": added[0],
@@ -113,65 +110,70 @@ class Block:
         work = self.depthwise.outputs[0].size * prod(self.depthwise.input(1).dims[1:3])
         work += 0 if self.expand is None else self.expand.outputs[0].size * self.input.dims[3]
         project_work = self.output.size * self.depthwise.outputs[0].dims[3]
-        shape = f"{cut.taps_width}x{cut.stride_width}_{cut.tile}"
-        items = cut.images * values["pieces"] * values["chunk_groups"]
+        shape = f"{geometry.taps[1]}x{geometry.strides[1]}_{cut.tile}"
+        items = geometry.images * values["pieces"] * values["chunk_groups"]
         if cut.in_bands:
             return [Call(f"fused.{packed.numbers}_{shape}", FUSED, values, items, 1, scratch, work + project_work)]
-        rows = tile_rows(cut.height * cut.width, (6, 5))
-        project = f"fused.{packed.numbers}_project_{tile_rows(cut.out_height * cut.out_width, (6, 5, 4))}"
+        rows = tile_rows(prod(geometry.in_size), (TILE_ROWS, 5))
+        project = f"fused.{packed.numbers}_project_{tile_rows(prod(geometry.out_size), (TILE_ROWS, 5, 4))}"
         return [
             Call(f"fused.{packed.numbers}_chunks_{shape}_{rows}", FUSED, values, items, 1, scratch, work),
-            Call(project, FUSED, values, cut.images * values["panel_groups"], 1, scratch, project_work),
+            Call(project, FUSED, values, geometry.images * values["panel_groups"], 1, scratch, project_work),
         ]
 
     def _sizes(self, cut: _Cut) -> dict[str, Any]:
         """How the block is cut, for so many threads."""
-        threads, chunks, panels = self.depthwise.threads, panels_of(cut.channels), panels_of(self.output.dims[3])
-        pieces = 1 if threads == 1 or not cut.in_bands else min(2 * threads, -(-cut.out_height // cut.band_rows))
-        piece_rows = -(-cut.out_height // pieces)
+        geometry, threads = cut.geometry, self.depthwise.threads
+        (height, width), (out_height, out_width), (top, left) = geometry.in_size, geometry.out_size, geometry.pads
+        chunks, panels = panels_of(geometry.channels), panels_of(self.output.dims[3])
+        pieces = 1 if threads == 1 or not cut.in_bands else min(2 * threads, -(-out_height // cut.band_rows))
+        piece_rows = -(-out_height // pieces)
         groups = 1 if threads == 1 or cut.in_bands else min(chunks, 6 * threads)
         panel_groups = 1 if threads == 1 else panels
         return {
-            "height": cut.height,
-            "width": cut.width,
+            "height": height,
+            "width": width,
             "channels": self.input.dims[3],
             "is_unsigned": int(self.input.type == TensorType.UINT8),
-            "pieces": -(-cut.out_height // piece_rows),
+            "pieces": -(-out_height // piece_rows),
             "piece_rows": piece_rows,
             "band_rows": min(cut.band_rows, piece_rows),
             "group_chunks": -(-chunks // groups),
             "chunk_groups": -(-chunks // -(-chunks // groups)),
             "chunks": chunks,
-            "top": cut.top,
-            "left": cut.left,
-            "right": cut.padded_width - cut.left - cut.width,
-            "out_height": cut.out_height,
-            "out_width": cut.out_width,
-            "taps_height": cut.taps_height,
-            "stride_height": cut.stride_height,
+            "top": top,
+            "left": left,
+            "right": geometry.padded_width - left - width,
+            "out_height": out_height,
+            "out_width": out_width,
+            "taps_height": geometry.taps[0],
+            "stride_height": geometry.strides[0],
             "panel_groups": panel_groups,
             "group_panels": -(-panels // panel_groups),
             "panels": panels,
         }
 
-    def _memory(self, cut: _Cut, element_bytes: int) -> dict[str, Any]:
-        """Where everything lies; elements between the convolutions have so many bytes."""
-        chunks, pixel, input, output = panels_of(cut.channels), element_bytes * COLUMNS, self.input, self.output
-        row_bytes = cut.padded_width * pixel
-        ring_rows = (cut.band_rows - 1) * cut.stride_height + cut.taps_height
+    def _memory(self, cut: _Cut) -> dict[str, Any]:
+        """Where everything lies."""
+        geometry, input, output = cut.geometry, self.input, self.output
+        (height, width), (out_height, out_width), (top, left) = geometry.in_size, geometry.out_size, geometry.pads
+        chunks, element_bytes = panels_of(geometry.channels), geometry.element_bytes
+        pixel = element_bytes * COLUMNS
+        row_bytes = geometry.padded_width * pixel
+        ring_rows = geometry.rows_below(cut.band_rows)
         ring_chunks = chunks if cut.in_bands else 1
-        y, x = np.divmod(np.arange(cut.height * cut.width), cut.width)
-        places = (y + cut.top) % ring_rows * row_bytes + (cut.left + x) * pixel
+        y, x = np.divmod(np.arange(height * width), width)
+        places = (y + top) % ring_rows * row_bytes + (left + x) * pixel
         # One more: filter rows are taken in pairs.
-        rows = np.arange((cut.out_height - 1) * cut.stride_height + cut.taps_height + 1) % ring_rows * row_bytes
-        middle = (cut.band_rows if cut.in_bands else cut.out_height) * cut.out_width * pixel
+        rows = np.arange(geometry.rows_below(out_height) + 1) % ring_rows * row_bytes
+        middle = (cut.band_rows if cut.in_bands else out_height) * out_width * pixel
         # Chunks a multiple of a page apart would fall on the same lines of the cache.
         middle += 64 if middle % 4096 == 0 else 0
-        shared = 0 if cut.in_bands else _whole_lines(cut.images * chunks * middle)
+        shared = 0 if cut.in_bands else _whole_lines(geometry.images * chunks * middle)
         expanded = _whole_lines(ring_chunks * ring_rows * row_bytes)
         own = expanded + (_whole_lines(chunks * middle) if cut.in_bands else 0)
         widens = self.expand is not None and input.dtype.itemsize < element_bytes
-        widened = min(ring_rows, cut.height) * cut.width * input.dims[3] * element_bytes if widens else 0
+        widened = min(ring_rows, height) * width * input.dims[3] * element_bytes if widens else 0
         return {
             "source": Tensor(input.index),
             "image_bytes": prod(input.dims[1:]) * input.dtype.itemsize,
@@ -203,56 +205,29 @@ def _whole_lines(size: int) -> int:
 
 @dataclass(frozen=True)
 class _Cut:
-    """Sizes of the depthwise convolution in the middle, and how it is cut. tile: its output pixels side by side."""
+    """How the depthwise convolution in the middle is cut. tile: its output pixels side by side."""
 
-    images: int
-    channels: int
-    height: int
-    width: int
-    top: int
-    left: int
-    padded_width: int
-    taps_height: int
-    taps_width: int
-    stride_height: int
-    stride_width: int
-    out_height: int
-    out_width: int
+    geometry: Geometry
     band_rows: int
     in_bands: bool
     tile: int
 
     @classmethod
-    def of(cls, depthwise: Lowering, pixel_bytes: int, copies: bool) -> _Cut:
-        """For a depthwise convolution; pixel_bytes: of a chunk. copies: nothing is expanded.
+    def of(cls, depthwise: Lowering, element_bytes: int, copies: bool) -> _Cut:
+        """For a depthwise convolution; element_bytes: between the convolutions. copies: nothing is expanded.
 
         Then operators by themselves would need no more scratch memory than a band of theirs, and neither does this.
         """
-        (rows, columns), (images, *_, channels) = depthwise.windows, depthwise.outputs[0].dims
-        in_bands = columns.out_size > SMALL_WIDTH
-        padded_width = max((columns.out_size - 1) * columns.stride + columns.extent, columns.before + columns.in_size)
-        band_rows = -(-BAND_PIXELS // columns.out_size) if in_bands else rows.out_size
+        images, *_, channels = depthwise.outputs[0].dims
+        geometry = Geometry.of(depthwise.windows, images, channels, element_bytes, by_pixel=False)
+        (out_height, out_width), stride = geometry.out_size, geometry.strides[0]
+        in_bands = out_width > SMALL_WIDTH
+        band_rows = -(-BAND_PIXELS // out_width) if in_bands else out_height
         if copies and in_bands:
-            pixels = BAND_BYTES // (panels_of(channels) * pixel_bytes) - (rows.extent - rows.stride) * padded_width
-            band_rows = max(1, min(band_rows, pixels // (rows.stride * padded_width + columns.out_size)))
-        return cls(
-            images,
-            channels,
-            rows.in_size,
-            columns.in_size,
-            rows.before,
-            columns.before,
-            padded_width,
-            rows.filter_size,
-            columns.filter_size,
-            rows.stride,
-            columns.stride,
-            rows.out_size,
-            columns.out_size,
-            band_rows,
-            in_bands,
-            7 if columns.out_size % 7 == 0 else 4,
-        )
+            pixels = BAND_BYTES // (panels_of(channels) * COLUMNS * element_bytes)
+            pixels -= (geometry.extent - stride) * geometry.padded_width
+            band_rows = max(1, min(band_rows, pixels // (stride * geometry.padded_width + out_width)))
+        return cls(geometry, band_rows, in_bands, 7 if out_width % 7 == 0 else 4)
 
 
 def _is_constant(part: Lowering) -> bool:
@@ -268,9 +243,9 @@ def _fits(depthwise: Lowering) -> bool:
         and rows.dilation == columns.dilation == 1
         and columns.filter_size in (3, 5)
         and columns.stride in (1, 2)
-        and columns.in_size >= ROWS
+        and columns.in_size >= TILE_ROWS
         and columns.out_size >= 4
-        and rows.out_size * columns.out_size >= ROWS
+        and rows.out_size * columns.out_size >= TILE_ROWS
     )
 
 

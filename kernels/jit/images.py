@@ -22,10 +22,10 @@ _SYMBOL = struct.Struct("<IBBHQQ")
 _RELOCATION = struct.Struct("<QQq")
 _ADDRESS = struct.Struct("<Q")
 _ELF64_LITTLE, _RELOCATABLE, _X86_64 = b"\x7fELF\x02\x01", 1, 62
-_NOBITS, _RELA, _UNWINDING = 8, 4, 0x70000001
+_SYMBOLS, _RELA, _NOBITS, _UNWINDING = 2, 4, 8, 0x70000001
 _ALLOCATED = 2
 _R_X86_64_64 = 1
-_UNDEFINED, _FIRST_RESERVED = 0, 0xFF00
+_UNDEFINED = 0
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _symbols(content: bytes, sections: Any) -> list[tuple[str, int, int]]:
     """(name, index of its section, offset in it) of every symbol."""
     found = []
     for _, kind, _, _, offset, size, link, _, _, _ in sections:
-        if kind == 2:
+        if kind == _SYMBOLS:
             strings = sections[link][4]
             for name, _, _, section, value, _ in _SYMBOL.iter_unpack(content[offset : offset + size]):
                 end = content.index(b"\0", strings + name)

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 
 from litejit.kernels.jit.call import Call, padded
+from litejit.kernels.jit.layouts.trigonometry import LOW_BITS
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.tables import elements_call
 from litejit.kernels.reference.unary import Cos, Sin
@@ -16,7 +17,6 @@ __all__: list[str] = []
 
 _EXPONENTS = 105
 """Floats are whole numbers of 24 bits times up to 2**104."""
-_LOW_BITS = 38
 _PRECISION = 320
 
 
@@ -33,9 +33,9 @@ def sine(lowering: Lowering) -> list[Call] | None:
 def _quarter_turns() -> np.ndarray:
     """[105, 2] int64: for each exponent e, 2**e * 2 / pi mod 4 in units of 2**-62, and 38 bits of the rest."""
     inverse = (2 << 2 * _PRECISION) // _pi()
-    turns = [inverse >> (_PRECISION - exponent - 62 - _LOW_BITS) for exponent in range(_EXPONENTS)]
-    high = np.array([(turn >> _LOW_BITS) % (1 << 64) for turn in turns], np.uint64)
-    low = np.array([turn % (1 << _LOW_BITS) for turn in turns], np.int64)
+    turns = [inverse >> (_PRECISION - exponent - 62 - LOW_BITS) for exponent in range(_EXPONENTS)]
+    high = np.array([(turn >> LOW_BITS) % (1 << 64) for turn in turns], np.uint64)
+    low = np.array([turn % (1 << LOW_BITS) for turn in turns], np.int64)
     return padded(np.stack([high.view(np.int64), low], axis=1))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from litejit import Interpreter
@@ -19,6 +21,15 @@ def native_calls(interpreter: Interpreter) -> list[str]:
 
 def calls_of(part: Part) -> tuple[Call, ...]:
     return part.calls if isinstance(part, Stretch) else ()
+
+
+def prepared(problem: Problem, **keywords: Any) -> Interpreter:
+    """Allocated, with the problem's inputs."""
+    interpreter = Interpreter(model_content=problem.model, **keywords)
+    interpreter.allocate_tensors()
+    for detail, value in zip(interpreter.get_input_details(), problem.inputs, strict=True):
+        interpreter.set_tensor(detail["index"], value)
+    return interpreter
 
 
 def check_compiled(

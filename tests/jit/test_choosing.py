@@ -15,8 +15,8 @@ from litejit.kernels.jit.choosing import Algorithm, Illegal, choose, listed
 from litejit.kernels.jit.forced import forcing
 from litejit.kernels.jit.lowering import Lowering
 from litejit.profiler import profile
-from tests.jit.equal import native_calls
-from tests.jit.test_machinery import DIGITS, chain, prepared
+from tests.jit.equal import native_calls, prepared
+from tests.jit.test_machinery import DIGITS, chain
 
 
 @pytest.fixture(autouse=True)

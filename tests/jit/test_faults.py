@@ -13,7 +13,7 @@ from litejit.interpreter import OpResolverType
 from litejit.kernels.jit.target import is_checked
 from litejit.schema.errors import InvalidInputError
 from litejit.testing import Const, Input, Problem, out, single_op
-from tests.jit.equal import check_compiled, native_calls
+from tests.jit.equal import check_compiled, native_calls, prepared
 
 RNG = np.random.default_rng(0)
 BYTES = {"scale": 0.1, "zero_point": 3}
@@ -121,14 +121,9 @@ REFUSED = [
 def test_same_errors(problem: Problem, threads: int) -> None:
     errors = []
     for resolver in (OpResolverType.BUILTIN_REF, OpResolverType.AUTO):
-        interpreter = Interpreter(
-            model_content=problem.model, num_threads=threads, experimental_op_resolver_type=resolver
-        )
-        interpreter.allocate_tensors()
+        interpreter = prepared(problem, num_threads=threads, experimental_op_resolver_type=resolver)
         if resolver is OpResolverType.AUTO:
             assert native_calls(interpreter)
-        for detail, value in zip(interpreter.get_input_details(), problem.inputs, strict=True):
-            interpreter.set_tensor(detail["index"], value)
         for _ in range(2):
             with pytest.raises(InvalidInputError) as raised:
                 interpreter.invoke()

@@ -13,7 +13,7 @@ from litejit.interpreter import OpResolverType
 from litejit.profiler import memory, profile
 from litejit.testing import Problem
 from tests.jit.blocks import Shape, block, quantized_block
-from tests.jit.equal import check_compiled, native_calls
+from tests.jit.equal import check_compiled, native_calls, prepared
 from tests.paths import EXTRA_MODELS
 
 MODELS = (
@@ -28,15 +28,6 @@ MODELS = (
     "vww_96_int8",
 )
 """Of the extra ones: blocks of every kind."""
-
-
-def prepared(problem: Problem, **keywords: Any) -> Interpreter:
-    """With the problem's inputs."""
-    interpreter = Interpreter(model_content=problem.model, **keywords)
-    interpreter.allocate_tensors()
-    for detail, value in zip(interpreter.get_input_details(), problem.inputs, strict=True):
-        interpreter.set_tensor(detail["index"], value)
-    return interpreter
 
 
 def outputs(interpreter: Interpreter) -> list[np.ndarray]:

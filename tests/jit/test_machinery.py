@@ -18,6 +18,7 @@ from litejit.interpreter import OpResolverType
 from litejit.kernels.jit import library, lowering
 from litejit.kernels.jit.target import is_checked
 from litejit.testing import Const, Input, Problem, single_op
+from tests.jit.equal import prepared
 from tests.jit.test_images import HERE
 from tests.paths import ROOT
 
@@ -193,14 +194,6 @@ def chain(layers: int = 6, size: int = 48, channels: int = 32, stride: int = 1) 
         handle = b.op("CONV_2D", [handle, weights, bias], **options)
     b.output(handle)
     return Problem(b.to_bytes(), [rng.uniform(-1, 1, (1, size, size, channels)).astype(np.float32)])
-
-
-def prepared(problem: Problem, **keywords: Any) -> Interpreter:
-    interpreter = Interpreter(model_content=problem.model, **keywords)
-    interpreter.allocate_tensors()
-    for detail, value in zip(interpreter.get_input_details(), problem.inputs, strict=True):
-        interpreter.set_tensor(detail["index"], value)
-    return interpreter
 
 
 def output(interpreter: Interpreter) -> np.ndarray:

@@ -110,9 +110,12 @@ def drawn(name: str, seed: int) -> Problem:
             for _ in range(int(rng.integers(3))):
                 changes[int(rng.integers(len(changes)))](mutant)
             problem = Problem(mutant.to_bytes(), mutant.inputs(), name)
+        except (ValueError, TypeError, AttributeError, KeyError, IndexError):
+            continue  # one change has taken away what another is about
+        try:
             run(problem, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
-        except (LitejitError, ValueError, TypeError, AttributeError, KeyError, IndexError):
-            continue  # one change has taken away what another is about, or the problem is not a legal one
+        except (LitejitError, ValueError):
+            continue  # the problem is not a legal one
         found = problem
         interpreter = Interpreter(model_content=problem.model)
         interpreter.allocate_tensors()

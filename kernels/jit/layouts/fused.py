@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from litejit.kernels.jit.call import Layout
 
-__all__ = ["FUSED"]
+__all__ = ["FUSED", "TILE_ROWS"]
+
+TILE_ROWS = 6
+"""Of the tiles of matrix products; there are smaller ones for small images."""
 
 FUSED = Layout(
     # input: bytes of an image, of a pixel; sizes in elements

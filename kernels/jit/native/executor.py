@@ -17,11 +17,11 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.layouts.meeting import ASLEEP, BLOCK_BYTES, DOOR_BYTES, POSTED, WAITING
+from litejit.kernels.jit.layouts.programs import ASLEEP, BLOCK_BYTES, DOOR_BYTES, ENTRY, FAULT, POSTED, WAITING
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import I64, emit_call, load_i8, load_i64, store
 
-ENTRY_BYTES = 6 * 8
+ENTRY_BYTES, FAULT_BYTES = 8 * ENTRY, 8 * FAULT
 SPINS = 20_000
 """Rounds before a waiting thread gives way, some tens of microseconds."""
 
@@ -114,9 +114,9 @@ def _leave_with(context, status):
 @inline
 def _taken(entry):
     """The fault of an entry, which is none from then on."""
-    fault = load_i64(entry + 40)
+    fault = load_i64(entry + FAULT_BYTES)
     if fault != 0:
-        store(entry + 40, 0)
+        store(entry + FAULT_BYTES, 0)
     return fault
 
 

@@ -10,15 +10,77 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from litejit.kernels.jit.layouts.fused import FUSED
+from litejit.kernels.jit.layouts.fused import FUSED, TILE_ROWS
+from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.native import fused_bytes, fused_floats
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import getters, load_i32
 
-get, _ = getters(FUSED)
+get, get_float = getters(FUSED)
 
-ROWS = 6
-"""Of the tiles of matrix products."""
+
+def _expander(family: Any, rows: int) -> Any:
+    """In tiles of so many pixels."""
+    tile, stage_bytes, bound = family.expand_tile(rows), family.STAGE, get_float if family.IS_FLOAT else get
+
+    @inline
+    def expand(args, source, number, pixel, count, chunk):
+        """Pixels of an expanded chunk."""
+        pitch, steps, places = get(args, "expand_pitch"), get(args, "expand_steps"), get(args, "places")
+        panel = get(args, "expand") + number * get(args, "expand_bytes")
+        stage = get(args, "expand_stage") + number * stage_bytes
+        zero, low, high = get(args, "expand_zero"), bound(args, "expand_low"), bound(args, "expand_high")
+        for at in range(0, count, rows):
+            to = pixel + min(at, count - rows)
+            tile(source + to * pitch, pitch, steps, panel, stage, chunk, places + 4 * to, zero, low, high)
+
+    return expand
+
+
+def _convolver(family: Any, width: int, stride: int, pixels: int) -> Any:
+    """For filters of this width and stride, in tiles of so many output pixels."""
+    tile, pixel_bytes, stage_bytes = family.depthwise_tile(width, stride, pixels), family.PIXEL, family.STAGE
+    bound, rows_at_once = get_float if family.IS_FLOAT else get, family.ROWS_AT_ONCE
+
+    @inline
+    def convolve(args, number, chunk, offsets, target):
+        """An output row of an expanded chunk, from the rows that the offsets tell."""
+        steps, out_width = -(-get(args, "taps_height") // rows_at_once), get(args, "out_width")
+        taps = get(args, "taps") + number * get(args, "taps_bytes")
+        stage = get(args, "taps_stage") + number * stage_bytes
+        zero, low, high = get(args, "taps_zero"), bound(args, "taps_low"), bound(args, "taps_high")
+        for at in range(0, out_width, pixels):
+            to = min(at, out_width - pixels)
+            source, out = chunk + to * stride * pixel_bytes, target + to * pixel_bytes
+            tile(source, offsets, steps, taps, stage, out, zero, low, high)
+
+    return convolve
+
+
+def _projector(family: Any, rows: int) -> Any:
+    """In tiles of so many pixels."""
+    tile, pixel_bytes, stage_bytes = family.project_tile(rows), family.PIXEL, family.STAGE
+    bound, out_bytes = get_float if family.IS_FLOAT else get, family.OUT
+
+    @inline
+    def project(args, source, first, count, begin, end):
+        """count pixels from the first one of all images on, whose first chunk lies at source, panels begin .. end."""
+        offsets, chunks, pitch = get(args, "middle_chunks"), get(args, "chunks"), get(args, "out_pitch")
+        weights, panel_bytes, stage = get(args, "project"), get(args, "project_bytes"), get(args, "project_stage")
+        zero, low, high = get(args, "project_zero"), bound(args, "project_low"), bound(args, "project_high")
+        added_low, added_high = bound(args, "added_low"), bound(args, "added_high")
+        out, residual, channels = get(args, "out"), get(args, "residual"), get(args, "out_channels")
+        for panel in range(begin, end):
+            for at in range(0, count, rows):
+                pixel = min(at, count - rows)
+                to = (first + pixel) * pitch + panel * out_bytes
+                tile(
+                    source + pixel * pixel_bytes, offsets, chunks, weights + panel * panel_bytes,
+                    stage + panel * stage_bytes, out + to, pitch, channels - panel * COLUMNS, zero, low, high,
+                    residual + to if residual != 0 else 0, added_low, added_high,
+                )  # fmt: skip
+
+    return project
 
 
 @inline
@@ -32,8 +94,8 @@ def _block(family: Any, width: int, columns: int, pixels: int, rows: int, in_ban
     pixels, rows: of the tiles of the depthwise convolution, of the expansion. in_bands: whether it projects, too.
     """
     pixel_bytes, pad, read, copy = family.PIXEL, family.pad, family.read, family.copy
-    expand, project = family.expander(rows), family.projector(rows) if in_bands else _no_projection
-    convolve = family.convolver(width, columns, pixels)
+    expand, project = _expander(family, rows), _projector(family, rows) if in_bands else _no_projection
+    convolve = _convolver(family, width, columns, pixels)
 
     @inline
     def fill(args, image, number, chunk, first, last):
@@ -96,7 +158,7 @@ def _block(family: Any, width: int, columns: int, pixels: int, rows: int, in_ban
 
 def _projection(family: Any, rows: int) -> Any:
     """The projection by itself."""
-    project = family.projector(rows)
+    project = _projector(family, rows)
 
     def compute(args, first, last, rank):
         groups, group_panels, panels = get(args, "panel_groups"), get(args, "group_panels"), get(args, "panels")
@@ -117,7 +179,7 @@ def _define() -> None:
     for numbers, family in (("float", fused_floats), ("int8", fused_bytes)):
         for width, stride, pixels in product((3, 5), (1, 2), (4, 7)):
             name = f"{width}x{stride}_{pixels}"
-            globals()[f"{numbers}_{name}"] = _block(family, width, stride, pixels, ROWS, True)
+            globals()[f"{numbers}_{name}"] = _block(family, width, stride, pixels, TILE_ROWS, True)
             for rows in (5, 6):
                 globals()[f"{numbers}_chunks_{name}_{rows}"] = _block(family, width, stride, pixels, rows, False)
         for rows in (4, 5, 6):

@@ -40,12 +40,19 @@ from litejit.kernels.jit.native.tiles import (
     row_addresses,
 )
 
-__all__ = ["PIXEL", "convolver", "copy", "expander", "pad", "projector", "read"]
+__all__ = ["IS_FLOAT", "OUT", "PIXEL", "ROWS_AT_ONCE", "STAGE", "copy", "depthwise_tile", "expand_tile", "pad"]
+__all__ += ["project_tile", "read"]
 
 get, _ = getters(FUSED)
 
-PIXEL = 2 * COLUMNS
-"""Bytes of a pixel of a chunk."""
+IS_FLOAT = False
+"""What clamps are."""
+
+PIXEL, STAGE, OUT = 2 * COLUMNS, STAGE_BYTES, COLUMNS
+"""Bytes of a pixel of a chunk, of what follows the sums of a panel, of a pixel of a panel of the output."""
+
+ROWS_AT_ONCE = 2
+"""Of the depthwise filter: pairs."""
 
 _HALVES = [[0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]]
 """Columns in packed order, half by half."""
@@ -112,19 +119,22 @@ def depthwise_tile(width: int, stride: int, pixels: int) -> Any:
 
 
 def project_tile(rows: int) -> Any:
-    """Pixels of all chunks times a panel."""
+    """Pixels of all chunks times a panel. Nothing is added to bytes."""
 
     @intrinsic
-    def tile(context, source, offsets, chunks, panel, stage, out, pitch, columns, zero, low, high):
+    def tile(
+        context, source, offsets, chunks, panel, stage, out, pitch, columns, zero, low, high, residual, added_low,
+        added_high,
+    ):  # fmt: skip
         def emit(c, b, s, a):
-            source, offsets, chunks, panel, stage, out, pitch, columns, zero, low, high = a
+            source, offsets, chunks, panel, stage, out, pitch, columns, zero, low, high, *_ = a
             addresses = [emit_offset(b, source, PIXEL * row) for row in range(rows)]
             steps = I64(COLUMNS // 2)
             sums = emit_sums(b, INT16_PAIRS, addresses, _start(b, stage), offsets, chunks, steps, [panel])
             emit_requantized(b, sums, stage, rows_at(b, out, pitch, rows), zero, low, high, columns, False)
             return c.get_dummy_value()
 
-        return types.void(*[types.int64] * 11), emit
+        return types.void(*[types.int64] * 14), emit
 
     return tile
 
@@ -156,62 +166,3 @@ def copy(args, source, number, pixel, count, chunk):
     for at in range(count):
         store(chunk + load_i32(places + 4 * at), load_16(source, is_unsigned))
         source += pitch
-
-
-def expander(rows: int) -> Any:
-    """In tiles of so many pixels."""
-    tile = expand_tile(rows)
-
-    @inline
-    def expand(args, source, number, pixel, count, chunk):
-        """Pixels of an expanded chunk."""
-        pitch, steps, places = get(args, "expand_pitch"), get(args, "expand_steps"), get(args, "places")
-        panel = get(args, "expand") + number * get(args, "expand_bytes")
-        stage = get(args, "expand_stage") + number * STAGE_BYTES
-        zero, low, high = get(args, "expand_zero"), get(args, "expand_low"), get(args, "expand_high")
-        for at in range(0, count, rows):
-            to = pixel + min(at, count - rows)
-            tile(source + to * pitch, pitch, steps, panel, stage, chunk, places + 4 * to, zero, low, high)
-
-    return expand
-
-
-def convolver(width: int, stride: int, pixels: int) -> Any:
-    """For filters of this width and stride, in tiles of so many output pixels."""
-    tile = depthwise_tile(width, stride, pixels)
-
-    @inline
-    def convolve(args, number, chunk, offsets, target):
-        """An output row of an expanded chunk, from the rows that the offsets tell."""
-        pairs, out_width = (get(args, "taps_height") + 1) // 2, get(args, "out_width")
-        taps = get(args, "taps") + number * get(args, "taps_bytes")
-        stage = get(args, "taps_stage") + number * STAGE_BYTES
-        zero, low, high = get(args, "taps_zero"), get(args, "taps_low"), get(args, "taps_high")
-        for at in range(0, out_width, pixels):
-            pixel = min(at, out_width - pixels)
-            tile(chunk + pixel * stride * PIXEL, offsets, pairs, taps, stage, target + pixel * PIXEL, zero, low, high)
-
-    return convolve
-
-
-def projector(rows: int) -> Any:
-    """In tiles of so many pixels."""
-    tile = project_tile(rows)
-
-    @inline
-    def project(args, source, first, count, begin, end):
-        """count pixels from the first one of all images on, whose first chunk lies at source, panels begin .. end."""
-        offsets, chunks, pitch = get(args, "middle_chunks"), get(args, "chunks"), get(args, "out_pitch")
-        weights, panel_bytes, stage = get(args, "project"), get(args, "project_bytes"), get(args, "project_stage")
-        zero, low, high = get(args, "project_zero"), get(args, "project_low"), get(args, "project_high")
-        out, channels = get(args, "out"), get(args, "out_channels")
-        for panel in range(begin, end):
-            for at in range(0, count, rows):
-                pixel = min(at, count - rows)
-                tile(
-                    source + pixel * PIXEL, offsets, chunks, weights + panel * panel_bytes,
-                    stage + panel * STAGE_BYTES, out + (first + pixel) * pitch + panel * COLUMNS, pitch,
-                    channels - panel * COLUMNS, zero, low, high,
-                )  # fmt: skip
-
-    return project

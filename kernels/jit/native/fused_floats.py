@@ -18,10 +18,7 @@ from litejit.kernels.jit.native.simd import (
     emit_fma,
     emit_load,
     emit_loop,
-    emit_max,
-    emit_min,
     emit_offset,
-    emit_splat,
     emit_store,
     emit_variable,
     getters,
@@ -31,37 +28,37 @@ from litejit.kernels.jit.native.simd import (
     store,
     store_first,
 )
-from litejit.kernels.jit.native.storing import emit_store_rows, rows_at
+from litejit.kernels.jit.native.storing import emit_clamped, emit_store_rows, rows_at
 from litejit.kernels.jit.native.tiles import (
     FLOATS,
     F32x8,
-    Values,
     emit_products,
     emit_sums,
     row_addresses,
 )
 
-__all__ = ["PIXEL", "convolver", "copy", "expander", "pad", "projector", "read"]
+__all__ = ["IS_FLOAT", "OUT", "PIXEL", "ROWS_AT_ONCE", "STAGE", "copy", "depthwise_tile", "expand_tile", "pad"]
+__all__ += ["project_tile", "read"]
 
-get, get_float = getters(FUSED)
+get, _ = getters(FUSED)
 
-PIXEL = 4 * COLUMNS
-"""Bytes of a pixel of a chunk."""
+IS_FLOAT = True
+"""What clamps are. Tiles are called like those of bytes: floats have no zero point, it stands for those'."""
 
+PIXEL = STAGE = OUT = 4 * COLUMNS
+"""Bytes of a pixel of a chunk, of what follows the sums of a panel (biases), of a pixel of a panel of the output."""
 
-def emit_clamped(b: ir.IRBuilder, rows: list[Values], low: ir.Value, high: ir.Value) -> list[Values]:
-    """Not a number stays not a number."""
-    low, high = emit_splat(b, low, 8), emit_splat(b, high, 8)
-    return [[emit_min(b, high, emit_max(b, low, value)) for value in row] for row in rows]
+ROWS_AT_ONCE = 1
+"""Of the depthwise filter."""
 
 
 def expand_tile(rows: int) -> Any:
     """Pixels of the input times a panel, each to its place in the expanded chunk."""
 
     @intrinsic
-    def tile(context, source, pitch, steps, panel, bias, chunk, places, low, high):
+    def tile(context, source, pitch, steps, panel, bias, chunk, places, zero, low, high):
         def emit(c, b, s, a):
-            source, pitch, steps, panel, bias, chunk, places, low, high = a
+            source, pitch, steps, panel, bias, chunk, places, _, low, high = a
             start = [emit_load(b, bias, F32x8, 32 * half) for half in range(2)]
             sums = emit_products(b, FLOATS, rows_at(b, source, pitch, rows), start, steps, [panel])
             results = emit_clamped(b, sums, low, high)
@@ -70,7 +67,7 @@ def expand_tile(rows: int) -> Any:
                     emit_store(b, value, address, 32 * half)
             return c.get_dummy_value()
 
-        return types.void(*[types.int64] * 7, types.float32, types.float32), emit
+        return types.void(*[types.int64] * 8, types.float32, types.float32), emit
 
     return tile
 
@@ -79,9 +76,9 @@ def depthwise_tile(width: int, stride: int, pixels: int) -> Any:
     """Output pixels side by side, from the rows that the offsets tell; each row of the input is loaded once."""
 
     @intrinsic
-    def tile(context, source, offsets, height, taps, bias, out, low, high):
+    def tile(context, source, offsets, height, taps, bias, out, zero, low, high):
         def emit(c, b, s, a):
-            source, offsets, height, taps, bias, out, low, high = a
+            source, offsets, height, taps, bias, out, _, low, high = a
 
             def half(number: ir.Value) -> None:
                 place = b.mul(number, I64(32))
@@ -107,7 +104,7 @@ def depthwise_tile(width: int, stride: int, pixels: int) -> Any:
             emit_loop(b, I64(2), half)
             return c.get_dummy_value()
 
-        return types.void(*[types.int64] * 6, types.float32, types.float32), emit
+        return types.void(*[types.int64] * 7, types.float32, types.float32), emit
 
     return tile
 
@@ -117,10 +114,11 @@ def project_tile(rows: int) -> Any:
 
     @intrinsic
     def tile(
-        context, source, offsets, chunks, panel, bias, out, pitch, columns, low, high, residual, added_low, added_high
-    ):
+        context, source, offsets, chunks, panel, bias, out, pitch, columns, zero, low, high, residual, added_low,
+        added_high,
+    ):  # fmt: skip
         def emit(c, b, s, a):
-            source, offsets, chunks, panel, bias, out, pitch, columns, low, high, residual, added_low, added_high = a
+            source, offsets, chunks, panel, bias, out, pitch, columns, _, low, high, residual, *added = a
             addresses = [emit_offset(b, source, PIXEL * row) for row in range(rows)]
             start = [emit_load(b, bias, F32x8, 32 * half) for half in range(2)]
             sums = emit_sums(b, FLOATS, addresses, start, offsets, chunks, I64(COLUMNS), [panel])
@@ -130,14 +128,14 @@ def project_tile(rows: int) -> Any:
                     [b.fadd(b.load(value), emit_load(b, at, F32x8, 32 * half)) for half, value in enumerate(row)]
                     for at, row in zip(rows_at(b, residual, pitch, rows), results, strict=True)
                 ]
-                for row, into in zip(emit_clamped(b, totals, added_low, added_high), results, strict=True):
+                for row, into in zip(emit_clamped(b, totals, *added), results, strict=True):
                     for value, variable in zip(row, into, strict=True):
                         b.store(value, variable)
             final = [[b.load(value) for value in row] for row in results]
             emit_store_rows(b, final, rows_at(b, out, pitch, rows), columns)
             return c.get_dummy_value()
 
-        return types.void(*[types.int64] * 8, *[types.float32] * 2, types.int64, *[types.float32] * 2), emit
+        return types.void(*[types.int64] * 9, *[types.float32] * 2, types.int64, *[types.float32] * 2), emit
 
     return tile
 
@@ -168,64 +166,3 @@ def copy(args, source, number, pixel, count, chunk):
                 store(target + 32 * half, nothing)
             store_first(target + 32 * half, load_f32x8(source + 32 * half), channels - 8 * half)
         source += pitch
-
-
-def expander(rows: int) -> Any:
-    """In tiles of so many pixels."""
-    tile = expand_tile(rows)
-
-    @inline
-    def expand(args, source, number, pixel, count, chunk):
-        """Pixels of an expanded chunk."""
-        pitch, steps, places = get(args, "expand_pitch"), get(args, "expand_steps"), get(args, "places")
-        panel = get(args, "expand") + number * get(args, "expand_bytes")
-        bias = get(args, "expand_stage") + number * PIXEL
-        low, high = get_float(args, "expand_low"), get_float(args, "expand_high")
-        for at in range(0, count, rows):
-            to = pixel + min(at, count - rows)
-            tile(source + to * pitch, pitch, steps, panel, bias, chunk, places + 4 * to, low, high)
-
-    return expand
-
-
-def convolver(width: int, stride: int, pixels: int) -> Any:
-    """For filters of this width and stride, in tiles of so many output pixels."""
-    tile = depthwise_tile(width, stride, pixels)
-
-    @inline
-    def convolve(args, number, chunk, offsets, target):
-        """An output row of an expanded chunk, from the rows that the offsets tell."""
-        height, out_width = get(args, "taps_height"), get(args, "out_width")
-        taps = get(args, "taps") + number * get(args, "taps_bytes")
-        bias = get(args, "taps_stage") + number * PIXEL
-        low, high = get_float(args, "taps_low"), get_float(args, "taps_high")
-        for at in range(0, out_width, pixels):
-            pixel = min(at, out_width - pixels)
-            tile(chunk + pixel * stride * PIXEL, offsets, height, taps, bias, target + pixel * PIXEL, low, high)
-
-    return convolve
-
-
-def projector(rows: int) -> Any:
-    """In tiles of so many pixels."""
-    tile = project_tile(rows)
-
-    @inline
-    def project(args, source, first, count, begin, end):
-        """count pixels from the first one of all images on, whose first chunk lies at source, panels begin .. end."""
-        offsets, chunks, pitch = get(args, "middle_chunks"), get(args, "chunks"), get(args, "out_pitch")
-        weights, panel_bytes, stage = get(args, "project"), get(args, "project_bytes"), get(args, "project_stage")
-        low, high = get_float(args, "project_low"), get_float(args, "project_high")
-        added_low, added_high = get_float(args, "added_low"), get_float(args, "added_high")
-        out, residual, channels = get(args, "out"), get(args, "residual"), get(args, "out_channels")
-        for panel in range(begin, end):
-            for at in range(0, count, rows):
-                pixel = min(at, count - rows)
-                to = (first + pixel) * pitch + panel * PIXEL
-                tile(
-                    source + pixel * PIXEL, offsets, chunks, weights + panel * panel_bytes, stage + panel * PIXEL,
-                    out + to, pitch, channels - panel * COLUMNS, low, high, residual + to if residual != 0 else 0,
-                    added_low, added_high,
-                )  # fmt: skip
-
-    return project

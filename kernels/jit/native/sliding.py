@@ -16,30 +16,25 @@ from numba.extending import intrinsic
 
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.native.simd import (
-    F32,
     I32,
     I64,
     emit_fma,
     emit_load,
     emit_loop,
-    emit_max,
-    emit_min,
     emit_offset,
-    emit_splat,
     emit_variable,
 )
-from litejit.kernels.jit.native.storing import emit_store_rows, rows_at
+from litejit.kernels.jit.native.storing import emit_clamped, emit_store_rows, rows_at
 from litejit.kernels.jit.native.tiles import (
     FLOATS,
     INT16_PAIRS,
+    F32x8,
+    I32x8,
     Values,
     emit_requantized,
 )
 
 __all__ = ["Slide", "float_slide", "int8_slide"]
-
-F32x8, I32x8 = ir.VectorType(F32, 8), ir.VectorType(I32, 8)
-
 
 Columns = Callable[[ir.IRBuilder, ir.Value], Values]
 """(number of a row of taps) -> addresses of the input's pixels that a tile sees in it."""
@@ -105,7 +100,6 @@ def float_slide(slide: Slide) -> Any:
                 source, column, width, nothing, pixel_bytes, row_bytes, rows, weights, bias, out, pitch, low, high,
                 channels,
             ) = a  # fmt: skip
-            low, high = emit_splat(b, low, 8), emit_splat(b, high, 8)
             addresses = rows_at(b, out, pitch, slide.pixels)
             inside = [b.icmp_unsigned("<", b.add(column, I64(at)), width) for at in range(slide.columns)]
 
@@ -117,9 +111,9 @@ def float_slide(slide: Slide) -> Any:
             def half_of(half: int) -> None:
                 start = emit_load(b, bias, F32x8, 32 * half)
                 sums = slide.emit(b, columns, rows, weights, start, half, FLOATS.load_column, emit_fma)
-                results = [emit_min(b, high, emit_max(b, low, value)) for value in sums]
+                results = emit_clamped(b, [[value] for value in sums], low, high)
                 targets = [emit_offset(b, address, 32 * half) for address in addresses]
-                emit_store_rows(b, [[value] for value in results], targets, b.sub(channels, I64(8 * half)))
+                emit_store_rows(b, results, targets, b.sub(channels, I64(8 * half)))
 
             half_of(0)
             with b.if_then(b.icmp_signed(">", channels, I64(8)), likely=True):

@@ -8,13 +8,22 @@ from litejit.kernels.jit.native.simd import (
     I32,
     I64,
     emit_loop,
+    emit_max,
+    emit_min,
     emit_shuffle,
+    emit_splat,
     emit_store,
 )
 
-__all__ = ["emit_store_rows", "rows_at", "store_first_bytes"]
+__all__ = ["emit_clamped", "emit_store_first_bytes", "emit_store_rows", "rows_at"]
 
 Values = list[ir.Value]
+
+
+def emit_clamped(b: ir.IRBuilder, rows: list[Values], low: ir.Value, high: ir.Value) -> list[Values]:
+    """Vectors of 8 floats, clamped. NaN stays NaN: a comparison with it fails, and picks the second operand."""
+    low, high = emit_splat(b, low, 8), emit_splat(b, high, 8)
+    return [[emit_min(b, high, emit_max(b, low, value)) for value in row] for row in rows]
 
 
 def rows_at(b: ir.IRBuilder, out: ir.Value, pitch: ir.Value, rows: int) -> Values:
@@ -57,7 +66,7 @@ def _store_first_lanes(b: ir.IRBuilder, vectors: Values, addresses: Values, colu
         addresses = [b.add(address, b.select(given, I64(4 * lanes), I64(0))) for address in addresses]
 
 
-def store_first_bytes(b: ir.IRBuilder, value: ir.Value, address: ir.Value, count: ir.Value) -> None:
+def emit_store_first_bytes(b: ir.IRBuilder, value: ir.Value, address: ir.Value, count: ir.Value) -> None:
     """Stores fewer than 16 bytes: 8 at once if there are as many, the others one by one."""
     with b.if_then(b.icmp_signed(">=", count, I64(8))):
         emit_store(b, b.extract_element(b.bitcast(value, ir.VectorType(I64, 2)), I32(0)), address)

@@ -15,12 +15,9 @@ from litejit.kernels.jit.native.simd import (
     emit_fma,
     emit_load,
     emit_loop,
-    emit_max,
-    emit_min,
-    emit_splat,
     emit_variable,
 )
-from litejit.kernels.jit.native.storing import emit_store_rows, rows_at
+from litejit.kernels.jit.native.storing import emit_clamped, emit_store_rows, rows_at
 from litejit.kernels.jit.native.tiles import (
     FLOATS,
     INT16_PAIRS,
@@ -72,9 +69,7 @@ def float_taps(rows: int) -> Any:
             start = [emit_load(b, bias, F32x8, 32 * half) for half in range(2)]
             addresses = row_addresses(b, source, pixels, rows)
             sums = emit_taps(b, addresses, start, taps, count, weights, FLOATS.load_column, emit_fma)
-            low, high = emit_splat(b, low, 8), emit_splat(b, high, 8)
-            results = [[emit_min(b, high, emit_max(b, low, value)) for value in row] for row in sums]
-            emit_store_rows(b, results, rows_at(b, out, pitch, rows), columns)
+            emit_store_rows(b, emit_clamped(b, sums, low, high), rows_at(b, out, pitch, rows), columns)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 8, types.float32, types.float32, types.int64), emit

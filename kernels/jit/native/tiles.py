@@ -35,7 +35,7 @@ from litejit.kernels.jit.native.simd import (
     emit_store,
     emit_variable,
 )
-from litejit.kernels.jit.native.storing import emit_store_rows, rows_at, store_first_bytes
+from litejit.kernels.jit.native.storing import emit_clamped, emit_store_first_bytes, emit_store_rows, rows_at
 from litejit.kernels.jit.target import has_feature
 
 F32x8, I32x8, I64x4 = ir.VectorType(F32, 8), ir.VectorType(I32, 8), ir.VectorType(I64, 4)
@@ -160,14 +160,11 @@ def float_tile(rows: int, few: bool = False) -> Any:
         def emit(c, b, s, a):
             source, pixels, segments, count, steps, panel, bias, out, pitch, _, low, high, columns = a
             addresses, targets = row_addresses(b, source, pixels, rows), rows_at(b, out, pitch, rows)
-            low, high = emit_splat(b, low, 8), emit_splat(b, high, 8)
 
             def halves(count_of_halves: int) -> None:
                 start = [emit_load(b, bias, F32x8, 32 * half) for half in range(count_of_halves)]
                 sums = emit_sums(b, FLOATS, addresses, start, segments, count, steps, [panel])
-                # Not a number stays not a number: a comparison with it fails, and picks the second operand.
-                results = [[emit_min(b, high, emit_max(b, low, value)) for value in row] for row in sums]
-                emit_store_rows(b, results, targets, columns)
+                emit_store_rows(b, emit_clamped(b, sums, low, high), targets, columns)
 
             if few:
                 halves(1)
@@ -252,7 +249,7 @@ def emit_requantized(
                 emit_store(b, value, address)
         with some:
             for address, value in zip(addresses, results, strict=True):
-                store_first_bytes(b, value, address, columns)
+                emit_store_first_bytes(b, value, address, columns)
 
 
 def pack_to_i16(b: ir.IRBuilder, first: ir.Value, second: ir.Value) -> ir.Value:

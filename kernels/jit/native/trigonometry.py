@@ -14,6 +14,7 @@ from llvmlite import ir
 from numba import float64
 from numba.extending import intrinsic
 
+from litejit.kernels.jit.layouts.trigonometry import LOW_BITS
 from litejit.kernels.jit.native.elements import element, over_pieces
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
@@ -42,7 +43,6 @@ from litejit.kernels.jit.native.simd import (
     store_first,
 )
 
-_LOW_BITS = 38
 _QUARTER, _QUARTER_NEXT, _QUARTER_REST = 1.570796012878418, 3.139164164167596e-07, 6.223372171896613e-14
 """pi / 2 in 22 bits, in 22 more, and what is left: products of the first two with 31 bits are exact in float64."""
 _SHORT_QUARTER, _SHORT_QUARTER_REST = 1.5707963705062866, -4.371139000186241e-08
@@ -89,25 +89,23 @@ def _rest(x, quarters):
 
 
 @inline
+def _cubic(z, third, second, first, constant):
+    p = fma(fma(z, splat_f64x4(third), splat_f64x4(second)), z, splat_f64x4(first))
+    return fma(p, z, splat_f64x4(constant))
+
+
+@inline
 def _sine_of_rest(r):
     z = r * r
-    p = fma(
-        fma(z, splat_f64x4(2.7183114939898219e-6), splat_f64x4(-1.9839334836096632e-4)),
-        z,
-        splat_f64x4(8.33332938588946e-3),
-    )
-    return fma(fma(p, z, splat_f64x4(-0.16666666641626524)), z * r, r)
+    p = _cubic(z, 2.7183114939898219e-6, -1.9839334836096632e-4, 8.33332938588946e-3, -0.16666666641626524)
+    return fma(p, z * r, r)
 
 
 @inline
 def _cosine_of_rest(r):
     z = r * r
-    p = fma(
-        fma(z, splat_f64x4(2.439044879627741e-5), splat_f64x4(-1.388676377460993e-3)),
-        z,
-        splat_f64x4(4.16666233237390632e-2),
-    )
-    return fma(fma(p, z, splat_f64x4(-0.499999997251031)), z, splat_f64x4(1.0))
+    p = _cubic(z, 2.439044879627741e-5, -1.388676377460993e-3, 4.16666233237390632e-2, -0.499999997251031)
+    return fma(p, z, splat_f64x4(1.0))
 
 
 @inline
@@ -132,9 +130,9 @@ def _turned(address, table):
         return (x - quadrant * _SHORT_QUARTER) - quadrant * _SHORT_QUARTER_REST, quadrant
     mantissa = (bits & 0x7FFFFF) | 0x800000
     low = mantissa * load_i64(table + 16 * exponent + 8)
-    turns = mantissa * load_i64(table + 16 * exponent) + (low >> _LOW_BITS)
+    turns = mantissa * load_i64(table + 16 * exponent) + (low >> LOW_BITS)
     quadrant = (turns + (1 << 61)) >> 62
-    rest = float64(turns - (quadrant << 62)) + float64(low & ((1 << _LOW_BITS) - 1)) * 2.0**-_LOW_BITS
+    rest = float64(turns - (quadrant << 62)) + float64(low & ((1 << LOW_BITS) - 1)) * 2.0**-LOW_BITS
     r = rest * (pi / 2 * 2.0**-62)
     return (-r, -quadrant) if bits < 0 else (r, quadrant)
 

@@ -22,13 +22,11 @@ from litejit.kernels.jit.native.simd import (
     I64,
     emit_constant,
     emit_load,
-    emit_max,
-    emit_min,
     emit_splat,
     emit_store,
     getters,
 )
-from litejit.kernels.jit.native.storing import emit_store_rows
+from litejit.kernels.jit.native.storing import emit_clamped, emit_store_rows
 from litejit.kernels.jit.native.tiles import (
     FLOATS,
     INT16_PAIRS,
@@ -134,10 +132,8 @@ def _output_tile(means: Transforms, is_float: bool) -> Any:
                     ]
                     pairs = [list(pair) for pair in zip(*row, strict=True)]
                     if is_float:
-                        limits = emit_splat(b, low, 8), emit_splat(b, high, 8)
                         pairs = [[b.fadd(v, z) for v, z in zip(pair, bias, strict=True)] for pair in pairs]
-                        pairs = [[emit_min(b, limits[1], emit_max(b, limits[0], v)) for v in pair] for pair in pairs]
-                        emit_store_rows(b, pairs, addresses, columns)
+                        emit_store_rows(b, emit_clamped(b, pairs, low, high), addresses, columns)
                     else:
                         pairs = [
                             [b.add(_twice(b, v, means.outputs), z) for v, z in zip(pair, bias, strict=True)]

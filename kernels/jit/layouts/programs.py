@@ -1,8 +1,11 @@
-"""Where the threads of a program meet, as the executor and its callers know it."""
+"""What a program looks like and where its threads meet, as the executor and its callers know it."""
 
 from __future__ import annotations
 
-__all__ = ["ASLEEP", "BLOCK_BYTES", "DOOR_BYTES", "POSTED", "WAITING"]
+__all__ = ["ASLEEP", "BLOCK_BYTES", "DOOR_BYTES", "ENTRY", "FAULT", "POSTED", "WAITING"]
+
+ENTRY, FAULT = 6, 5
+"""int64s of a program's entry (see `native.executor`), and which of them is the fault."""
 
 BLOCK_BYTES = 64
 """From the argument of a thread to that of the next one."""
