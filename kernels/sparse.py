@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from litejit.kernels.node import TensorSpec
-from litejit.schema import DimensionType
+from litejit.schema import DimensionType, SparsityParameters
 
-__all__ = ["dense_value"]
+__all__ = ["block_of_rows", "dense_value"]
 
 
 def dense_value(spec: TensorSpec) -> np.ndarray | None:
@@ -37,3 +37,12 @@ def dense_value(spec: TensorSpec) -> np.ndarray | None:
     dense = np.zeros(spec.dims, spec.value.dtype)
     dense[tuple(coordinates[dimension] for dimension in range(rank))] = spec.value[:rows]
     return dense
+
+
+def block_of_rows(sparsity: SparsityParameters) -> int:
+    """How long the blocks are that rows of a matrix store, 1 for single elements; 0: it is stored in another way."""
+    levels = sparsity.dim_metadata
+    formats = [level.format for level in levels]
+    if formats[:2] != [DimensionType.DENSE, DimensionType.SPARSE_CSR] or DimensionType.SPARSE_CSR in formats[2:]:
+        return 0
+    return int(levels[2].dense_size) if len(levels) == 3 else int(len(levels) == 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -40,7 +41,7 @@ from litejit.kernels.reference.products import (
     may_exceed_int32,
 )
 from litejit.kernels.registry import builtin
-from litejit.kernels.sparse import dense_value
+from litejit.kernels.sparse import block_of_rows, dense_value
 from litejit.schema import (
     ActivationFunctionType,
     BuiltinOperator,
@@ -117,9 +118,11 @@ class FullyConnected(Weighted):
             "the activation {!r} is for float inputs with integer weights only",
             self.options.fused_activation_function,
         )
-        self.products = _products(node, input, weights, bias, self.output)
-        constant = dense_value(weights)
-        self.constant = constant
+        delegated = node.numerics == "xnnpack" and _is_delegable(node, input, weights, bias, self.output)
+        if weights.sparsity is not None:
+            weights = _as_read(node, input, weights, delegated)
+        self.products = _products(node, input, weights, bias, self.output, delegated)
+        self.constant = dense_value(weights)
 
     def output_shape(self, node: Node, input: TensorSpec, units: int) -> tuple[int, ...]:
         """The output's shape; weights without any features give zeros for each of the input's leading dimensions."""
@@ -183,26 +186,57 @@ class FullyConnected(Weighted):
         return result, shuffled.reshape(self.workspace_shape)
 
 
-def _products(
+def _is_delegable(
     node: Node, input: TensorSpec, weights: TensorSpec, bias: TensorSpec | None, output: TensorSpec
+) -> bool:
+    """Whether XNNPACK takes the node. Of float weights, constants are all that matters: only those can be sparse."""
+    if node.version == FULLY_CONNECTED_VERSION or not has_clamp(node.options.fused_activation_function):
+        return False
+    if weights.type == _FLOAT:
+        return weights.value is not None
+    if weights.quantized.block_size:
+        return DelegatedBlockwise.takes(weights)
+    types = fully_connected_types(weights)
+    if input.type == _FLOAT:
+        return is_float_delegable(weights, None, 0, types)
+    symmetric = weights.type == _UINT8 or not weights.quantized.zero_point.any()
+    return symmetric and is_integer_delegable(input, weights, bias, output, 0, types)
+
+
+def _as_read(node: Node, input: TensorSpec, weights: TensorSpec, delegated: bool) -> TensorSpec:
+    """Sparse weights as the kernels read them. XNNPACK takes the elements that are stored for a dense matrix."""
+    if delegated:
+        stored = weights.value if weights.value is not None else np.empty(0)
+        if stored.size < weights.size:
+            node.unsupported(
+                "numerics 'xnnpack' reads sparse weights as dense ones in version {}, beyond the {} stored elements",
+                node.version,
+                stored.size,
+            )
+        return replace(weights, sparsity=None, value=stored.ravel()[: weights.size].reshape(weights.dims))
+    block = block_of_rows(weights.sparsity)
+    if input.type != _FLOAT and (block != 16 or weights.type != _INT8):
+        node.unsupported("{} is sparse, of blocks of {}; only INT8 weights may be, of blocks of 16", weights, block)
+    if weights.type == _FLOAT and node.numerics in ("litert-opt", "xnnpack") and block not in (1, 4):
+        node.unsupported("numerics {!r} has no sparse FLOAT32 weights in blocks of {}", node.numerics, block)
+    return weights
+
+
+def _products(
+    node: Node, input: TensorSpec, weights: TensorSpec, bias: TensorSpec | None, output: TensorSpec, delegated: bool
 ) -> Products:
-    """The arithmetic for these operands."""
+    """The arithmetic for these operands. delegated: XNNPACK's."""
     options = node.options
     activation = options.fused_activation_function
     if weights.type == _FLOAT:
         return FloatProducts(activation)
     if input.type == _FLOAT and weights.quantized.block_size:
-        delegated = node.numerics == "xnnpack" and DelegatedBlockwise.takes(node, weights)
         return (DelegatedBlockwise if delegated else BlockwiseProducts).of_weights(node, weights)
-    if node.numerics == "xnnpack" and weights.sparsity is not None and node.version != FULLY_CONNECTED_VERSION:
-        node.unsupported("numerics 'xnnpack' reads sparse weights as dense ones in version {}", node.version)
     scales = channel_scales(node, weights, weights.dims[0])
     narrow = weights.type in (TensorType.INT4, TensorType.INT2)
     node.require(not (narrow and weights.quantized.zero_point.any()), "{} has zero points other than 0", weights)
     if input.type != _FLOAT:
-        return _quantized_products(node, input, weights, bias, output, scales)
-    delegable = is_float_delegable(weights, None, 0, fully_connected_types(weights)) and has_clamp(activation)
-    delegated = node.numerics == "xnnpack" and delegable and node.version != FULLY_CONNECTED_VERSION
+        return _quantized_products(node, input, weights, bias, output, scales, delegated)
     if node.numerics in ("litert-opt", "xnnpack") and not delegated and _has_four_bit_kernel(input, weights):
         return FourBitProducts.of(four_bit(), scales, lambda x: vector_activation(activation, x))
     arithmetic = rows_as_asked(options, delegated)
@@ -219,7 +253,13 @@ def _has_four_bit_kernel(input: TensorSpec, weights: TensorSpec) -> bool:
 
 
 def _quantized_products(
-    node: Node, input: TensorSpec, weights: TensorSpec, bias: TensorSpec | None, output: TensorSpec, scales: np.ndarray
+    node: Node,
+    input: TensorSpec,
+    weights: TensorSpec,
+    bias: TensorSpec | None,
+    output: TensorSpec,
+    scales: np.ndarray,
+    delegated: bool,
 ) -> QuantizedProducts:
     """The arithmetic for integer inputs."""
     activation = node.options.fused_activation_function
@@ -234,12 +274,6 @@ def _quantized_products(
     zero_point = 128 if shuffled else input.zero_point
     weights_zero_point = 0 if weights.quantized.per_channel or shuffled else weights.zero_point
     wide = weights.type == _INT16 or adds_in_int64(node, input, bias)
-    delegated = (
-        is_integer_delegable(input, weights, bias, output, 0, fully_connected_types(weights))
-        and has_clamp(activation)
-        and node.version != FULLY_CONNECTED_VERSION
-        and (weights_zero_point == 0 or weights.type == _UINT8)
-    )
     double = shuffled or weights.sparsity is not None
     rounding = fully_connected_rounding(node.numerics, weights, wide, delegated, double)
     wraps = not wide and may_exceed_int32(input, weights.dims[1], bias)

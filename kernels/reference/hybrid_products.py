@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.delegation import FULLY_CONNECTED_VERSION, has_clamp
 from litejit.kernels.reference.exact_product import IntegerMatrix
 from litejit.kernels.reference.hybrid import vector_activation
 from litejit.kernels.reference.hybrid_flavours import (
@@ -143,13 +142,11 @@ class DelegatedBlockwise(BlockwiseProducts):
         )
 
     @staticmethod
-    def takes(node: Node, weights: TensorSpec) -> bool:
-        """Whether XNNPACK takes the node: constant weights in blocks of 32, normal scales."""
+    def takes(weights: TensorSpec) -> bool:
+        """Whether XNNPACK takes such weights: constant, in blocks of 32, with normal scales."""
         quantization = weights.quantized
         return (
-            node.version != FULLY_CONNECTED_VERSION
-            and has_clamp(node.options.fused_activation_function)
-            and weights.value is not None
+            weights.value is not None
             and quantization.block_size % 32 == 0
             and bool((quantization.scale >= np.finfo(np.float16).tiny).all())
         )

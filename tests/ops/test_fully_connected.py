@@ -19,6 +19,7 @@ from litejit.schema import (
 )
 from litejit.testing import Const, Input, Problem, check, out, refused, run, single_op
 from tests.ops.products import KINDS, Kind, Operands, integers, operands, refused_by_both
+from tests.oracle import oracle
 
 FORMATS = {
     **KINDS,
@@ -188,6 +189,46 @@ def test_sparse_hybrid_weights(asymmetric: bool) -> None:
     values.weights.keywords |= {"shape": (6, 64), "sparsity": sparse_rows(kept, 16)}
     # The official kernel puts in the zero points apart from the products.
     check(connected(values, {"asymmetric_quantize_inputs": asymmetric}), atol=4e-6 if asymmetric else 0)
+
+
+def partly_stored(kind: str, block: int, share: float, **options: Any) -> Problem:
+    """Weights [6, 64] of which this share of the blocks is stored."""
+    values = operands(FORMATS[kind], (3, 64), (6, 64), channel_axis=0)
+    kept = np.random.default_rng(0).random((6, 64 // block)) < share
+    values.weights.value = values.weights.value.reshape(6, 64 // block, block)[kept].ravel()
+    values.weights.keywords |= {"shape": (6, 64), "sparsity": sparse_rows(kept, block)}
+    return connected(values, FORMATS[kind].options | options)
+
+
+@pytest.mark.parametrize("block", [1, 4, 8])
+def test_blocks_of_sparse_integers(block: int) -> None:
+    for version in (1, 8):
+        refused(
+            partly_stored("int8", block, 0.5, version=version),
+            f"of blocks of {block}; only INT8 weights may be, of blocks of 16",
+            official_too=version == 8,
+        )
+
+
+def test_blocks_of_sparse_floats() -> None:
+    problem = partly_stored("float", 16, 0.5, version=8)
+    check(problem, atol=2e-5)
+    for flavour, resolver in (("litert-opt", "opt"), ("xnnpack", "auto")):
+        refused(problem, "no sparse FLOAT32 weights in blocks of 16", numerics=flavour)
+        assert oracle.run(problem.model, problem.inputs, resolver).error is not None
+
+
+@pytest.mark.parametrize("kind", ["float", "int8", "int8-channels", "hybrid", "hybrid-channels-asymmetric"])
+def test_sparse_weights_that_xnnpack_reads_as_dense_ones(kind: str) -> None:
+    """In all versions but 8; what is not stored it reads from whatever comes next in the file."""
+    atol = 2e-5 if kind == "float" else 0
+    if kind != "float":
+        asymmetric = kind.endswith("asymmetric")
+        problem = partly_stored(kind, 16, 0.5, version=8)
+        check(problem, resolver="auto", numerics="xnnpack", atol=4e-6 if asymmetric else 0)
+    for version in (1, 9):
+        check(partly_stored(kind, 16, 1.0, version=version), resolver="auto", numerics="xnnpack", atol=atol)
+        refused(partly_stored(kind, 16, 0.5, version=version), "stored elements", numerics="xnnpack")
 
 
 def blockwise(
