@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from litejit.branches import scale_branches
 from litejit.graph import Graph, KernelFactory
 from litejit.kernels.node import Limits, Shape, SubgraphSignature, TensorSpec
 from litejit.numerics import Numerics, Place
@@ -47,6 +48,7 @@ class Session:
             store = None if own else Store(source, f"{threads} threads, keep_all={keep_all}, {limits}")
             compiler = Compiler(threads, keep_all, store, self.plan)
         graphs = [Graph(model, index, custom_ops, overrides, flavours) for index in range(len(model.subgraphs))]
+        scale_branches(model, graphs)
         self.plans = [Plan(graph, self, compiler) for graph in graphs]
         # A model whose program has been kept has been found good.
         if compiler is None or not compiler.has(self.plans[0]):

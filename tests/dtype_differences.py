@@ -18,7 +18,6 @@ _PACKED = "the official kernel moves the bytes of packed elements, not the eleme
 _HALF_ROWS = "the official kernel copies whole bytes of rows: of rows of one packed element, nothing"
 _NO_SCALE = "the official kernel computes with a scale of 0 where there is none"
 _SUBGRAPH = "the official runtime gives the body the types of the call, and then goes by the name of its only operator"
-_PARAMETERS = "the official kernel also gives its branches the scales of the call, where the file has none for them"
 _DELEGATE = "only the default delegate takes half precision here, and rounds in ways of its own"
 _NEWER = "newer official sources than the installed runtime's take it"
 _WIDE_BIAS = "the official kernel takes an INT32 bias for INT64, unless quantized_bias_type says what it is"
@@ -29,7 +28,7 @@ _UNWRITTEN = (
     "LSTM UNIDIRECTIONAL_SEQUENCE_LSTM RNN BIDIRECTIONAL_SEQUENCE_LSTM BITCAST CUMSUM EMBEDDING_LOOKUP VAR_HANDLE "
     "SEGMENT_SUM UNSORTED_SEGMENT_SUM UNSORTED_SEGMENT_PROD UNSORTED_SEGMENT_MAX UNSORTED_SEGMENT_MIN RESHAPE "
     "SQUEEZE STABLEHLO_GATHER STABLEHLO_SCATTER SVDF LSH_PROJECTION EXP TFLite_Detection_PostProcess "
-    "aeq.hadamard_rotation IF WHILE STABLEHLO_COMPOSITE STABLEHLO_CASE STABLEHLO_ADD STABLEHLO_MULTIPLY "
+    "aeq.hadamard_rotation IF WHILE STABLEHLO_COMPOSITE STABLEHLO_ADD STABLEHLO_MULTIPLY "
     "STABLEHLO_MAXIMUM STABLEHLO_MINIMUM STABLEHLO_AND STABLEHLO_SHIFT_LEFT"
 )
 _UNREAD = {
@@ -75,7 +74,6 @@ DIFFERENCES: tuple[Known, ...] = (
     Known("STABLEHLO_PAD DILATE HASHTABLE_LOOKUP", r"0 every FLOAT32 U?INT[24]", _PACKED, (Kind.DIFFERENT,)),
     Known("STABLEHLO_REDUCE_WINDOW STABLEHLO_SCATTER", r"0 every FLOAT32 \w+",
           _SUBGRAPH),
-    Known("STABLEHLO_CASE", r"0 every FLOAT32 U?INT8", _PARAMETERS),
     Known("DIV SQRT EXP", r"1 every U?INT8 FLOAT16", _DELEGATE, (Kind.DIFFERENT,)),
     Known("CEIL", "0 operand 0 FLOAT16", _DELEGATE, (Kind.LAXER,)),
     Known("REDUCE_PROD", r"1 every INT8 \w+", "quantization of plain numbers is ignored", (Kind.LAXER,)),

@@ -8,7 +8,7 @@ Semantics: LiteRT tflite/kernels/{if,while,call_once,stablehlo_composite,stableh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -40,11 +40,12 @@ class Caller(Kernel):
     """Those that may be run, set by `check`."""
 
     def prepare(self, node: Node) -> None:
-        """types: of the operands that a subgraph gets. Checks, and infers the shapes of the outputs."""
+        """types_given: of the operands that a subgraph gets. Checks, and infers the shapes of the outputs."""
         self.context = node.context
+        self.types_made = [spec.type for spec in node.declared]
         self.check(node)
-        for at, shape in enumerate(self.infer(node)):
-            node.output(shape, at=at)
+        for at, (shape, type) in enumerate(zip(self.infer(node), self.types_made, strict=True)):
+            node.output(shape, at=at, type=type)
 
     def check(self, node: Node) -> None:
         """Checks the operands and the called subgraphs' interfaces."""
@@ -54,23 +55,40 @@ class Caller(Kernel):
         """Shapes of the outputs, None where they depend on data."""
         raise TypeError(f"{type(self).__name__} must define infer")
 
+    def fits(self, made: TensorSpec, declared: TensorSpec) -> bool:
+        """Whether there is room for a result in the tensor that is declared for it."""
+        of_strings = (made.dtype == object, declared.dtype == object)
+        return made.dtype.itemsize <= declared.dtype.itemsize and of_strings in ((True, True), (False, False))
+
+    def called(self, node: Node, index: int, operands: Sequence[TensorSpec | None]) -> list[TensorSpec]:
+        """What subgraph `index` returns for the operands."""
+        given = [spec for spec in operands if spec is not None]
+        self.types_given = [spec.type for spec in given]
+        return node.context.infer_subgraph(index, [spec.dims for spec in given], self.types_given)
+
     def results(
         self, node: Node, role: str, index: int, operands: Sequence[TensorSpec | None], declared: Sequence[TensorSpec]
     ) -> list[Shape | None]:
         """Shapes of what subgraph `index` returns for the operands, whose types must be those of declared."""
-        given = [spec for spec in operands if spec is not None]
-        self.types_given = [spec.type for spec in given]
-        results = node.context.infer_subgraph(index, [spec.dims for spec in given], self.types_given)
+        results = self.called(node, index, operands)
         for at, (theirs, ours) in enumerate(zip(results, declared, strict=True)):
             message = "{} subgraph {}: output {} is {}, expected {}"
             node.require(theirs.type == ours.type, message, role, index, at, theirs.type.name, ours.type.name)
         return [spec.shape for spec in results]
 
     def common_shapes(
-        self, node: Node, role: str, subgraphs: Iterable[int], operands: Sequence[TensorSpec | None]
+        self, node: Node, role: str, subgraphs: Sequence[int], operands: Sequence[TensorSpec | None]
     ) -> list[Shape | None]:
-        """What all these subgraphs return for the operands; None where they disagree."""
-        inferred = [self.results(node, role, index, operands, node.declared) for index in subgraphs]
+        """What all these subgraphs return for the operands; None where they disagree.
+
+        Outputs take the types of what the first subgraph returns (types_made), which has to fit into what is declared.
+        """
+        made = self.called(node, subgraphs[0], operands)
+        for at, (theirs, ours) in enumerate(zip(made, node.declared, strict=True)):
+            message = "{} subgraph {}: output {} is {}, which does not fit into {}"
+            node.require(self.fits(theirs, ours), message, role, subgraphs[0], at, theirs.type.name, ours.type.name)
+        self.types_made = [spec.type for spec in made]
+        inferred = [self.results(node, role, index, operands, made) for index in subgraphs]
         return [each[0] if len(set(each)) == 1 else None for each in zip(*inferred, strict=True)]
 
     def call(self, index: int, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -246,6 +264,10 @@ class StablehloCase(Caller):
     def infer(self, node: Node) -> Sequence[Shape | None]:
         """What all branches agree on."""
         return self.common_shapes(node, "branch", self.branches, node.inputs[1:])
+
+    def fits(self, made: TensorSpec, declared: TensorSpec) -> bool:
+        """Here the official kernel wants both to be of one size."""
+        return super().fits(made, declared) and made.dtype.itemsize == declared.dtype.itemsize
 
     def __call__(self, index: np.ndarray, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
         """Runs the branch."""
