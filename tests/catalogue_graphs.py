@@ -17,7 +17,7 @@ from litejit.schema import (
 )
 from litejit.testing import Const, Input, Problem, out
 
-__all__ = ["GRAPHS"]
+__all__ = ["GRAPHS", "INNER", "densify", "with_subgraph"]
 
 F32, I32, I64, BOOL = np.float32, np.int32, np.int64, np.bool_
 STRINGS = np.array([b"one", b"two", b"three"], object)
@@ -43,13 +43,16 @@ INNER: dict[str, tuple[list[Any], Any, Callable[[Any], dict[str, Any]]]] = {
 }  # fmt: skip
 
 
-def _with_subgraph(name: str, operands: list[Any], dtype: Any, fields: Callable[[int], dict[str, Any]]) -> Problem:
-    """A model of an operator that calls a subgraph (x, y) -> x + y."""
+def with_subgraph(
+    name: str, operands: list[Any], dtype: Any, fields: Callable[[int], dict[str, Any]], body: str = ""
+) -> Problem:
+    """A model of an operator that calls a subgraph (x, y) -> x + y, or another operator of the two, or y."""
     b = ModelBuilder()
     inner = b.subgraph("inner")
     shape = (2,) if name in ("IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE") else ()
-    body = "STABLEHLO_ADD" if name == "STABLEHLO_SCATTER" else "ADD"
-    inner.output(inner.op(body, [inner.input("x", shape, dtype), inner.input("y", shape, dtype)]))
+    body = body or ("STABLEHLO_ADD" if name == "STABLEHLO_SCATTER" else "ADD")
+    x, y = (inner.input(operand, shape, dtype) for operand in "xy")
+    inner.output(y if body == "y" else inner.op(body, [x, y]))
     handles = [
         b.constant(operand.value)
         if isinstance(operand, Const)
@@ -98,8 +101,8 @@ def _hashtable() -> Problem:
     return Problem(b.to_bytes(), [np.array([4, 5])], "hash table")
 
 
-def _densify() -> Problem:
-    """x + a sparse matrix."""
+def densify(dtype: Any) -> Problem:
+    """A sparse matrix; of float32, x + one."""
     segments, indices = (Int32Vector(values=np.array(values, np.int32)) for values in ([0, 1, 3], [2, 0, 1]))
     columns = DimensionMetadata(format=DimensionType.SPARSE_CSR, array_segments=segments, array_indices=indices)
     rows = DimensionMetadata(format=DimensionType.DENSE, dense_size=2)
@@ -107,16 +110,17 @@ def _densify() -> Problem:
         traversal_order=np.array([0, 1], np.int32), block_map=np.zeros(0, np.int32), dim_metadata=[rows, columns]
     )
     b = ModelBuilder()
-    x, sparse = b.input("x", (2, 3), F32), b.constant(np.array([1, 2, 3], F32), sparsity=sparsity, shape=(2, 3))
-    b.output(b.op("ADD", [x, b.op("DENSIFY", [sparse])]))
+    x, sparse = b.input("x", (2, 3), F32), b.constant(np.array([1, 2, 3], dtype), sparsity=sparsity, shape=(2, 3))
+    matrix = b.op("DENSIFY", [sparse])
+    b.output(b.op("ADD", [x, matrix]) if dtype == F32 else matrix)
     return Problem(b.to_bytes(), [np.zeros((2, 3), F32)], "DENSIFY")
 
 
 GRAPHS: dict[str, list[Problem]] = {
-    **{name: [_with_subgraph(name, *inner)] for name, inner in INNER.items()},
+    **{name: [with_subgraph(name, *inner)] for name, inner in INNER.items()},
     **{name: [_resource()] for name in ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")},
     **{name: [_hashtable()] for name in ("HASHTABLE", "HASHTABLE_IMPORT", "HASHTABLE_FIND", "HASHTABLE_SIZE")},
     "WHILE": [_loop()],
-    "DENSIFY": [_densify()],
+    "DENSIFY": [densify(F32)],
 }
 """Operator -> problems."""

@@ -18,8 +18,10 @@ from litejit.kernels.registry import builtin_kernels, custom_kernels
 from litejit.schema import TensorType
 from tests.agreement import Kind, explained, is_lowered, verdict
 from tests.catalogue import CATALOGUE
-from tests.dtype_differences import DIFFERENCES, UNSEEN, is_deadly
+from tests.catalogue_types import OF_TYPES
+from tests.dtype_differences import DIFFERENCES, NEWER, is_deadly
 from tests.dtypes import Case, cases
+from tests.mutant import Mutant
 
 KERNELS = {operator.name: kernel for operator, kernel in builtin_kernels().items()} | custom_kernels()
 FILE = Path(__file__).parent.parent / "interpreter" / "operator_types.json"
@@ -31,14 +33,17 @@ def every_case(name: str) -> Iterator[tuple[str, Case]]:
         for case in cases(name, at):
             if not is_deadly(name, f"{at} {case.label}"):
                 yield f"{at} {case.label}", case
+    for at, problem in enumerate(OF_TYPES.get(name, [])):
+        mutant = Mutant(problem, name)
+        yield f"of types {at}", Case("unchanged", mutant, deciding(mutant, name))
 
 
-def deciding(case: Case, name: str) -> TensorType:
+def deciding(mutant: Mutant, name: str) -> TensorType:
     """The type of the operand that the operator goes by; of the output where there is no such operand."""
-    kernel, operator = KERNELS[name], case.mutant.operator
+    kernel, operator = KERNELS[name], mutant.operator
     position = 0 if kernel.typed_by is None else kernel.operands[kernel.typed_by]
     indices = operator.inputs if position < len(operator.inputs) else operator.outputs
-    return case.mutant.tensors[int(indices[position if indices is operator.inputs else 0])].type
+    return mutant.tensors[int(indices[position if indices is operator.inputs else 0])].type
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -50,20 +55,20 @@ def test_types(name: str) -> None:
         found = verdict(model, values, name, fast=False)
         known = explained(DIFFERENCES, name, label, found.kind)
         used.add(known)
-        if found.kind is Kind.SAME and len(case.mutant.operator.outputs):
-            type = deciding(case, name)
+        newer = known is not None and known.reason is NEWER
+        operator = case.mutant.operator
+        if (found.kind is Kind.SAME or newer) and (len(operator.inputs) or len(operator.outputs)):
+            type = deciding(case.mutant, name)
             seen["reference"].add(type)
             if type not in seen["fast"] and is_lowered(model, name):
                 seen["fast"].add(type)
-        elif found.kind not in (Kind.SAME, Kind.REFUSED, Kind.DIED) and known is None:
+        if found.kind not in (Kind.SAME, Kind.REFUSED, Kind.DIED) and known is None:
             wrong.append(f"{label}: {found.kind.value} ({found.resolver}): {found.words}")
     assert not wrong, "\n".join(wrong)
     idle = [known.label for known in DIFFERENCES if name in known.operators.split() and known not in used]
     assert not idle, f"known differences that there are not: {idle}"
     if KERNELS[name].types:
-        unseen = set(KERNELS[name].types) - seen["reference"]
-        assert {type.name for type in unseen} == set(UNSEEN.get(name, "").split()), "types not shown by any case"
-    seen["reference"] |= {TensorType[type] for type in UNSEEN.get(name, "").split()}
+        assert {type.name for type in set(KERNELS[name].types) - seen["reference"]} == set(), "types without a case"
     row = {tier: [type.name for type in sorted(types)] for tier, types in seen.items()}
     if WRITE:
         rows = json.loads(FILE.read_text()) if FILE.exists() else {}
