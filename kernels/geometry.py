@@ -86,6 +86,14 @@ class Window:
         """Padding after the input that the last window reaches into (at least 0)."""
         return max(0, self._total(self.out_size, self.stride, self.extent, self.in_size) - self.before)
 
+    def inside(self, tap: int) -> tuple[slice, slice]:
+        """The outputs whose tap lies inside of the input, and the inputs where it lies."""
+        offset = tap * self.dilation - self.before
+        first = max(0, -(offset // self.stride))
+        count = max(0, min(self.out_size, (self.in_size - 1 - offset) // self.stride + 1) - first)
+        start = first * self.stride + offset
+        return slice(first, first + count), slice(start, start + count * self.stride, self.stride)
+
     def taps_inside(self) -> np.ndarray:
         """[out_size] how many taps of each window lie inside the input."""
         starts = np.arange(self.out_size) * self.stride - self.before

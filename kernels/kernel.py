@@ -30,6 +30,7 @@ class Kernel:
         stateful: results depend on more than the inputs (variables, randomness), so never folded into a constant.
         flavours: numerics flavours that this kernel knows; all of them for pure data movement. For which types of
             scaled integers it reproduces them is in `established.py`.
+        is_compilable: False leaves a prepared operator to the reference tier, whatever compiled code there is.
     """
 
     types: ClassVar[Collection[TensorType]] = ()
@@ -45,6 +46,7 @@ class Kernel:
 
     options: Any
     flavour: str
+    is_compilable: bool = True
 
     def __init_subclass__(cls, operands: Sequence[str] = (), **keywords: Any) -> None:
         """operands: names for a `__call__(self, *operands)` of many operands, all but the first of them optional."""

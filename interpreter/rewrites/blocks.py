@@ -62,6 +62,8 @@ def _around(tasks: Sequence[Task], at: int, follower: Mapping[int, int], writer:
 def _block(parts: Sequence[Task]) -> Block | None:
     """The block that these tasks are, if they are one."""
     lowerings = [part.lowering for part in parts if part.lowering is not None]
+    if not all(lowering.kernel.is_compilable for lowering in lowerings):
+        return None
     (at,) = (at for at, lowering in enumerate(lowerings) if isinstance(lowering.kernel, DepthwiseConv2D))
     if at + 1 == len(lowerings):
         return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from litejit.kernels.geometry import Window
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.reference.convolution import Conv2D, DepthwiseConv2D
@@ -40,6 +42,9 @@ def _padded(task: Task, pad: Lowering) -> Task | None:
     lowering, source, target = task.lowering, pad.input(0), pad.outputs[0]
     if lowering is None or not isinstance(lowering.kernel, (Conv2D, DepthwiseConv2D)):
         return None
+    constant = lowering.kernel.constant
+    if constant is None or (constant.dtype.kind == "f" and not np.isfinite(constant).all()):
+        return None  # products with the zeros of PAD count, those with a margin's do not
     # The padded image is the first operand alone, and what it is padded with is what convolutions pad with.
     if task.inputs[0] != target.index or target.index in task.inputs[1:] or source.rank != 4:
         return None

@@ -89,7 +89,7 @@ def lower(lowering: Lowering) -> Lowered | None:
 
     Compiled code follows the default numerics flavour; operators under another one are left to the reference tier.
     """
-    if lowering.kernel.flavour != DEFAULT_FLAVOUR:
+    if lowering.kernel.flavour != DEFAULT_FLAVOUR or not lowering.kernel.is_compilable:
         return None
     kernel = type(lowering.kernel)
     for family in _families().get(kernel.__module__, ()):

@@ -7,12 +7,12 @@ memory stays bounded however large the image.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
-from litejit.kernels.geometry import Window, boxes, sliding
+from litejit.kernels.geometry import boxes, sliding
 from litejit.kernels.kernel import ALL_FLAVOURS
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.delegation import fits_depthwise
@@ -28,17 +28,16 @@ from litejit.kernels.reference.hybrid_flavours import (
 )
 from litejit.kernels.reference.products import (
     BIAS_TYPES,
-    Products,
-    Weighted,
     adds_in_int64,
     check_bias,
     convolution_products,
     require_one_scale_if_int16,
 )
+from litejit.kernels.reference.sliding import Sliding, add_inside, image_windows, require_filled, require_padded
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, Conv2DOptions, DepthwiseConv2DOptions, TensorType
 
-__all__ = ["Conv2D", "Convolution", "DepthwiseConv2D", "require_filled", "require_padded"]
+__all__ = ["Conv2D", "Convolution", "DepthwiseConv2D"]
 
 _FLOAT, _UINT8, _INT8, _INT16, _INT4 = (
     TensorType.FLOAT32,
@@ -55,15 +54,13 @@ TAP_ELEMENTS = 1 << 16
 """Output elements that a depthwise convolution adds all taps to before it goes on."""
 
 
-class Convolution(Weighted):
+class Convolution(Sliding):
     """Base of convolutions that are matrix products of patches with filters, over any number of dimensions.
 
-    windows: one for each spatial dimension. groups: how many independent convolutions lie side by side in the channels.
+    groups: how many independent convolutions lie side by side in the channels.
     """
 
-    windows: tuple[Window, ...]
     groups: int
-    products: Products
 
     def pack(self, filter: np.ndarray) -> FloatMatrix | IntegerMatrix:
         """The filter as a matrix: [groups, taps * in_channels, out_channels of the group]."""
@@ -72,6 +69,8 @@ class Convolution(Weighted):
     def __call__(self, input: np.ndarray, filter: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
         """The output, box by box."""
         matrix = self.packed(filter)
+        if self.leaves_margin_out(filter):
+            return self._without_margin(input, matrix, bias)
         values, scale = self.products.inputs(input, matrix.dtype)
         patches = sliding(values, self.windows)
         spatial = 1 + len(self.windows)
@@ -85,6 +84,19 @@ class Convolution(Weighted):
             sums = np.moveaxis(matrix(rows), 0, 1).reshape(part.shape)
             part[...] = self.products.finish(sums, bias, None if scale is None else scale[box[: scale.ndim]])
         return result
+
+    def _without_margin(self, input: np.ndarray, matrix: Any, bias: np.ndarray | None) -> np.ndarray:
+        """The output of floats, tap by tap."""
+        sizes = [window.filter_size for window in self.windows]
+        weights = matrix.weights.reshape(self.groups, *sizes, input.shape[-1] // self.groups, -1)
+
+        def product(x: np.ndarray, tap: tuple[int, ...]) -> np.ndarray:
+            rows = x.reshape(x[..., 0].size, self.groups, -1).swapaxes(0, 1)
+            return (rows @ weights[(slice(None), *tap)]).swapaxes(0, 1).reshape(*x.shape[:-1], -1)
+
+        sums = np.zeros(self.output.dims, np.float32)
+        add_inside(sums, input, self.windows, product)
+        return self.products.finish(sums, bias, None)
 
 
 @builtin(BuiltinOperator.CONV_2D, versions=(1, 8))
@@ -154,6 +166,7 @@ class Conv2D(Convolution):
             hybrid=lambda delegated: self.hybrid_arithmetic(filter, delegated),
         )
         self.constant = filter.value
+        self.multiplies_margin = node.numerics == "xnnpack" or (node.numerics == "litert-opt" and self.groups == 1)
 
     def hybrid_arithmetic(self, filter: TensorSpec, delegated: bool) -> HybridArithmetic:
         """How float images meet integer filters; XNNPACK quantizes pixel by pixel if filters see only one."""
@@ -172,7 +185,7 @@ class Conv2D(Convolution):
 
 
 @builtin(BuiltinOperator.DEPTHWISE_CONV_2D, versions=(1, 7))
-class DepthwiseConv2D(Weighted):
+class DepthwiseConv2D(Sliding):
     """Convolution of each channel of images by itself, with one or several filters for each channel.
 
     input: [batch, in_height, in_width, in_channels]
@@ -234,6 +247,7 @@ class DepthwiseConv2D(Weighted):
             hybrid=lambda delegated: asymmetric(depthwise_blocks if optimised else product_of_scales),
         )
         self.constant = filter.value
+        self.multiplies_margin = node.numerics == "xnnpack"
 
     def pack(self, filter: np.ndarray) -> np.ndarray:
         """The filter as [filter_height, filter_width, channels], in a type that sums are exact in."""
@@ -246,6 +260,10 @@ class DepthwiseConv2D(Weighted):
         values, scale = self.products.inputs(input, taps.dtype.type)
         if self.depth_multiplier > 1:
             values = np.repeat(values, self.depth_multiplier, axis=3)
+        if self.leaves_margin_out(filter):
+            sums = np.zeros(self.output.dims, np.float32)
+            add_inside(sums, values, self.windows, lambda x, tap: x * taps[tap])
+            return self.products.finish(sums, bias, None)
         patches = sliding(values, self.windows)
         result = np.empty(self.output.dims, self.output.dtype)
         for box in boxes(self.output.dims[:-1], TAP_ELEMENTS // taps.shape[2]):
@@ -263,34 +281,3 @@ def _bytes_if_int16(filter: np.ndarray) -> np.ndarray:
     if filter.dtype != np.int16:
         return filter
     return filter.ravel().view(np.int8)[: filter.size].reshape(filter.shape)
-
-
-def require_filled(node: Node, input: TensorSpec, filter: TensorSpec) -> None:
-    """Requires every dimension of input and filter, but for the batch, to be at least 1."""
-    for tensor, sizes in ((input, input.dims[1:]), (filter, filter.dims)):
-        node.require(min(sizes) > 0, "{} has shape {}, no dimension may be empty", tensor, tensor.dims)
-
-
-def require_padded(node: Node, batch: int, windows: Sequence[Window], channels: int) -> None:
-    """Requires images with the padding that windows reach into to stay below the limit of a tensor, in float64."""
-    sizes = [window.before + window.in_size + window.after for window in windows]
-    node.require(
-        batch * prod(sizes) * channels * 8 <= node.context.limits.tensor_bytes,
-        "windows reach over {} elements, which take more than the limit of {} bytes for a tensor",
-        sizes,
-        node.context.limits.tensor_bytes,
-    )
-
-
-def image_windows(
-    options: Conv2DOptions | DepthwiseConv2DOptions, in_sizes: tuple[int, int], filter_sizes: tuple[int, int]
-) -> tuple[Window, Window]:
-    """The windows along height and width."""
-    return (
-        Window.along(
-            "height", options.padding, in_sizes[0], filter_sizes[0], options.stride_h, options.dilation_h_factor
-        ),
-        Window.along(
-            "width", options.padding, in_sizes[1], filter_sizes[1], options.stride_w, options.dilation_w_factor
-        ),
-    )

@@ -7,9 +7,10 @@ import numpy as np
 from litejit.kernels.geometry import Window
 from litejit.kernels.kernel import ALL_FLAVOURS
 from litejit.kernels.node import Node, Shape
-from litejit.kernels.reference.convolution import Convolution, require_filled, require_padded
+from litejit.kernels.reference.convolution import Convolution
 from litejit.kernels.reference.exact_product import FloatMatrix
 from litejit.kernels.reference.products import FloatProducts, check_bias
+from litejit.kernels.reference.sliding import require_filled, require_padded
 from litejit.kernels.reference.transpose_convolution import TransposedConvolution
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, Conv3DOptions, TensorType

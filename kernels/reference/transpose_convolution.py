@@ -14,7 +14,6 @@ import numpy as np
 from litejit.kernels.geometry import Window, boxes
 from litejit.kernels.kernel import ALL_FLAVOURS
 from litejit.kernels.node import Node, Shape
-from litejit.kernels.reference.convolution import require_filled, require_padded
 from litejit.kernels.reference.delegation import fits_transposed
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
 from litejit.kernels.reference.hybrid_flavours import transposed, xnnpack
@@ -22,12 +21,11 @@ from litejit.kernels.reference.products import (
     BIAS_TYPES,
     FloatProducts,
     HybridProducts,
-    Products,
-    Weighted,
     adds_in_int64,
     check_bias,
     convolution_products,
 )
+from litejit.kernels.reference.sliding import Sliding, require_filled, require_padded
 from litejit.kernels.registry import builtin, custom
 from litejit.schema import BuiltinOperator, Padding, TensorType, TransposeConvOptions
 
@@ -39,15 +37,14 @@ COLUMN_ELEMENTS = 1 << 19
 """Products that are computed at a time before they are added to the output."""
 
 
-class TransposedConvolution(Weighted):
-    """Base of transposed convolutions over any number of dimensions.
+class TransposedConvolution(Sliding):
+    """Base of transposed convolutions over any number of dimensions. windows: sliding over the output."""
 
-    windows: one for each spatial dimension, sliding over the output.
-    """
-
-    windows: tuple[Window, ...]
-    products: Products
     sum_dtype: type[np.floating]
+
+    def leaves_margin_out(self, weights: np.ndarray) -> bool:
+        """Always, whatever the windows: between what the filters put there, there are zeros for compiled code."""
+        return isinstance(self.products, FloatProducts) and not np.isfinite(weights).all()
 
     def filter_taps(self, filter: np.ndarray) -> np.ndarray:
         """The filter's numbers as [taps, in_channels, out_channels]."""
