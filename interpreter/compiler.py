@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from litejit.native import NativePlan
     from litejit.plan import Plan
     from litejit.stored import Store, StoredPlan
+    from litejit.supposing import Supposing
 
 __all__ = ["Compiler"]
 
@@ -38,8 +39,19 @@ class Compiler:
         self._began = began if found is None else None
         return found
 
-    def make(self, plan: Plan) -> NativePlan:
-        """The native form of a plan whose steps have been prepared; kept, if it has been looked for before in vain."""
+    def supposing(self, plan: Plan) -> Supposing | None:
+        """What chooses among forms of a plan whose steps have been prepared; None if one serves all data well."""
+        if self._keep_all or not any(map(plan.is_open, plan.steps)):
+            return None
+        from litejit.supposing import Supposing
+
+        return Supposing(plan, self.make)
+
+    def make(self, plan: Plan, plan_of: Callable[[int], Plan] | None = None) -> NativePlan:
+        """The native form of a plan whose steps have been prepared; kept, if it has been looked for before in vain.
+
+        plan_of: see `NativePlan`, if it is another one than that of the compiler.
+        """
         from litejit.kernels.jit.variables import Variables
         from litejit.native import NativePlan
 
@@ -48,7 +60,7 @@ class Compiler:
             known = resources.get("variables", {})
             resources["variables"] = Variables()
             resources["variables"].update(known)
-        native = NativePlan(plan, self._workers, self._keep_all, self._plan_of)
+        native = NativePlan(plan, self._workers, self._keep_all, plan_of or self._plan_of)
         began, self._began = self._began, None
         # Plans that operators call, in ever new shapes perhaps, have not been looked for.
         if self._store is not None and began is not None and time.perf_counter() - began > WORTH_KEEPING:

@@ -26,6 +26,7 @@ from litejit.plan import Plan
 from litejit.schema import TensorMap, open_source, read_model
 from litejit.schema.errors import InvalidInputError, UnsupportedError
 from litejit.session import Session
+from litejit.single import run_operator
 from litejit.values import as_tensor_value
 
 __all__ = ["Delegate", "Interpreter", "OpResolverType", "SignatureRunner", "load_delegate"]
@@ -201,7 +202,7 @@ class Interpreter:
         if not 0 <= op_index < len(plan.graph.operations):
             raise InvalidInputError(f"op_index is {op_index}, the subgraph has {len(plan.graph.operations)} operators")
         own = plan.graph.operations[op_index].numerics
-        return plan.run_operator(op_index, operands, own if numerics is None else checked_flavour(numerics))
+        return run_operator(plan, op_index, operands, own if numerics is None else checked_flavour(numerics))
 
     def reset_all_variables(self) -> None:
         """Sets the variable tensors of all subgraphs to their initial value."""

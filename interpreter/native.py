@@ -116,7 +116,7 @@ class NativePlan:
 
     def _tasks(self, step: Step, is_inlined: bool) -> list[Task]:
         tasks = self._inlining.tasks(step) if is_inlined else None
-        return [own_task(step, self.workers.count)] if tasks is None else tasks
+        return self.plan.guarded(step, [own_task(step, self.workers.count)] if tasks is None else tasks)
 
     def _not_kept(self) -> set[int]:
         """Tensors that cannot be read after a run: others have used their memory, or they have not been computed."""

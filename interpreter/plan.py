@@ -15,15 +15,20 @@ from litejit.graph import Graph
 from litejit.kernels.node import Context, Shape, TensorSpec
 from litejit.preparations import NOTHING, Preparations, Ready, Signature
 from litejit.schema import TensorType
-from litejit.schema.errors import InvalidInputError, InvalidModelError, LitejitError
-from litejit.step import Step, prepared
+from litejit.schema.errors import InvalidInputError, InvalidModelError
+from litejit.step import Deviation, Step
 
 if TYPE_CHECKING:
     from litejit.compiler import Compiler
     from litejit.native import NativePlan
+    from litejit.rewrites import Task
     from litejit.stored import StoredPlan
+    from litejit.supposing import Supposing
 
-__all__ = ["Plan"]
+__all__ = ["RUNS_TO_SUPPOSE", "Plan"]
+
+RUNS_TO_SUPPOSE = 2
+"""Runs in a row with data of the same kind before a plan is made for such data, the first time."""
 
 
 class Plan:
@@ -33,6 +38,7 @@ class Plan:
         self.graph = graph
         self.context = context
         self._ready: NativePlan | StoredPlan | None = None
+        self._supposing: Supposing | None = None
         self._compiler = compiler
         self._inputs_changed = False
         self.specs: list[TensorSpec] = list(graph.tensors)
@@ -65,7 +71,7 @@ class Plan:
 
     def _forget(self, index: int) -> None:
         self.arrays[index] = None
-        self._ready = None
+        self._ready = self._supposing = None
         self.allocated = False
 
     def allocate(self) -> None:
@@ -77,6 +83,7 @@ class Plan:
             self.allocated = self._ready is not None
         self.prepare()
         if self._ready is None and self._compiler is not None:
+            self._supposing = self._compiler.supposing(self)
             self._ready = self._compiler.make(self)
 
     def prepare(self) -> None:
@@ -92,15 +99,27 @@ class Plan:
             for operation in self.graph.operations:
                 step = Step(self, operation)
                 if not step.fold():
+                    self._complete(step)
                     self._steps.append(step)
         finally:
             self._allocating = False
         self._outputs = [self.specs[index] for index in self.graph.outputs]
         self.allocated = True
 
+    def is_open(self, step: Step) -> bool:
+        """Whether it depends on data what the step is prepared for, or what shapes its outputs have."""
+        return step.kernel is None or any(self.specs[at].shape is None for at in step.operation.outputs)
+
+    def _complete(self, step: Step) -> None:
+        """Finds out more of a step that has been prepared, if there is more to know."""
+
+    def guarded(self, step: Step, tasks: list[Task]) -> list[Task]:
+        """The tasks of a step, with those that make sure that they can be done."""
+        return tasks
+
     def _reset(self) -> None:
         graph = self.graph
-        self._ready = None
+        self._ready = self._supposing = None
         self._steps = []
         self.specs = [
             replace(spec, shape=self.input_shapes.get(at, spec.shape), type=self.input_types.get(at, spec.type))
@@ -151,12 +170,20 @@ class Plan:
         ready = self._ready
         if ready is not None and ready.program is not None:
             self._inputs_changed = False
-            ready.run_program()
+            try:
+                ready.run_program()
+                return
+            except Deviation:
+                self._leave_supposition()
+        elif self._supposing is not None and self._supposing.enter():
+            self.invoke()
             return
         if not self.allocated:
             raise RuntimeError("Invoke called on model that is not ready.")
         self.run()
         self.own_outputs()
+        if self._supposing is not None:
+            self._supposing.look()
 
     def run(self) -> None:
         """Computes every tensor of the subgraph from its inputs."""
@@ -168,8 +195,17 @@ class Plan:
             else:
                 for step in self._steps:
                     step.run()
+        except Deviation:
+            self._leave_supposition().run()
         finally:
             self._running = False
+
+    def _leave_supposition(self) -> NativePlan | StoredPlan:
+        """Takes the form of the plan that serves all data."""
+        assert self._supposing is not None
+        self._supposing.leave()
+        assert self._ready is not None
+        return self._ready
 
     def infer(self, shapes: Sequence[Shape], types: Sequence[TensorType] | None = None) -> list[TensorSpec]:
         """Gives the inputs shapes and types (None: those of the file); what the outputs will be.
@@ -193,14 +229,13 @@ class Plan:
     def _switch(self, wanted: tuple[Signature, ...]) -> None:
         """Takes other inputs, what has been prepared for them if that was kept: it is, as far as there is room."""
         known = self._known.pop(wanted, None)
+        if self._supposing is not None:
+            self._supposing.end()
+            self._supposing = None
         if self.allocated and not self._variables:
-            shapes, types = self.input_shapes, self.input_types
-            ready = Ready(self.specs, self.arrays, self._steps, self._ready, shapes, types, self._outputs)
-            self._known.keep(self._signatures(), ready)
+            self._known.keep(self._signatures(), self.ready(self._ready))
         if known is not None:
-            self.specs, self.arrays, self._steps, self._ready, self.input_shapes, self.input_types, self._outputs = (
-                known
-            )
+            self._restore(known)
             self.allocated = True
             return
         self.specs, self.arrays = list(self.specs), list(self.arrays)
@@ -210,6 +245,26 @@ class Plan:
                 self.retype_input(index, type)
                 if self.specs[index].shape != shape:
                     self.resize_input(index, shape)
+
+    def ready(self, native: NativePlan | StoredPlan | None) -> Ready:
+        """What the plan has been prepared for, with its native form."""
+        shapes, types = self.input_shapes, self.input_types
+        return Ready(self.specs, self.arrays, self._steps, native, shapes, types, self._outputs)
+
+    def _restore(self, ready: Ready) -> None:
+        self.specs, self.arrays, self._steps, self._ready, self.input_shapes, self.input_types, self._outputs = ready
+
+    def take(self, ready: Ready) -> Ready:
+        """Takes another preparation for the same inputs, what inputs and variables hold included; the one before."""
+        before = self.ready(self._ready)
+        self._restore(ready)
+        for index in (*self.graph.inputs, *self._variables):
+            if index >= 0 and self.specs[index].value is None:
+                value, memory = before.arrays[index], self.arrays[index]
+                assert value is not None
+                assert memory is not None
+                memory[...] = value
+        return before
 
     def call(self, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None) -> list[np.ndarray]:
         """Runs the subgraph as a function: prepares it for the inputs where needed, returns the outputs."""
@@ -252,42 +307,6 @@ class Plan:
         others = [other for at in live if (other := self.arrays[at]) is not None]
         return array.copy() if any(np.may_share_memory(array, other) for other in others) else array
 
-    def run_operator(
-        self, index: int, operands: Sequence[np.ndarray | None] | None, numerics: str
-    ) -> tuple[np.ndarray, ...]:
-        """The outputs of one operation on these operands (None: the plan's data) under a flavour; the plan stays."""
-        self.prepare_in_full()
-        operation = self.graph.operations[index]
-        given = [None if at < 0 else self.arrays[at] for at in operation.inputs] if operands is None else operands
-        if len(given) != len(operation.inputs):
-            raise InvalidInputError(
-                f"{operation.where}: there are {len(given)} operands, expected {len(operation.inputs)}"
-            )
-        specs = [None if at < 0 else self.specs[at] for at in operation.inputs]
-        values: list[np.ndarray | None] = []
-        for position, (spec, value) in enumerate(zip(specs, given, strict=True)):
-            if spec is not None and value is None:
-                raise InvalidInputError(f"{operation.where}: operand {position} ({spec}) has no data")
-            if spec is not None and value is not None and value.dtype != spec.dtype:
-                raise InvalidInputError(
-                    f"{operation.where}: operand {position} ({spec}) is {value.dtype}, expected {spec.dtype}"
-                )
-            # Kernels write new states of variables in place.
-            copied = spec is not None and value is not None and spec.is_variable
-            values.append(np.array(value) if copied else None if spec is None else value)
-        specs = [
-            spec
-            if spec is None or value is None
-            else replace(spec, shape=value.shape, value=None if spec.value is None else value)
-            for spec, value in zip(specs, values, strict=True)
-        ]
-        kernel, _ = prepared(self, operation, specs, values, numerics)
-        try:
-            result = kernel(*values)
-        except LitejitError as error:
-            raise type(error)(f"{operation.where}: {error}") from None
-        return result if isinstance(result, tuple) else (result,)
-
     def live_arrays(self) -> dict[int, np.ndarray]:
         """The data of all tensors that are not constant."""
         return {
@@ -301,7 +320,7 @@ class Plan:
         self.arrays = [spec.value for spec in self.graph.tensors]
         self._steps = []
         self._known.clear()
-        self._ready = None
+        self._ready = self._supposing = None
         self.allocated = False
 
     def has_data(self, index: int) -> bool:

@@ -21,7 +21,7 @@ from litejit.kernels.jit.call import Call
 from litejit.kernels.jit.choosing import Option
 from litejit.kernels.node import TensorSpec
 from litejit.native import NativePlan
-from litejit.plan import Plan
+from litejit.plan import RUNS_TO_SUPPOSE, Plan
 from litejit.programs import Part, PythonPart, Stretch
 from litejit.schema.errors import InvalidInputError
 from litejit.step import Step
@@ -55,7 +55,8 @@ def profile(interpreter: Interpreter, repeat: int = 20, explain: bool = False) -
     explain: proves for each algorithm of an operator anew whether it may be used, which takes a while.
     """
     plan = _plan(interpreter)
-    interpreter.invoke()
+    for _ in range(RUNS_TO_SUPPOSE + 1):
+        interpreter.invoke()
     if plan.native is None:
         timed: list[_Timed] = [(at, step, REFERENCE, step.run) for at, step in enumerate(plan.steps)]
     else:

@@ -20,7 +20,7 @@ from litejit.schema.errors import InvalidModelError, LitejitError
 if TYPE_CHECKING:
     from litejit.plan import Plan
 
-__all__ = ["Step", "prepared"]
+__all__ = ["Deviation", "Step", "prepared"]
 
 
 _MOST_KNOWN, _MOST_BYTES = 64, 1024
@@ -39,6 +39,10 @@ def _content(value: np.ndarray | None) -> bytes | tuple[bytes, ...]:
     return tuple(value.ravel().tolist()) if value.dtype.kind == "O" else value.tobytes()
 
 
+class Deviation(Exception):
+    """Data are not as the plan supposes."""
+
+
 class Step:
     """One operation of a plan: its prepared kernel, and how to run it on the plan's arrays."""
 
@@ -46,6 +50,8 @@ class Step:
         self.plan = plan
         self.operation = operation
         self.kernel: Kernel | None = None
+        self.is_supposed = False
+        """Whether the outputs' shapes are a guess."""
         self.prepared_for: _Operands | None = None
         self.read_values: tuple[int, ...] = ()
         self._known: dict[_Operands, _Prepared] = {}
@@ -147,6 +153,8 @@ class Step:
     def _checked(self, value: Any, index: int) -> np.ndarray:
         spec = self.plan.specs[index]
         array = np.asarray(value)
+        if self.is_supposed and array.shape != spec.shape:
+            raise Deviation
         if array.dtype != spec.dtype or (spec.shape is not None and array.shape != spec.shape):
             raise InvalidModelError(
                 f"{self.operation.where}: its kernel returned {array.dtype}{list(array.shape)} for {spec}, "

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from litejit.kernels.jit.call import Call, Jump, Label, View
 from litejit.kernels.jit.lowering import Lowering
-from litejit.schema.errors import LitejitError
 
 if TYPE_CHECKING:
     from litejit.step import Step
@@ -33,7 +32,7 @@ class Task:
     result: tuple[Call | Jump | Label, ...] | View | None = None
     others: tuple[Step, ...] = ()
     callers: tuple[Step, ...] = ()
-    refusal: Callable[[], LitejitError] | None = None
+    refusal: Callable[[], Exception] | None = None
 
     @property
     def owner(self) -> Step:

@@ -100,7 +100,9 @@ def read_variable(lowering: Lowering) -> list[Call] | None:
     variable = _variable(lowering, value)
     if variable is None:
         return None
-    rest = {"source": State(variable.memory), "out": Tensor(value.index), "fault": Fault()}
+    # What is declared as a scalar may have any shape.
+    number = variable.number(value.dims) if lowering.kernel.shape is None else 0
+    rest = {"source": State(variable.memory), "out": Tensor(value.index), "number": number, "fault": Fault()}
     return [_copied("variables.read", variable, rest)]
 
 

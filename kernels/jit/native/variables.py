@@ -12,7 +12,8 @@ assigned, _ = getters(ASSIGN)
 
 def read(args, first, last, rank):
     """The variable's bytes."""
-    if load_i64(get(args, "state")) == 0:
+    state, number = load_i64(get(args, "state")), get(args, "number")
+    if state == 0 or (number != 0 and state != number):
         store(get(args, "fault"), 1)
     start, stop = first * get(args, "piece"), min(get(args, "count"), last * get(args, "piece"))
     copy_piece(get(args, "source") + start, get(args, "out") + start, stop - start)
