@@ -10,12 +10,14 @@ import numpy as np
 from litejit.kernels.fixedpoint import Multiplier, float_activation
 from litejit.kernels.jit.bands import Geometry, cut
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
+from litejit.kernels.jit.float_rescaling import prove
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import (
     PERMUTED,
     pack_float_panels,
+    pack_float_stage,
     pack_int8_quads,
     pack_int16_panels,
     pack_stage,
@@ -28,7 +30,7 @@ from litejit.kernels.reference.output_stage import OutputStage
 from litejit.kernels.reference.products import FloatProducts, QuantizedProducts
 from litejit.schema import ActivationFunctionType, TensorType
 
-__all__ = ["direct", "float_clamp", "stage_of_8_bit"]
+__all__ = ["direct", "float_clamp", "proved_stage_of_8_bit", "stage_of_8_bit"]
 
 BLOCK_BYTES = 24 << 10
 """Weights up to this size stay in the first-level cache: all of them are used on one tile of pixels before the next."""
@@ -214,4 +216,34 @@ def stage_of_8_bit(products: Any, matrix: np.ndarray, bias: np.ndarray, channels
         "zero_point": stage.zero_point,
         "low": stage.low,
         "high": stage.high,
+    }
+
+
+def proved_stage_of_8_bit(products: Any, matrix: np.ndarray, bias: np.ndarray) -> dict[str, Any] | None:
+    """The output stage that rescales in floats, and the factors [columns] of the weights.
+
+    None where it has not been proved that results are the same.
+    """
+    if not isinstance(products, QuantizedProducts) or not isinstance(products.stage, OutputStage):
+        return None
+    stage, bias = products.stage, bias.astype(np.int64)
+    if stage.rescale.rounding != "double" or stage.dtype.itemsize != 1:
+        return None
+    total = matrix.sum((0, 1), dtype=np.int64)
+    absolute = np.abs(matrix.astype(np.int16)).sum((0, 1), dtype=np.int64)
+    positive, negative = (total + absolute) // 2, (total - absolute) // 2
+    low, high = min(products.low, 0), max(products.high, 0)
+    ends = bias + np.stack([positive * low + negative * high, positive * high + negative * low])
+    room = ((1 << 15) - 1) // max(1, int(np.abs(matrix.astype(np.int16)).max(initial=0)))
+    zero_point = stage.zero_point
+    found = prove(stage.rescale.multiplier, ends, stage.low - zero_point, stage.high - zero_point, room)
+    if found is None:
+        return None
+    starts = found.starts + found.factors * (bias - products.zero_point * total)
+    return {
+        "stage": pack_float_stage(starts, found.scales),
+        "zero_point": zero_point + found.middle,
+        "low": stage.low,
+        "high": stage.high,
+        "factors": found.factors,
     }

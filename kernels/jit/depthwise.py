@@ -11,7 +11,7 @@ import numpy as np
 
 from litejit.kernels.jit.bands import Geometry, last_rows
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
-from litejit.kernels.jit.convolution import convolution, float_clamp, stage_of_8_bit
+from litejit.kernels.jit.convolution import convolution, float_clamp, proved_stage_of_8_bit, stage_of_8_bit
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.layouts.sliding import BYTE_PIXELS, SLIDE_PIXELS, SLIDE_STRIDES, SLIDE_TAPS
@@ -76,9 +76,14 @@ def _float(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call]
 def _int8(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call] | None:
     kernel, input = lowering.kernel, lowering.input(0)
     matrix = taps.reshape(1, -1, taps.shape[2])
-    stage = stage_of_8_bit(kernel.products, matrix, bias, slice(None))
+    stage = proved_stage_of_8_bit(kernel.products, matrix, bias)
+    factors = 2 if stage is None else stage.pop("factors")
+    kind = "int8_proved"
     if stage is None:
-        return None
+        stage = stage_of_8_bit(kernel.products, matrix, bias, slice(None))
+        if stage is None:
+            return None
+        kind = stage.pop("kind")
     panels = panels_of(taps.shape[2])
     if kernel.depth_multiplier == 1:
         bands = _Bands.of(lowering, 2, panels)
@@ -89,9 +94,8 @@ def _int8(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call] 
     pixel_bytes = bands.group_panels * COLUMNS * 4
     pair_pitch = geometry.padded_width * pixel_bytes
     rows = geometry.band_rows(-(-_pieces(lowering) // bands.groups))
-    offsets, weights = paired_taps(taps, geometry, pair_pitch, pixel_bytes)
+    offsets, weights = paired_taps(taps, geometry, pair_pitch, pixel_bytes, factors)
     columns = np.arange(geometry.out_size[1]) * geometry.strides[1] * pixel_bytes
-    wide = stage.pop("kind") == "int8_wide"
     scratch = (geometry.rows_below(rows) + 1) // 2 * pair_pitch
     values = {
         **_common(lowering, bands, rows, scratch),
@@ -104,9 +108,9 @@ def _int8(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call] 
         "panel_bytes": offsets.shape[1] * 64,
         **stage,
     }
-    tile = "4" if geometry.out_size[1] >= 4 else "1"
-    name = f"int8_wide_{tile}" if wide else f"int8_{_slide(geometry, BYTE_PIXELS) or tile}"
-    return [_call(f"depthwise.{name}", lowering, bands, values, taps)]
+    slide = _slide(geometry, BYTE_PIXELS) if kind != "int8_wide" else None
+    tile = slide or ("4" if geometry.out_size[1] >= 4 else "1")
+    return [_call(f"depthwise.{kind}_{tile}", lowering, bands, values, taps)]
 
 
 def _slide(geometry: Geometry, choices: Sequence[int]) -> str | None:
@@ -151,11 +155,12 @@ def _pieces(lowering: Lowering) -> int:
 
 
 def paired_taps(
-    taps: np.ndarray, geometry: Geometry, pair_pitch: int, pixel_bytes: int
+    taps: np.ndarray, geometry: Geometry, pair_pitch: int, pixel_bytes: int, factor: int | np.ndarray = 2
 ) -> tuple[np.ndarray, np.ndarray]:
     """The taps for windows that begin at the first and at the second row of a pair.
 
-    Offsets in bytes [2, taps], weights [2, panels, taps, 16, 2] int16, times 2: of the first and the second row.
+    Offsets in bytes [2, taps]; weights [2, panels, taps, 16, 2] int16 of the first and the second row, times a factor,
+    or one for each channel.
     """
     tables: list[dict[tuple[int, int], np.ndarray]] = []
     for odd in range(2):
@@ -163,7 +168,7 @@ def paired_taps(
         for y, x in np.ndindex(taps.shape[:2]):
             pair, slot = divmod(odd + y * geometry.dilations[0], 2)
             both = table.setdefault((pair, x), np.zeros((taps.shape[2], 2), np.int16))
-            both[:, slot] = 2 * taps[y, x]
+            both[:, slot] = factor * taps[y, x]
         tables.append(table)
     count = max(map(len, tables))
     offsets, weights = np.zeros((2, count), np.int32), np.zeros((2, count, taps.shape[2], 2), np.int16)

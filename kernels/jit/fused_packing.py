@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from litejit.kernels.jit.call import padded
-from litejit.kernels.jit.convolution import float_clamp, stage_of_8_bit
+from litejit.kernels.jit.convolution import float_clamp, proved_stage_of_8_bit, stage_of_8_bit
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import pack_channels, pack_float_panels, pack_int16_panels, panels_of
@@ -52,7 +52,7 @@ def _floats(part: Lowering, name: str, weights: np.ndarray) -> dict[str, Any]:
 def pack_bytes(expand: Lowering | None, depthwise: Lowering, project: Lowering) -> Packed | None:
     """Panels of pairs of 16 bits; None where 32-bit sums might overflow, or the arithmetic is another one.
 
-    Results of the first two convolutions are rectified, as their kernels take for granted.
+    The first two convolutions are rescaled in floats, the projection by the fixed-point formula.
     """
     # Where bytes are multiplied as they are, operators by themselves are quicker.
     if has_feature("dotprod"):
@@ -62,27 +62,35 @@ def pack_bytes(expand: Lowering | None, depthwise: Lowering, project: Lowering) 
         if part is None:
             continue
         bias = part.constant_bias(2, part.outputs[0].dims[3])
-        weights, matrix = _panels_of_bytes(part, name)
-        stage = None if bias is None else stage_of_8_bit(part.kernel.products, matrix, bias, slice(None))
-        if stage is None or stage["kind"] != "int8" or (name != "project" and stage["low"] < stage["zero_point"]):
+        stage = None if bias is None else _stage_of_bytes(part, name, bias)
+        if stage is None:
             return None
+        weights = _panels_of_bytes(part, name, stage["factors"])
         slots = (weights, stage["stage"], weights[0].nbytes, stage["zero_point"], stage["low"], stage["high"])
         values |= dict(zip((name + slot for slot in _STAGE), slots, strict=True)) | _steps(part, name, 2)
     return Packed("int8", {**values, "pad_value": depthwise.input(0).zero_point})
 
 
-def _panels_of_bytes(part: Lowering, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """The packed weights, and the weights [1, depth, columns]."""
+def _stage_of_bytes(part: Lowering, name: str, bias: np.ndarray) -> dict[str, Any] | None:
+    matrix = _matrix(part)[None] if name != "taps" else _weights(part)[0].reshape(1, -1, bias.size)
+    if name != "project":
+        return proved_stage_of_8_bit(part.kernel.products, matrix, bias)
+    stage = stage_of_8_bit(part.kernel.products, matrix, bias, slice(None))
+    return None if stage is None or stage["kind"] != "int8" else {**stage, "factors": 2}
+
+
+def _panels_of_bytes(part: Lowering, name: str, factors: int | np.ndarray) -> np.ndarray:
+    """The packed weights."""
     if name != "taps":
         matrix = _matrix(part)
         split = _filled_up(matrix).reshape(-1, COLUMNS, matrix.shape[1]) if name == "project" else matrix[None]
-        return pack_int16_panels(split), matrix[None]
+        return pack_int16_panels(split, factors)
     taps = _weights(part)[0]  # [height, width, channels]
     height, width, channels = taps.shape
     pairs = np.zeros((-(-height // 2) * 2, width, channels), np.int16)
-    pairs[:height] = 2 * taps
+    pairs[:height] = factors * taps
     rows = [pack_channels(pairs[slot::2].reshape(-1, channels), permuted=True) for slot in range(2)]
-    return padded(np.stack(rows, -1)), taps.reshape(1, -1, channels)
+    return padded(np.stack(rows, -1))
 
 
 def _weights(part: Lowering) -> np.ndarray:

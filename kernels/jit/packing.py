@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from litejit.kernels.fixedpoint import Multiplier
+from litejit.kernels.fixedpoint import Multiplier, wrap32
 from litejit.kernels.jit.call import padded
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 
@@ -19,6 +19,7 @@ __all__ = [
     "largest_sums",
     "pack_channels",
     "pack_float_panels",
+    "pack_float_stage",
     "pack_int8_quads",
     "pack_int16_panels",
     "pack_stage",
@@ -42,8 +43,11 @@ def pack_float_panels(weights: np.ndarray) -> np.ndarray:
     return padded(panels.reshape(-1, COLUMNS, depth).transpose(0, 2, 1))
 
 
-def pack_int16_panels(weights: np.ndarray, factor: int = 2) -> np.ndarray:
-    """[segments, depth, columns] integers -> [panels, segments, ceil(depth / 2), 16, 2] int16, times the factor."""
+def pack_int16_panels(weights: np.ndarray, factor: int | np.ndarray = 2) -> np.ndarray:
+    """[segments, depth, columns] integers -> [panels, segments, ceil(depth / 2), 16, 2] int16.
+
+    factor: what they are multiplied by, one for all columns or one for each.
+    """
     segments, depth, columns = weights.shape
     pairs = -(-depth // 2)
     whole = np.zeros((segments, 2 * pairs, panels_of(columns) * COLUMNS), np.int16)
@@ -94,6 +98,14 @@ def pack_stage(bias: np.ndarray, multiplier: Multiplier, columns: int) -> tuple[
         slots += [x[:, half].astype(np.int32) for x in (right, left, -(right > 0).astype(np.int64))]
         stage[:, 64 + 224 * half :][:, :224] = np.concatenate([_bytes(slot) for slot in slots], axis=1)
     return padded(stage), bool((right < 1).any())
+
+
+def pack_float_stage(starts: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """The output stage of each panel that rescales in floats: what sums start with (2 x 8 int32), scales (2 x 8)."""
+    columns = [pack_channels(row[None], permuted=True)[:, 0] for row in (wrap32(starts).astype(np.int32), scales)]
+    stage = np.zeros((len(columns[0]), STAGE_BYTES), np.uint8)
+    stage[:, :128] = np.concatenate([_bytes(column) for column in columns], axis=1)
+    return padded(stage)
 
 
 def _bytes(rows: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from litejit.kernels.jit.cache import digest, folder, load, store
 
-__all__ = ["cpu", "has_feature", "is_checked", "triple", "version"]
+__all__ = ["cpu", "fuses", "has_feature", "is_checked", "triple", "version"]
 
 _FEATURES = {
     "haswell": "avx avx2 fma",
@@ -90,3 +90,9 @@ def has_feature(name: str) -> bool:
     if features:
         return f"+{name}" in features.split(",")
     return name in _FEATURES.get(processor, "").split()
+
+
+@cache
+def fuses() -> bool:
+    """Whether kernels that have to know compute x * y + z with one rounding."""
+    return has_feature("fma") or triple().startswith(("aarch64", "arm64"))

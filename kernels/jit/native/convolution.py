@@ -12,6 +12,7 @@ from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.native.copying import pad_rows_float, pad_rows_widened
 from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.rescaling import FIXED, WIDE
 from litejit.kernels.jit.native.simd import getters
 from litejit.kernels.jit.native.tiles import float_tile, int8_tile
 
@@ -79,15 +80,15 @@ def driver(rows: int, tile: Any, bound: Any, pad: Any, is_float: bool) -> Any:
     return convolve
 
 
-def _int8(rows: int, wide: bool) -> Any:
-    return driver(rows, int8_tile(rows, wide), get, pad_rows_widened, is_float=False)
+def _int8(rows: int, rescaling: str = FIXED) -> Any:
+    return driver(rows, int8_tile(rows, rescaling), get, pad_rows_widened, is_float=False)
 
 
 def _float(rows: int, few: bool = False) -> Any:
     return driver(rows, float_tile(rows, few), get_float, pad_rows_float, is_float=True)
 
 
-int8_1, int8_4, int8_5, int8_6 = (_int8(rows, False) for rows in (1, 4, 5, 6))
-int8_wide_1, int8_wide_6 = (_int8(rows, True) for rows in (1, 6))
+int8_1, int8_4, int8_5, int8_6 = (_int8(rows) for rows in (1, 4, 5, 6))
+int8_wide_1, int8_wide_6 = (_int8(rows, WIDE) for rows in (1, 6))
 float_1, float_4, float_5, float_6 = (_float(rows) for rows in (1, 4, 5, 6))
 float_few_8, float_few_12 = (_float(rows, few=True) for rows in (8, 12))

@@ -18,6 +18,7 @@ from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.layouts.sliding import BYTE_PIXELS, SLIDE_PIXELS, SLIDE_STRIDES, SLIDE_TAPS
 from litejit.kernels.jit.native.copying import fill_f32
 from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.rescaling import FIXED, FLOATS, WIDE
 from litejit.kernels.jit.native.simd import (
     getters,
     interleave_first,
@@ -37,6 +38,9 @@ from litejit.kernels.jit.native.sliding import Slide, float_slide, int8_slide
 from litejit.kernels.jit.native.taps import float_taps, int8_taps
 
 get, get_float = getters(CONVOLUTION)
+
+BYTES = {FIXED: "int8", WIDE: "int8_wide", FLOATS: "int8_proved"}
+"""Names of kernels of bytes by how they rescale."""
 
 
 @inline
@@ -281,15 +285,16 @@ def _sliding_float(slide: Slide) -> Any:
 def _define() -> None:
     """Every kernel: "<type>_<pixels of a tile>", where filters slide "<type>_<pixels>_<width of filter>s<stride>"."""
     for rows in (1, 4):
-        for wide in (False, True):
-            globals()[f"int8_{'wide_' if wide else ''}{rows}"] = _int8(rows, int8_taps(rows, wide))
+        for rescaling in (FIXED, WIDE, FLOATS):
+            globals()[f"{BYTES[rescaling]}_{rows}"] = _int8(rows, int8_taps(rows, rescaling))
         globals()[f"float_{rows}"] = _float(rows, float_taps(rows), _copy_panels)
         globals()[f"repeated_{rows}"] = _float(rows, float_taps(rows), _repeat_panels)
     for pixels, taps, stride in product(SLIDE_PIXELS, SLIDE_TAPS, SLIDE_STRIDES):
         slide, name = Slide(pixels, taps, stride), f"{pixels}_{taps}s{stride}"
         globals()[f"float_{name}"] = _sliding_float(slide)
         if pixels in BYTE_PIXELS:
-            globals()[f"int8_{name}"] = _int8(pixels, int8_slide(slide, wide=False))
+            for rescaling in (FIXED, FLOATS):
+                globals()[f"{BYTES[rescaling]}_{name}"] = _int8(pixels, int8_slide(slide, rescaling))
 
 
 _define()

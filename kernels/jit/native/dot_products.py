@@ -18,6 +18,7 @@ from numba.extending import intrinsic
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.native.convolution import driver
 from litejit.kernels.jit.native.copying import pad_rows_bytes
+from litejit.kernels.jit.native.rescaling import FIXED, emit_requantized
 from litejit.kernels.jit.native.simd import (
     I32,
     emit_call,
@@ -32,7 +33,6 @@ from litejit.kernels.jit.native.tiles import (
     I8x32,
     I32x8,
     Operands,
-    emit_requantized,
     emit_sums,
     row_addresses,
 )
@@ -101,7 +101,7 @@ def dot_tile(rows: int, operands: Operands) -> Any:
             addresses = row_addresses(b, source, pixels, rows)
             sums = emit_sums(b, operands, addresses, start, segments, count, steps, [panel])
             doubled = [[b.shl(value, one) for value in row] for row in sums]
-            emit_requantized(b, doubled, stage, rows_at(b, out, pitch, rows), zero_point, low, high, columns, False)
+            emit_requantized(b, doubled, stage, rows_at(b, out, pitch, rows), zero_point, low, high, columns, FIXED)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 13), emit

@@ -13,6 +13,7 @@ from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.native.copying import widen
 from litejit.kernels.jit.native.depthwise import load_16
 from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.rescaling import FIXED, FLOATS, emit_requantized, emit_words
 from litejit.kernels.jit.native.simd import (
     I64,
     emit_load,
@@ -34,9 +35,7 @@ from litejit.kernels.jit.native.tiles import (
     I32x8,
     Values,
     emit_products,
-    emit_requantized,
     emit_sums,
-    emit_words,
     row_addresses,
 )
 
@@ -70,7 +69,7 @@ def expand_tile(rows: int) -> Any:
         def emit(c, b, s, a):
             source, pitch, steps, panel, stage, chunk, places, zero, low, high = a
             sums = emit_products(b, INT16_PAIRS, rows_at(b, source, pitch, rows), _start(b, stage), steps, [panel])
-            results = emit_words(b, sums, stage, zero, low, high, False, True)
+            results = emit_words(b, sums, stage, zero, low, high, FLOATS)
             for address, words in zip(row_addresses(b, chunk, places, rows), results, strict=True):
                 emit_store(b, words, address)
             return c.get_dummy_value()
@@ -108,7 +107,7 @@ def depthwise_tile(width: int, stride: int, pixels: int) -> Any:
 
                 emit_loop(b, pairs, pair)
                 halves.append([b.load(variable) for variable in sums])
-            words = emit_words(b, list(map(list, zip(*halves, strict=True))), stage, zero, low, high, False, True)
+            words = emit_words(b, list(map(list, zip(*halves, strict=True))), stage, zero, low, high, FLOATS)
             for pixel, value in enumerate(words):
                 emit_store(b, value, out, PIXEL * pixel)
             return c.get_dummy_value()
@@ -131,7 +130,7 @@ def project_tile(rows: int) -> Any:
             addresses = [emit_offset(b, source, PIXEL * row) for row in range(rows)]
             steps = I64(COLUMNS // 2)
             sums = emit_sums(b, INT16_PAIRS, addresses, _start(b, stage), offsets, chunks, steps, [panel])
-            emit_requantized(b, sums, stage, rows_at(b, out, pitch, rows), zero, low, high, columns, False)
+            emit_requantized(b, sums, stage, rows_at(b, out, pitch, rows), zero, low, high, columns, FIXED)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 14), emit

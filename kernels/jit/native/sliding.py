@@ -15,6 +15,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.native.rescaling import emit_requantized
 from litejit.kernels.jit.native.simd import (
     I32,
     I64,
@@ -31,7 +32,6 @@ from litejit.kernels.jit.native.tiles import (
     F32x8,
     I32x8,
     Values,
-    emit_requantized,
 )
 
 __all__ = ["Slide", "float_slide", "int8_slide"]
@@ -129,7 +129,7 @@ def _offset(b: ir.IRBuilder, address: ir.Value) -> ir.Value:
     return b.sext(emit_load(b, address, I32), I64)
 
 
-def int8_slide(slide: Slide, wide: bool) -> Any:
+def int8_slide(slide: Slide, rescaling: str) -> Any:
     """As `tiles.int8_taps`, of pixels side by side; all rows of the filter have their taps side by side, too."""
 
     @intrinsic
@@ -148,7 +148,8 @@ def int8_slide(slide: Slide, wide: bool) -> Any:
             start = [emit_load(b, stage, I32x8, 32 * half) for half in range(2)]
             halves = [slide.emit(b, window, rows, weights, start[half], half, load, accumulate) for half in range(2)]
             sums = [list(pair) for pair in zip(*halves, strict=True)]
-            emit_requantized(b, sums, stage, rows_at(b, out, pitch, slide.pixels), zero_point, low, high, columns, wide)
+            outputs = rows_at(b, out, pitch, slide.pixels)
+            emit_requantized(b, sums, stage, outputs, zero_point, low, high, columns, rescaling)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 12), emit

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from litejit.kernels.jit.layouts.panels import STAGE_BYTES
+from litejit.kernels.jit.native.rescaling import Factors, low_bytes, pack_to_i16, sign_extended
 from litejit.kernels.jit.native.simd import (
     F32,
     F64,
@@ -31,7 +32,6 @@ from litejit.kernels.jit.native.simd import (
     emit_store,
     emit_store_first,
 )
-from litejit.kernels.jit.native.tiles import Factors, low_bytes, pack_to_i16, sign_extended
 
 __all__ = ["STAGES", "Stage", "emit_store_columns"]
 
@@ -201,7 +201,7 @@ def _fifteen_bits_wide() -> Stage:
 
 
 def _fixed(item_bytes: int) -> Stage:
-    """clamp(rescale(2 * (sum + bias)) + zero_point) with 31-bit mantissas, rounded twice; see tiles.Factors."""
+    """clamp(rescale(2 * (sum + bias)) + zero_point) with 31-bit mantissas, rounded twice; see rescaling.Factors."""
 
     def prepare(b: ir.IRBuilder, stage: ir.Value, zero: ir.Value, low: ir.Value, high: ir.Value) -> Finish:
         factors = [Factors(b, stage, half) for half in range(2)]

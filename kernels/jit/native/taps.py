@@ -9,6 +9,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from litejit.kernels.jit.native.rescaling import emit_requantized
 from litejit.kernels.jit.native.simd import (
     I32,
     I64,
@@ -24,7 +25,6 @@ from litejit.kernels.jit.native.tiles import (
     F32x8,
     I32x8,
     Values,
-    emit_requantized,
     row_addresses,
 )
 
@@ -77,7 +77,7 @@ def float_taps(rows: int) -> Any:
     return tile
 
 
-def int8_taps(rows: int, wide: bool) -> Any:
+def int8_taps(rows: int, rescaling: str) -> Any:
     """The same in 8 bits: pixels are pairs of rows in int16 side by side, so that every tap counts for two."""
 
     @intrinsic
@@ -88,7 +88,7 @@ def int8_taps(rows: int, wide: bool) -> Any:
             addresses = row_addresses(b, source, pixels, rows)
             load, accumulate = INT16_PAIRS.load_column, INT16_PAIRS.accumulate
             sums = emit_taps(b, addresses, start, taps, count, weights, load, accumulate)
-            emit_requantized(b, sums, stage, rows_at(b, out, pitch, rows), zero_point, low, high, columns, wide)
+            emit_requantized(b, sums, stage, rows_at(b, out, pitch, rows), zero_point, low, high, columns, rescaling)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 12), emit

@@ -17,6 +17,7 @@ from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.layouts.winograd import WINOGRAD
 from litejit.kernels.jit.native.copying import copy_f32, copy_i8, fill_f32, fill_i8
 from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.rescaling import FIXED, emit_requantized
 from litejit.kernels.jit.native.simd import (
     I8,
     I64,
@@ -36,7 +37,6 @@ from litejit.kernels.jit.native.tiles import (
     I32x8,
     Operands,
     emit_products,
-    emit_requantized,
 )
 from litejit.kernels.jit.native.transforms import Lanes, Transforms, transforms
 
@@ -139,7 +139,7 @@ def _output_tile(means: Transforms, is_float: bool) -> Any:
                             [b.add(_twice(b, v, means.outputs), z) for v, z in zip(pair, bias, strict=True)]
                             for pair in pairs
                         ]
-                        emit_requantized(b, pairs, stage, addresses, zero_point, low, high, columns, wide=False)
+                        emit_requantized(b, pairs, stage, addresses, zero_point, low, high, columns, FIXED)
             return c.get_dummy_value()
 
         return types.void(*[types.int64] * 10, bound, bound, types.int64), emit

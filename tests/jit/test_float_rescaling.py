@@ -1,0 +1,130 @@
+"""Rescaling in floats: the proof that it steps where the fixed-point formula does, and kernels that rely on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from litejit.kernels.fixedpoint import Multiplier, multiply_by_quantized_multiplier
+from litejit.kernels.jit import float_rescaling
+from litejit.kernels.jit.float_rescaling import FloatRescaling, agreeing, prove, steps
+from litejit.testing import Const, Input, Problem, out, single_op
+from tests.jit.equal import check_compiled
+
+CHANNELS, ROOM = 200, 256
+
+
+def drawn(seed: int, least: float = -11, most: float = 2) -> tuple[Multiplier, np.ndarray]:
+    """Multipliers, and sums that reach beyond the bounds of 8 bits on either side."""
+    rng = np.random.default_rng(seed)
+    real = 2.0 ** rng.uniform(least, most, CHANNELS)
+    reach = (rng.uniform(100, 900, CHANNELS) / real).astype(np.int64)
+    return Multiplier.from_real(real), np.stack([-reach, reach])
+
+
+def fixed(sums: np.ndarray, multiplier: Multiplier, high: int) -> np.ndarray:
+    """[channels, sums], clamped at 0 and above."""
+    columns = Multiplier(multiplier.mantissa[:, None], multiplier.exponent[:, None])
+    return np.clip(multiply_by_quantized_multiplier(sums, columns), 0, high)
+
+
+def floats(sums: np.ndarray, found: FloatRescaling, high: int) -> np.ndarray:
+    x = (sums * found.factors[:, None] + found.starts[:, None]).astype(np.float32)
+    scaled = float_rescaling._scaled(x, found.scales[:, None])
+    return np.clip(np.rint(scaled).astype(np.int64) + found.middle, 0, high)
+
+
+def around(multiplier: Multiplier, ends: np.ndarray, high: int) -> np.ndarray:
+    """[channels, sums] those at all steps and beside them, within reach."""
+    at = steps(multiplier, np.arange(1, high + 1))
+    return np.clip(np.concatenate([at - 1, at, at + 1, ends.T], axis=1), *ends[:, :, None])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_steps_are_those_of_the_formula(seed: int) -> None:
+    multiplier, _ = drawn(seed)
+    results = np.arange(1, 256)
+    at = steps(multiplier, results)
+    columns = Multiplier(multiplier.mantissa[:, None], multiplier.exponent[:, None])
+    assert (multiply_by_quantized_multiplier(at, columns) >= results).all()
+    assert (multiply_by_quantized_multiplier(at - 1, columns) < results).all()
+
+
+@pytest.mark.parametrize("high", [255, 127, 6, 1])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_proved_is_equal(seed: int, high: int) -> None:
+    multiplier, ends = drawn(seed, least=-7)
+    found = prove(multiplier, ends, 0, high, ROOM)
+    assert found is not None
+    sums = around(multiplier, ends, high)
+    rng = np.random.default_rng(seed)
+    sums = np.concatenate([sums, rng.integers(ends[0][:, None], ends[1][:, None] + 1, (CHANNELS, 3000))], axis=1)
+    np.testing.assert_array_equal(floats(sums, found, high), fixed(sums, multiplier, high))
+
+
+def test_every_part_of_the_proof_is_needed() -> None:
+    """One unit in what sums start with, or a few in the last place of a scale: whatever is not proved is not equal."""
+    multiplier, ends = drawn(7, least=-7)
+    found = prove(multiplier, ends, 0, 255, ROOM)
+    assert found is not None
+    sums = around(multiplier, ends, 255)
+    wanted = fixed(sums, multiplier, 255)
+    for change in (1, -1, 20, -20):
+        for other in (
+            replace(found, starts=found.starts + change),
+            replace(found, scales=(found.scales.view(np.int32) + np.int32(change)).view(np.float32)),
+        ):
+            proved = agreeing(other, multiplier, ends, 0, 255)
+            assert not proved.all()
+            np.testing.assert_array_equal((floats(sums, other, 255) == wanted).all(1), proved)
+
+
+def test_what_cannot_be_proved_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    multiplier, ends = drawn(3)
+    assert prove(multiplier, ends, -1, 255, ROOM) is None
+    assert prove(multiplier, ends * (1 << 20), 0, 255, ROOM) is None
+    monkeypatch.setattr(float_rescaling, "SLOPES", (4000,))
+    assert prove(multiplier, ends, 0, 255, ROOM) is None
+
+
+def test_sums_that_do_not_vary() -> None:
+    multiplier = Multiplier.from_real(np.array([0.3, 1e-30, 0.01]))
+    ends = np.array([[50, 12345, -70_000], [50, 12345, -60_000]])
+    found = prove(multiplier, ends, 0, 255, ROOM)
+    assert found is not None
+    np.testing.assert_array_equal(floats(ends.T, found, 255), [[15, 15], [0, 0], [0, 0]])
+
+
+def depthwise(x: np.ndarray, weights: np.ndarray, scale: Any, **options: Any) -> Problem:
+    """Rectified, of uint8."""
+    bias = np.random.default_rng(0).integers(-500, 500, weights.shape[3])
+    operands = [
+        Input(x, np.uint8, scale=0.02, zero_point=3),
+        Const(weights, np.uint8, scale=scale, zero_point=128),
+        Const(bias, np.int32, scale=0.02 * scale),
+    ]
+    return single_op(
+        "DEPTHWISE_CONV_2D", operands, outputs=[out(np.uint8, scale=0.0235, zero_point=0)], depth_multiplier=1,
+        stride_h=1, stride_w=1, padding="SAME", fused_activation_function="RELU6", **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("taps", [1, 3])
+@pytest.mark.parametrize("scale", [1e-5, 0.001, 0.02, 0.9])
+def test_every_byte_through_kernels(taps: int, scale: float) -> None:
+    rng = np.random.default_rng(taps)
+    x = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(40, 3)
+    weights = rng.integers(0, 256, (1, taps, taps, 40)).astype(np.uint8)
+    check_compiled(depthwise(x, weights, np.float32(scale)), "depthwise.int8_proved")
+
+
+@pytest.mark.parametrize("weight", [0, 1, 127, 128, 129, 255, (0, 255)])
+@pytest.mark.parametrize("value", [0, 255, (0, 255)])
+def test_extremes(weight: Any, value: Any) -> None:
+    x = np.resize(np.array(value, np.uint8), (1, 9, 9, 24))
+    weights = np.resize(np.array(weight, np.uint8), (1, 3, 3, 24))
+    weights[..., 5] = 255 - weights[..., 5]
+    check_compiled(depthwise(x, weights, np.float32(0.05)), "depthwise.int8_proved", threads=2)
