@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
+from litejit.kernels.jit.memory import SLACK
 
-from litejit.kernels.jit.call import SLACK
-
-__all__ = ["Arena", "Block", "aligned_buffer", "lower_bound", "place"]
+__all__ = ["Arena", "Block", "lower_bound", "place"]
 
 _ALIGNMENT = 64
 
@@ -83,13 +81,6 @@ def lower_bound(blocks: Sequence[Block]) -> int:
     """The most bytes that live at once: no arena can be smaller."""
     steps = {block.first for block in blocks}
     return max((sum(_room(b.size) for b in blocks if b.first <= step <= b.last) for step in steps), default=0)
-
-
-def aligned_buffer(size: int) -> np.ndarray:
-    """Zeroed bytes at an address that is a multiple of 64, with slack behind them."""
-    buffer = np.zeros(size + _ALIGNMENT + SLACK, np.uint8)
-    start = -buffer.ctypes.data % _ALIGNMENT
-    return buffer[start : start + size + SLACK]
 
 
 def _room(size: int) -> int:

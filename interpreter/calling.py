@@ -14,7 +14,10 @@ import numpy as np
 
 from litejit.kernels.jit import library
 
-__all__ = ["caller"]
+__all__ = ["PROGRAM_KERNELS", "caller"]
+
+PROGRAM_KERNELS = ("executor.run", "calling.method")
+"""What runs programs, and what calls that."""
 
 _NO_ARGUMENTS = 0x0004
 _Run = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)
@@ -33,12 +36,12 @@ class _MethodDef(ctypes.Structure):
 
 @cache
 def _definition() -> _MethodDef:
-    return _MethodDef(b"run", library.address("calling.method"), _NO_ARGUMENTS, None)
+    return _MethodDef(b"run", library.address(PROGRAM_KERNELS[1]), _NO_ARGUMENTS, None)
 
 
 def caller(argument: int, kept: Any) -> Callable[[], int]:
     """A function that calls `executor.run` with this argument and returns the status. kept: lives as long."""
-    run = library.address("executor.run")
+    run = library.address(PROGRAM_KERNELS[0])
     if sys.implementation.name != "cpython":
         # The first two arguments are where numba's calling convention leaves a result and an exception, which are none.
         unused = np.zeros(2, np.int64)

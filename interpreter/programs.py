@@ -8,11 +8,12 @@ from typing import NoReturn
 
 import numpy as np
 
-from litejit.arena import aligned_buffer
+from litejit.calling import PROGRAM_KERNELS
 from litejit.kernels.jit import library
-from litejit.kernels.jit.call import SLACK, Call, Jump, Label, Scratch, State, Tensor
+from litejit.kernels.jit.call import Call, Jump, Label, Scratch, State, Tensor
 from litejit.kernels.jit.guard import Extent, MemoryAccessError, watch
 from litejit.kernels.jit.layouts.programs import ENTRY, FAULT
+from litejit.kernels.jit.memory import SLACK, aligned_buffer
 from litejit.kernels.jit.target import is_checked
 from litejit.kernels.reference.control_flow import CallOnce
 from litejit.rewrites import Task
@@ -162,6 +163,8 @@ class Programs:
 
         once: is called when a step has been run that has nothing left to do from then on.
         """
+        called = [item.kernel for task in tasks for item in task.entries if isinstance(item, Call)]
+        library.provide([*called, *PROGRAM_KERNELS] if called else ())
         parts: list[Part] = []
         pending: list[Task] = []
 

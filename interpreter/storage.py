@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from litejit.arena import Arena, Block, aligned_buffer, place
-from litejit.kernels.jit.call import Jump, Label, padded
+from litejit.arena import Arena, Block, place
+from litejit.kernels.jit.call import Jump, Label
+from litejit.kernels.jit.memory import aligned_buffer, padded
 from litejit.kernels.node import TensorSpec
 from litejit.rewrites import Task
 

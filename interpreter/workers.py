@@ -7,17 +7,19 @@ than many a program.
 from __future__ import annotations
 
 import atexit
-import queue
 import threading
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from litejit.calling import caller
 from litejit.kernels.jit.layouts.programs import ASLEEP, BLOCK_BYTES, DOOR_BYTES, POSTED
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
 
 __all__ = ["Workers"]
 
@@ -34,7 +36,7 @@ class Workers:
     def __init__(self, count: int) -> None:
         self.count = count
         self._meeting = np.zeros((count, DOOR_BYTES // 8), np.int64)
-        self._queues: list[queue.SimpleQueue[Any]] = []
+        self._queues: list[SimpleQueue[Any]] = []
 
     def program(self, program: int, steps: int, threads: int, trace: int = 0) -> Callable[[], int]:
         """A function that runs a program (its address and number of entries) on this many of the threads.
@@ -64,10 +66,12 @@ class Workers:
         finally:
             block[_STARTED] = 0
 
-    def _started(self) -> list[queue.SimpleQueue[Any]]:
+    def _started(self) -> list[SimpleQueue[Any]]:
         """The queues of the other threads, which are started when they are first needed."""
+        from queue import SimpleQueue
+
         while len(self._queues) < self.count - 1:
-            calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
+            calls: SimpleQueue[Any] = SimpleQueue()
             self._queues.append(calls)
             # The thread must not keep the pool alive: it would never end.
             name = f"litejit-{len(self._queues)}"
@@ -78,7 +82,7 @@ class Workers:
         return self._queues
 
 
-_serving: weakref.WeakKeyDictionary[threading.Thread, queue.SimpleQueue[Any]] = weakref.WeakKeyDictionary()
+_serving: weakref.WeakKeyDictionary[threading.Thread, SimpleQueue[Any]] = weakref.WeakKeyDictionary()
 
 
 @atexit.register
@@ -89,6 +93,6 @@ def _end() -> None:
         thread.join(1.0)
 
 
-def _serve(calls: queue.SimpleQueue[Any]) -> None:
+def _serve(calls: SimpleQueue[Any]) -> None:
     while (call := calls.get()) is not None:
         call()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import re
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import TypeVar
 
 from litejit.kernels.kernel import Kernel
@@ -87,6 +85,8 @@ def _families() -> dict[str, str]:
 
     Without sources there is nothing here, and all modules are imported.
     """
+    from pathlib import Path  # this and pkgutil are slow to import, and not needed for a stored program
+
     return {
         operator: path.stem
         for path in (Path(__file__).parent / "reference").glob("*.py")
@@ -96,6 +96,8 @@ def _families() -> dict[str, str]:
 
 @cache
 def _load_reference() -> None:
+    import pkgutil
+
     package = importlib.import_module("litejit.kernels.reference")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")

@@ -2,15 +2,16 @@
 """What a .tflite file is: read, verify, write, build.
 
 `read_model` gives a `Model`, plain tables with the names of the TFLite schema; `write_model` is its inverse;
-`ModelBuilder` makes models by hand. Every table and enumeration of the schema is available from here.
+`ModelBuilder` makes models by hand. Every table and enumeration of the schema is available from here. What running a
+model does not take is imported when it is first asked for.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from . import (
-    builder,
     enums,
     errors,
-    flexbuffer,
-    metadata,
     model,
     options,
     options_arrays,
@@ -21,12 +22,9 @@ from . import (
     options_stablehlo,
     types,
 )
-from .builder import *
 from .declare import Table, UnknownTable
 from .enums import *
 from .errors import *
-from .flexbuffer import *
-from .metadata import *
 from .model import *
 from .options import *
 from .options_arrays import *
@@ -37,14 +35,38 @@ from .options_recurrent import *
 from .options_stablehlo import *
 from .reader import open_source, read_model
 from .types import *
-from .writer import write_model
 
-__all__ = ["Table", "UnknownTable", "open_source", "read_model", "write_model"]
-__all__ += builder.__all__
+if TYPE_CHECKING:
+    from .builder import *
+    from .flexbuffer import *
+    from .metadata import *
+    from .writer import write_model as write_model
+
+_LATER = {
+    "ModelBuilder": "builder",
+    "SubgraphBuilder": "builder",
+    "decode_flexbuffer": "flexbuffer",
+    "encode_flexbuffer": "flexbuffer",
+    "AssociatedFileType": "metadata",
+    "ModelMetadata": "metadata",
+    "TensorMetadata": "metadata",
+    "encode_metadata": "metadata",
+    "read_metadata": "metadata",
+    "write_model": "writer",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    return found
+
+
+__all__ = ["Table", "UnknownTable", "open_source", "read_model"]
+__all__ += _LATER
 __all__ += enums.__all__
 __all__ += errors.__all__
-__all__ += flexbuffer.__all__
-__all__ += metadata.__all__
 __all__ += model.__all__
 __all__ += options.__all__
 __all__ += options_arrays.__all__

@@ -2,7 +2,8 @@
 
 It lies in the user's cache directory, or where LITEJIT_CACHE_DIR says; LITEJIT_CACHE_DIR="" does without. Files carry a
 digest of what they hold, and are written aside and renamed: processes may share the folder, a damaged file counts as
-missing, and a folder that cannot be written is done without.
+missing, and a folder that cannot be written is done without. Paths are plain text here and where programs are found:
+pathlib takes longer to import than some models to load.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import sys
 import threading
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import TypeVar
 
 __all__ = ["HEADER_BYTES", "digest", "folder", "load", "load_mapped", "package_stamp", "store"]
@@ -26,20 +26,21 @@ HEADER_BYTES = len(_MAGIC) + 65
 _Content = TypeVar("_Content", bytes, memoryview)
 
 
-def folder() -> Path | None:
+def folder() -> str | None:
     """The folder; None: nothing is kept."""
     chosen = os.environ.get("LITEJIT_CACHE_DIR")
     if chosen == "":
         return None
-    return Path(chosen) if chosen else _user_cache() / "litejit"
+    return chosen or os.path.join(_user_cache(), "litejit")
 
 
-def _user_cache() -> Path:
+def _user_cache() -> str:
+    home = os.path.expanduser("~")
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+        return os.environ.get("LOCALAPPDATA", os.path.join(home, "AppData", "Local"))
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return os.path.join(home, "Library", "Caches")
+    return os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
 
 
 def digest(*parts: str | bytes) -> str:
@@ -67,18 +68,21 @@ def package_stamp() -> str:
     return digest(*sorted(known))
 
 
-def load(path: Path | None) -> bytes | None:
+def load(path: str | None) -> bytes | None:
     """What was stored; None if nothing was, or if it is not whole."""
     try:
-        return None if path is None else _whole(path.read_bytes())
+        if path is None:
+            return None
+        with open(path, "rb") as file:
+            return _whole(file.read())
     except OSError:
         return None
 
 
-def load_mapped(path: Path) -> memoryview | None:
+def load_mapped(path: str) -> memoryview | None:
     """The same, mapped into memory: it begins HEADER_BYTES after the beginning of a page. Notes that it was used."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         os.utime(path)
     except (OSError, ValueError):
@@ -86,18 +90,18 @@ def load_mapped(path: Path) -> memoryview | None:
     return _whole(content)
 
 
-def store(path: Path | None, *parts: bytes) -> None:
+def store(path: str | None, *parts: bytes) -> None:
     """Keeps the parts, one after the other, if possible."""
     if path is None:
         return
-    aside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+    aside = f"{path}.{os.getpid()}.{threading.get_ident()}"
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("wb") as file:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(aside, "wb") as file:
             file.writelines([_header(*parts), *parts])
-        aside.replace(path)
+        os.replace(aside, path)
     with suppress(OSError):
-        aside.unlink()  # where it could not be written
+        os.unlink(aside)  # where it could not be written
 
 
 def _whole(content: _Content) -> _Content | None:

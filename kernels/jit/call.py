@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from litejit.kernels.jit.memory import SLACK, padded
+
 __all__ = [
     "SLACK",
     "Call",
@@ -26,10 +28,6 @@ __all__ = [
     "View",
     "padded",
 ]
-
-SLACK = 64
-"""Bytes after every tensor, constant and scratch area that kernels may read (never write), so that the last vector of a
-row needs no special case."""
 
 
 class Layout:
@@ -134,13 +132,3 @@ class Call:
             return value if isinstance(value, float) else int(value)
 
         return self.layout.pack({name: resolve(value) for name, value in self.values.items()})
-
-
-def padded(array: np.ndarray) -> np.ndarray:
-    """A C-contiguous copy at an address that is a multiple of 64, with SLACK readable bytes behind it."""
-    array = np.asarray(array)
-    buffer = np.zeros(array.nbytes + 64 + SLACK, np.uint8)
-    start = -buffer.ctypes.data % 64
-    copy = buffer[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-    copy[...] = array
-    return copy

@@ -11,8 +11,7 @@ import mmap
 import struct
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["Image", "flatten", "load"]
 
@@ -28,8 +27,7 @@ _R_X86_64_64 = 1
 _UNDEFINED = 0
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(NamedTuple):
     """Code and its constants. entry: offset of the entry point.
 
     inner: where offsets into the image stand that must become addresses. outer: where addresses of symbols go, by name.

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import re
 import sys
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from litejit.kernels.jit import images
@@ -21,7 +22,7 @@ from litejit.kernels.jit.cache import digest, folder, load, package_stamp, store
 from litejit.kernels.jit.guard import define
 from litejit.kernels.jit.target import cpu, is_checked, triple, version
 
-__all__ = ["TUNED", "address", "cache_directory", "is_compiled"]
+__all__ = ["TUNED", "address", "cache_directory", "is_loaded", "provide"]
 
 TUNED = "tuned"
 """Name of the file beside the kernels with what has been measured of algorithms, see `tuning`."""
@@ -34,30 +35,44 @@ _kept: list[Any] = []
 def address(name: str) -> int:
     """The entry point of a kernel ("module.function" below `native`); compiled now if it never was on this machine."""
     with _lock:
-        found = _addresses.get(name)
-        if found is None:
-            found = _addresses[name] = _load(*(_read(name) or _compile(name)))
-    return found
+        if not is_loaded(name):
+            _addresses[name] = _load(*_compile(name))
+        return _addresses[name]
 
 
-def is_compiled(name: str) -> bool:
-    """Whether a kernel is at hand without compiling it."""
-    return name in _addresses or _read(name) is not None
+def is_loaded(name: str) -> bool:
+    """Whether a kernel is at hand without compiling it; it is loaded, then."""
+    with _lock:
+        if name not in _addresses:
+            found = _read(name)
+            if found is None:
+                return False
+            _addresses[name] = _load(*found)
+    return True
+
+
+def provide(names: Iterable[str]) -> None:
+    """Makes kernels ready to be called; what has to be compiled is, in several processes if it is much."""
+    missing = [name for name in dict.fromkeys(names) if not is_loaded(name)]
+    if missing:
+        from litejit.kernels.jit.ahead import compile_together
+
+        compile_together(missing)
 
 
 @cache
-def cache_directory() -> Path | None:
+def cache_directory() -> str | None:
     """Where this build of the kernels is kept; None: nowhere."""
     base = folder()
     if base is None:
         return None
     versions = (version(package) for package in ("numba", "llvmlite"))
-    return base / digest(*versions, *cpu(), triple(), sys.platform, str(is_checked()))
+    return os.path.join(base, digest(*versions, *cpu(), triple(), sys.platform, str(is_checked())))
 
 
-def _file(name: str) -> Path | None:
+def _file(name: str) -> str | None:
     directory = cache_directory()
-    return None if directory is None else directory / f"{name}-{_sources().get(name.partition('.')[0])}"
+    return None if directory is None else os.path.join(directory, f"{name}-{_sources().get(name.partition('.')[0])}")
 
 
 @cache
@@ -67,10 +82,12 @@ def _sources() -> dict[str, str]:
     They are kept under the stamp of all sources.
     """
     base = folder()
-    path = None if base is None else base / f"sources-{package_stamp()}"
+    path = None if base is None else os.path.join(base, f"sources-{package_stamp()}")
     known = load(path)
     if known is not None:
         return dict(json.loads(known))
+    from pathlib import Path  # see `cache`
+
     here = Path(__file__).parent
     files = sorted(here.rglob("*.py"))
     texts = {".".join(file.relative_to(here).with_suffix("").parts): file.read_text() for file in files}

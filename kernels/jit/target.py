@@ -9,7 +9,6 @@ import os
 import platform
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 
 from litejit.kernels.jit.cache import digest, folder, load, store
 
@@ -46,7 +45,7 @@ def cpu() -> tuple[str, str]:
 def _host() -> tuple[str, str, str]:
     """What LLVM calls this machine: triple, processor, features. Kept for as long as the system says the same of it."""
     known_by, base = _description(), folder()
-    path = None if base is None or not known_by else base / f"machine-{known_by}"
+    path = None if base is None or not known_by else os.path.join(base, f"machine-{known_by}")
     known = load(path)
     if known is not None:
         machine, name, features = known.decode().split("\n")
@@ -74,7 +73,10 @@ def _description() -> str:
 def version(package: str) -> str:
     """What a package says of its version, without importing it or searching the metadata of packages, which is slow."""
     found = find_spec(package)
-    return (Path(str(found.origin)).parent / "_version.py").read_text() if found is not None else ""
+    if found is None:
+        return ""
+    with open(os.path.join(os.path.dirname(str(found.origin)), "_version.py"), encoding="utf-8") as file:
+        return file.read()
 
 
 @cache

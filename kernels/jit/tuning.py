@@ -6,9 +6,9 @@ The measurements are kept beside the compiled kernels, for this processor alone.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 
 from litejit.kernels.jit.cache import load, store
 from litejit.kernels.jit.library import TUNED, cache_directory
@@ -33,7 +33,7 @@ def known() -> Mapping[str, str]:
     return {} if content is None else dict(json.loads(content))
 
 
-def remember(measured: Mapping[str, str]) -> Path | None:
+def remember(measured: Mapping[str, str]) -> str | None:
     """Adds measurements to those known, and says where they are kept; None: nowhere beyond this process."""
     everything = {**known(), **measured}
     path = _file()
@@ -42,6 +42,6 @@ def remember(measured: Mapping[str, str]) -> Path | None:
     return path if known() == everything else None
 
 
-def _file() -> Path | None:
+def _file() -> str | None:
     directory = cache_directory()
-    return None if directory is None else directory / TUNED
+    return None if directory is None else os.path.join(directory, TUNED)

@@ -23,7 +23,7 @@ from tests.jit.test_machinery import DIGITS, chain
 def nothing_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No measurements but those of the test."""
     monkeypatch.delenv("LITEJIT_CONVOLUTION", raising=False)
-    monkeypatch.setattr(tuning, "cache_directory", lambda: tmp_path)
+    monkeypatch.setattr(tuning, "cache_directory", lambda: str(tmp_path))
     tuning.known.cache_clear()
     yield
     tuning.known.cache_clear()

@@ -327,7 +327,7 @@ def test_resizing_plans_anew() -> None:
 
 
 def test_unknown_kernels_are_not_compiled() -> None:
-    assert not library.is_compiled("convolution.no_such_kernel")
+    assert not library.is_loaded("convolution.no_such_kernel")
 
 
 def test_lowerings_are_found_without_importing_all() -> None:

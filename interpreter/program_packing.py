@@ -1,0 +1,124 @@
+"""A program as it is stored: addresses as distances from where what they point to begins, see `stored`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from litejit.kernels.jit.call import Fault, Jump, Scratch, Tensor
+from litejit.kernels.jit.layouts.programs import ENTRY, FAULT
+from litejit.kernels.jit.memory import SLACK
+from litejit.program_file import ARENA, CONSTANTS, ENTRIES, JUMP, JUMP_IF, SCRATCH, aligned
+
+if TYPE_CHECKING:
+    from litejit.kernels.node import TensorSpec
+    from litejit.native import NativePlan
+    from litejit.plan import Plan
+    from litejit.storage import Storage
+
+__all__ = ["packed"]
+
+
+def packed(plan: Plan, native: NativePlan) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+    """Header and arrays of a file; None for a plan of several programs, or whose program refers to other things."""
+    stretch, storage = native.whole, native.storage
+    if stretch is None or not all(map(_is_plain, plan.specs, plan.graph.tensors)):
+        return None
+    constants = _Constants()
+    kernels = sorted({call.kernel for call in stretch.calls})
+    entries = np.zeros((len(stretch.items), ENTRY), np.int64)
+    blocks: list[np.ndarray] = []
+    moved: list[tuple[int, int]] = []
+    size = 0
+    for number, item in enumerate(stretch.items):
+        if isinstance(item, Jump):
+            place = None if item.condition is None else _place(item.condition, storage, constants, number)
+            if place is not None and place[0] != ARENA:
+                return None
+            entries[number, :3] = JUMP, 0, stretch.entries[number, 2]
+            if place is not None:
+                entries[number, :2] = JUMP_IF, place[1]
+            continue
+        numbers: dict[str, int | float] = {}
+        for at, name in enumerate(item.layout.names):
+            value = item.values[name]
+            if isinstance(value, (int, float, np.integer, np.floating)):
+                numbers[name] = float(value) if isinstance(value, (float, np.floating)) else int(value)
+                continue
+            place = _place(value, storage, constants, number)
+            if place is None:
+                return None
+            moved.append((size + at, place[0]))
+            numbers[name] = place[1]
+        blocks.append(item.layout.pack(numbers))
+        entries[number, :4] = kernels.index(item.kernel), 8 * size, item.items, item.grain
+        size += blocks[-1].size
+    header = {
+        "kernels": kernels,
+        "entry": ENTRY,
+        "threads": stretch.threads,
+        "arena": storage.arena.size,
+        "scratch": native.scratch.nbytes,
+        "tensors": [(at, storage.arena.offsets[storage.root(at)]) for at in storage.tensors if at < len(plan.specs)],
+        "transient": sorted(native.transient | _folded(plan)),
+        "shapes": [spec.shape for spec in plan.specs],
+        "types": [int(spec.type) for spec in plan.specs],
+    }
+    return header, {
+        "entries": entries,
+        "moved": np.array(moved, np.int64),
+        "blocks": np.concatenate(blocks),
+        "constants": constants.joined(),
+    }
+
+
+def _place(value: Any, storage: Storage, constants: _Constants, number: int) -> tuple[int, int] | None:
+    """(what a distance is from, the distance) for what stands for an address in an entry's block; None for others."""
+    if isinstance(value, np.ndarray):
+        return CONSTANTS, constants.add(value)
+    if isinstance(value, Tensor) and storage.is_constant(value.index):
+        return CONSTANTS, constants.add(storage.constant(value.index)) + value.offset
+    if isinstance(value, Tensor):
+        return ARENA, storage.arena.offsets[storage.root(value.index)] + value.offset
+    if isinstance(value, Scratch):
+        return SCRATCH, value.offset
+    return (ENTRIES, 8 * (number * ENTRY + FAULT)) if isinstance(value, Fault) else None
+
+
+def _is_plain(spec: TensorSpec, before: TensorSpec) -> bool:
+    """Whether no more than shape, type and value of a tensor have been found out, and no run leaves traces in it."""
+    same = spec.quantization is before.quantization and spec.sparsity is before.sparsity
+    return same and spec.shape is not None and spec.dtype.kind != "O" and not spec.is_variable
+
+
+def _folded(plan: Plan) -> set[int]:
+    """Tensors that have been found to be constant."""
+    tensors = enumerate(zip(plan.specs, plan.graph.tensors, strict=True))
+    return {at for at, (spec, before) in tensors if spec.value is not None and before.value is None}
+
+
+class _Constants:
+    """Arrays side by side, each but once, aligned, and with what kernels may read behind them."""
+
+    def __init__(self) -> None:
+        self._offsets: dict[int, int] = {}
+        self._parts: list[np.ndarray] = []
+        self._size = 0
+
+    def add(self, array: np.ndarray) -> int:
+        """The array's offset."""
+        if id(array) not in self._offsets:
+            self._offsets[id(array)] = self._size
+            size = aligned(array.nbytes + SLACK)
+            self._parts.append(array)
+            self._size += size
+        return self._offsets[id(array)]
+
+    def joined(self) -> np.ndarray:
+        """All of them, as bytes."""
+        whole = np.zeros(self._size, np.uint8)
+        for part in self._parts:
+            at = self._offsets[id(part)]
+            whole[at : at + part.nbytes] = np.frombuffer(part.tobytes(), np.uint8)
+        return whole
