@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from litejit.kernels.fixedpoint import multiply_by_quantized_multiplier
 from litejit.kernels.jit.call import Call, View
 from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.jit.quantized import rescaled
 from litejit.kernels.jit.tables import elements_call, tabulated
+from litejit.kernels.jit.target import has_feature
+from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.cast import Cast
 from litejit.kernels.reference.pointwise import Pointwise
 from litejit.kernels.reference.quantization import Dequantize, Quantize
@@ -27,10 +34,10 @@ _NAMES = {
 }
 _VALUES = {
     # a type whose values are few enough to be multiplied by 1 as quantized ones: kernel, mask of a byte
-    TensorType.BOOL: ("quantized.dequantize_bytes", 255),
-    TensorType.UINT8: ("quantized.dequantize_bytes", 255),
-    TensorType.INT8: ("quantized.dequantize_bytes", -1),
-    TensorType.INT16: ("quantized.dequantize_words", -1),
+    TensorType.BOOL: ("affine.dequantize_bytes", 255),
+    TensorType.UINT8: ("affine.dequantize_bytes", 255),
+    TensorType.INT8: ("affine.dequantize_bytes", -1),
+    TensorType.INT16: ("affine.dequantize_words", -1),
 }
 _FEW_WORDS = 4096
 """Elements below which a table of all 16-bit values costs more than it is worth."""
@@ -59,25 +66,48 @@ def cast(lowering: Lowering) -> list[Call] | View | None:
 @lowers(Quantize)
 def quantize(lowering: Lowering) -> list[Call] | None:
     """Float32 by arithmetic, integers by table or, where there are few of them or too many values, in fixed point."""
-    input, output = lowering.input(0), lowering.outputs[0]
+    input, output, run = lowering.input(0), lowering.outputs[0], lowering.kernel.run
     if input.type != TensorType.FLOAT32:
+        formula = run.formula if isinstance(run, Pointwise) else None
+        found = rescaled(lowering, formula) if input.dtype.itemsize == 1 and isinstance(formula, Rescaled) else None
         is_large = input.dtype.itemsize == 2 and output.size >= _FEW_WORDS
-        found = tabulated(lowering) if input.dtype.itemsize == 1 or is_large else None
-        return found or _rescaled(lowering)
+        if found is None and (input.dtype.itemsize == 1 or is_large):
+            found = tabulated(lowering)
+        return found or _by_formula(lowering, formula)
     if output.quantized.per_channel or output.type not in (*_8_BIT, TensorType.INT16):
         return None
-    slots = {
-        "p0": float(output.scale),
-        "p1": output.zero_point,
-        "p2": 0 if output.type == TensorType.UINT8 else -128,
-    }
-    kernel = "quantized.quantize_bytes" if output.type in _8_BIT else "quantized.quantize_words"
+    lowest = 0 if output.type == TensorType.UINT8 else -128
+    found = reciprocal(output) if has_feature("fma") else None
+    divisor, rest = found or (float(output.scale), 0.0)
+    slots = {"p0": divisor, "p1": output.zero_point, "p2": lowest, "p3": rest}
+    kernel = f"affine.{'quantize' if found else 'divide_to'}_{'bytes' if output.type in _8_BIT else 'words'}"
     return elements_call(lowering, kernel, slots, work=2)
 
 
-def _rescaled(lowering: Lowering) -> list[Call] | None:
-    input, output, run = lowering.input(0), lowering.outputs[0], lowering.kernel.run
-    formula = run.formula if isinstance(run, Pointwise) else None
+def reciprocal(output: TensorSpec) -> tuple[float, float] | None:
+    """(c, d) with which fma(x, c, x * d) is rounded to what x / scale is rounded to; None if not for every x.
+
+    Both are odd functions that grow with x, so that it is enough to try the numbers around those where results step
+    from one integer to the next, up to where they are clamped, and around where 32 bits end.
+    """
+    info, scale = np.iinfo(output.dtype), output.scale
+    reach = max(info.max - output.zero_point, output.zero_point - info.min)
+    steps = np.append(np.arange(reach + 1) + np.float32(0.5), np.float32(1 << 31)).astype(np.float32)[:, None]
+    with np.errstate(all="ignore"):
+        c = np.float32(1) / scale
+        d = np.float32(1 / np.float64(scale) - np.float64(c))
+        x = ((steps * scale).view(np.int32) + np.arange(-2, 3, dtype=np.int32)).view(np.float32)
+        quotients = x / scale
+        sums = x.astype(np.float64) * c + (x * d)
+        # A fused sum is rounded once. Where float64 has rounded before, it must not have gone over a middle.
+        low, high = ((sums * (1 + error)).astype(np.float32) for error in (-(2.0**-50), 2.0**-50))
+    equal = np.array_equal(low, high) and np.array_equal(low >= steps, quotients >= steps)
+    is_around = (quotients[:, 0] < steps[:, 0]).all() and (quotients[:, -1] >= steps[:, 0]).all()
+    return (float(c), float(d)) if equal and is_around else None
+
+
+def _by_formula(lowering: Lowering, formula: Any) -> list[Call] | None:
+    input, output = lowering.input(0), lowering.outputs[0]
     if not isinstance(formula, Rescaled) or formula.rescale is not multiply_by_quantized_multiplier:
         return None
     exponent = int(formula.multiplier.exponent)
@@ -109,5 +139,5 @@ def dequantize(lowering: Lowering) -> list[Call] | None:
         "p1": input.zero_point,
         "p2": 255 if input.type == TensorType.UINT8 else -1,
     }
-    kernel = "quantized.dequantize_bytes" if input.type in _8_BIT else "quantized.dequantize_words"
+    kernel = "affine.dequantize_bytes" if input.type in _8_BIT else "affine.dequantize_words"
     return elements_call(lowering, kernel, slots)

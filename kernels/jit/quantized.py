@@ -6,6 +6,7 @@ gives the same for every pair, which is tried here: a linear form for sums, prod
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,19 @@ from litejit.kernels.jit.broadcasting import broadcast_call
 from litejit.kernels.jit.call import Call, padded
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.reference.elementwise import Quantized, values_of
+from litejit.kernels.reference.quantization_flavours import Rescaled
 from litejit.kernels.reference.quantized_arithmetic import Product, Sum
 from litejit.schema import TensorType
 
-__all__ = ["quantized"]
+__all__ = ["quantized", "rescaled"]
 
-_SHIFTS = (22, 20, 17)
+_TRIES = [
+    *((shift, 1.0, 0, 0) for shift in range(22, 15, -1)),
+    *((22, 1 + 2.0**-exponent, 0, 0) for exponent in range(19, 11, -1)),
+    *((shift, 1.0, *nudges) for shift in (22, 20) for nudges in product(range(-2, 3), range(-2, 3))),
+]
+"""Shifts; factors of the ratios (a little above 1, they round middles away from zero); what is added after that."""
+_FAR = 1 << 62
 
 
 def quantized(lowering: Lowering) -> list[Call] | None:
@@ -41,9 +49,22 @@ def quantized(lowering: Lowering) -> list[Call] | None:
     if found is None:
         return broadcast_call(lowering, "tables.pairs", a, b, {"table": padded(function.table)})
     kernel, slots = found
-    shift = 128 if a.type == TensorType.UINT8 else 0
-    clamp = {"low": formula.low - shift, "high": formula.high - shift, "p3": 255 if shift else -1}
+    bias = 128 if a.type == TensorType.UINT8 else 0
+    clamp = {"low": formula.low - bias, "high": formula.high - bias, "p3": 255 if bias else -1}
     return broadcast_call(lowering, kernel, a, b, {**slots, **clamp})
+
+
+def rescaled(lowering: Lowering, formula: Rescaled) -> list[Call] | None:
+    """One 8-bit operand as another of its type, as a sum of it and nothing."""
+    input, output = lowering.input(0), lowering.outputs[0]
+    values = values_of(input.dtype)
+    bias = 128 if input.type == TensorType.UINT8 else 0
+    ratios, terms = (_real(formula.multiplier), 0.0), (values, values)
+    slots = fitted(ratios, terms, formula(values) - bias, formula.low - bias, formula.high - bias)
+    if slots is None or input.type != output.type:
+        return None
+    nothing = {"b_step": 0, "p3": 255 if bias else -1}
+    return broadcast_call(lowering, "quantized.linear", input, input, {**slots, **nothing})
 
 
 def _real(multiplier: Multiplier) -> float:
@@ -55,25 +76,29 @@ def _linear(formula: Sum, table: np.ndarray, values: np.ndarray) -> tuple[str, d
     total = _real(formula.multiplier) * (1 << formula.left_shift)
     ratios = _real(formula.multiplier1) * total, formula.sign * _real(formula.multiplier2) * total
     bias = 128 if values.max() > 127 else 0
-    wanted = table.astype(np.int64).reshape(256, 256)
-    above, below = wanted > formula.low, wanted < formula.high
-    for shift in _SHIFTS:
-        p0, p1 = (int(np.rint(ratio * (1 << shift))) for ratio in ratios)
-        sums = p0 * values[:, None] + p1 * values
+    wanted = table.astype(np.int64).reshape(256, 256) - bias
+    found = fitted(ratios, (values[:, None], values), wanted, formula.low - bias, formula.high - bias)
+    return None if found is None else ("quantized.linear", found)
+
+
+def fitted(
+    ratios: tuple[float, float], terms: tuple[np.ndarray, np.ndarray], wanted: np.ndarray, low: int, high: int
+) -> dict[str, Any] | None:
+    """Slots of `quantized.linear`: ratio * term of either operand, added, rounded, clamped; None if not as wanted."""
+    above, below = wanted > low, wanted < high
+    for shift, factor, *nudges in _TRIES:
+        p0, p1 = (int(np.rint(ratio * factor * (1 << shift))) + n for ratio, n in zip(ratios, nudges, strict=True))
+        sums = p0 * terms[0] + p1 * terms[1]
         # Entries at a bound may lie beyond it before the clamp.
-        floor = ((wanted - bias) << shift) - sums
-        least = floor[above].max(initial=-(1 << 62))
-        most = (floor[below] + (1 << shift) - 1).min(initial=1 << 62)
+        floor = (wanted << shift) - sums
+        least = int(floor[above].max(initial=-_FAR))
+        most = int((floor[below] + (1 << shift) - 1).min(initial=_FAR))
         if least > most:
             continue
-        p2 = (
-            int(least + most) // 2
-            if least > -(1 << 62) and most < 1 << 62
-            else int(least if least > -(1 << 62) else most)
-        )
-        reach = np.abs(sums).max() + abs(p2)
-        if reach < 1 << 31 and max(abs(p0), abs(p1)) < 1 << 31:
-            return "quantized.linear", {"p0": p0, "p1": p1, "p2": p2, "table": shift}
+        p2 = (least + most) // 2 if least > -_FAR and most < _FAR else least if least > -_FAR else most
+        # Sums on the way may wrap around, the last one may not.
+        if sums.min() + p2 >= -(1 << 31) and sums.max() + p2 < 1 << 31 and max(abs(p0), abs(p1)) < 1 << 31:
+            return {"p0": p0, "p1": p1, "p2": p2, "table": shift, "low": low, "high": high}
     return None
 
 

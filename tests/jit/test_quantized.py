@@ -60,6 +60,41 @@ def test_all_pairs(op: str, dtype: Any) -> None:
         check_compiled(single_op(op, operands, outputs=[out(dtype, scale=scales[2], zero_point=zero(dtype, rng))]))
 
 
+@pytest.mark.parametrize("op", ["ADD", "SUB"])
+def test_sums_on_halves(op: str) -> None:
+    values = np.arange(-128, 128)
+    for scales, zeros in (((0.5, 0.25, 0.5), (-11, 36, 69)), ((1, 1, 2), (0, 5, -9))):
+        operands = [
+            Input(shape, np.int8, scale=scale, zero_point=zero_point)
+            for shape, scale, zero_point in zip((values[:, None], values), scales, zeros, strict=False)
+        ]
+        problem = single_op(op, operands, outputs=[out(np.int8, scale=scales[2], zero_point=zeros[2])])
+        check_compiled(problem, "quantized.linear")
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_requantization(dtype: Any) -> None:
+    rng = np.random.default_rng(4)
+    info = np.iinfo(dtype)
+    values = np.arange(info.min, info.max + 1)
+    for scale in (0.7, 0.35, 0.1, 1.4, 0.0071, 91):
+        operand = Input(values, dtype, scale=0.7, zero_point=zero(dtype, rng))
+        outputs = [out(dtype, scale=np.float32(scale), zero_point=zero(dtype, rng))]
+        check_compiled(single_op("QUANTIZE", [operand], outputs), ("quantized.linear", "tables.bytes"))
+
+
+@pytest.mark.parametrize("dtype", _TYPES)
+def test_every_step_of_quantize(dtype: Any) -> None:
+    """The numbers on both sides of where results step from one integer to the next."""
+    rng = np.random.default_rng(5)
+    for scale in (*rng.uniform(1e-3, 1, 6), 1 / 255, 2.0**-7, 1e-30, 3e30):
+        reach = 300 if dtype != np.int16 else 33000
+        steps = ((np.arange(-reach, reach) + 0.5) * np.float32(scale)).astype(np.float32)
+        x = (steps.view(np.int32)[:, None] + np.arange(-2, 3, dtype=np.int32)).view(np.float32).ravel()
+        outputs = [out(dtype, scale=np.float32(scale), zero_point=zero(dtype, rng))]
+        check_compiled(single_op("QUANTIZE", [Input(x)], outputs), "affine.", threads=2)
+
+
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 16, 24, 25, 31, 32, 33, 100, 40000])
 @pytest.mark.parametrize("dtype", _TYPES)
 def test_quantize(dtype: Any, count: int) -> None:
@@ -72,7 +107,7 @@ def test_quantize(dtype: Any, count: int) -> None:
             zero_point = 0
         check_compiled(
             single_op("QUANTIZE", [Input(x)], outputs=[out(dtype, scale=np.float32(scale), zero_point=zero_point)]),
-            "quantized.quantize",
+            "affine.",
         )
         q = Input(numbers(rng, dtype, (count,)), dtype, scale=np.float32(scale), zero_point=zero_point)
-        check_compiled(single_op("DEQUANTIZE", [q]), "quantized.dequantize")
+        check_compiled(single_op("DEQUANTIZE", [q]), "affine.dequantize")
