@@ -1,4 +1,4 @@
-"""Object detection: the custom operator TFLite_Detection_PostProcess, NON_MAX_SUPPRESSION_V4 and _V5.
+"""Object detection: TFLite_Detection_PostProcess, NON_MAX_SUPPRESSION_V4 and _V5.
 
 Semantics: LiteRT tflite/kernels/{detection_postprocess,non_max_suppression}.cc,
 internal/reference/non_max_suppression.h.
@@ -7,6 +7,7 @@ internal/reference/non_max_suppression.h.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,19 +41,25 @@ def intersection_over_union(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 def suppress(boxes: np.ndarray, scores: np.ndarray, most: int, score_threshold: float, threshold: float) -> list[int]:
     """Indices of the best boxes, best first, that overlap no better one by more than threshold. Ties: lower index."""
     candidates = np.flatnonzero(scores >= np.float32(score_threshold))
-    candidates = candidates[np.argsort(-scores[candidates], kind="stable")]
     selected: list[int] = []
-    for start in range(0, len(candidates), _AT_ONCE):
-        rest = candidates[start : start + _AT_ONCE]
+    while len(candidates) and len(selected) < most:
+        rest, candidates = _best(candidates, scores[candidates])
         for best in selected:
             rest = rest[~_overlaps(boxes[best], boxes[rest], threshold)]
         while len(rest) and len(selected) < most:
             best, rest = rest[0], rest[1:]
             selected.append(int(best))
             rest = rest[~_overlaps(boxes[best], boxes[rest], threshold)]
-        if len(selected) == most:
-            break
     return selected
+
+
+def _best(candidates: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those with the best scores, best first, and those with lower ones: to sort all of them would take longer."""
+    if len(candidates) <= _AT_ONCE:
+        return candidates[np.argsort(-scores, kind="stable")], candidates[:0]
+    is_best = scores >= np.partition(scores, -_AT_ONCE)[-_AT_ONCE]
+    best = candidates[is_best]
+    return best[np.argsort(-scores[is_best], kind="stable")], candidates[~is_best]
 
 
 def _overlaps(box: np.ndarray, boxes: np.ndarray, threshold: float) -> np.ndarray:
@@ -118,40 +125,46 @@ class DetectionPostProcess(Kernel):
         self, box_encodings: np.ndarray, class_predictions: np.ndarray, anchors: np.ndarray
     ) -> tuple[np.ndarray, ...]:
         """Decodes, selects, collects."""
-        encodings, predictions, places = self.reals
-        boxes = self._decode(encodings(box_encodings[0, :, :4]), places(anchors))
-        if (boxes[:, :2] > boxes[:, 2:]).any():
+        boxes = self._decode(box_encodings[0, :, :4], anchors)
+        if any((boxes[:, at] > boxes[:, at + 2]).any() for at in (0, 1)):
             raise InvalidInputError("a decoded box has its low corner above its high corner")
-        scores = predictions(class_predictions[0, :, class_predictions.shape[2] - self.classes :])
+        scores = class_predictions[0, :, class_predictions.shape[2] - self.classes :]
         chosen = self._regular(boxes, scores) if self.regular else self._fast(boxes, scores)
         count = self.most * self.most_classes
         result = np.zeros((count, 4), np.float32), np.zeros(count, np.float32), np.zeros(count, np.float32)
         for place, box, label in chosen:
-            result[0][place], result[1][place], result[2][place] = boxes[box], label, scores[box, label]
+            result[0][place], result[1][place], result[2][place] = boxes[box], label, self.reals[1](scores[box, label])
         found = len({place // self.most_classes for place, _, _ in chosen}) if not self.regular else len(chosen)
         return result[0][None], result[1][None], result[2][None], np.array([found], np.float32)
 
     def _decode(self, encodings: np.ndarray, anchors: np.ndarray) -> np.ndarray:
         """[boxes, 4] corners, in float64 rounded to float32 where the official kernel rounds."""
-        e, a, s = encodings.astype(np.float64), anchors.astype(np.float64), self.scales.astype(np.float64)
+        of_encoding, _, of_anchor = self.reals
+        boxes, scales = np.empty((len(anchors), 4), np.float32), self.scales.astype(np.float64)
         with np.errstate(all="ignore"):
-            centre = (e[:, :2] / s[:2] * a[:, 2:] + a[:, :2]).astype(np.float32)
-            half = (0.5 * np.exp(e[:, 2:] / s[2:]) * a[:, 2:]).astype(np.float32)
-            return np.concatenate([centre - half, centre + half], axis=1)
+            for at in (0, 1):
+                place, size = (of_anchor.wide(anchors[:, column]) for column in (at, at + 2))
+                shift = of_encoding.wide(encodings[:, at], lambda e, scale=scales[at]: e / scale)
+                half = of_encoding.wide(encodings[:, at + 2], lambda e, scale=scales[at + 2]: 0.5 * np.exp(e / scale))
+                centre, half = (shift * size + place).astype(np.float32), (half * size).astype(np.float32)
+                boxes[:, at], boxes[:, at + 2] = centre - half, centre + half
+        return boxes
 
     def _fast(self, boxes: np.ndarray, scores: np.ndarray) -> list[tuple[int, int, int]]:
         """(place, box, class): suppression on the best class of each box."""
-        count = min(self.most_classes, self.classes)
-        selected = suppress(boxes, scores.max(axis=1), self.most, self.score_threshold, self.threshold)
+        count, real = min(self.most_classes, self.classes), self.reals[1]
+        best = real(np.ascontiguousarray(scores.T).max(axis=0))
+        selected = suppress(boxes, best, self.most, self.score_threshold, self.threshold)
         return [
             (self.most_classes * place + column, box, label)
             for place, box in enumerate(selected)
-            for column, label in enumerate(largest(scores[box], count))
+            for column, label in enumerate(largest(real(scores[box]), count))
         ]
 
     def _regular(self, boxes: np.ndarray, scores: np.ndarray) -> list[tuple[int, int, int]]:
         """(place, box, class): suppression within each class, then the best of all."""
         found: list[tuple[float, int, int]] = []
+        scores = self.reals[1](scores)
         for label in range(self.classes):
             selected = suppress(boxes, scores[:, label], self.per_class, self.score_threshold, self.threshold)
             merged = heapq.merge(
@@ -178,6 +191,12 @@ class _Real:
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """The numbers."""
         return values if values.dtype == np.float32 else (values.astype(np.float32) - self.zero_point) * self.scale
+
+    def wide(self, values: np.ndarray, function: Callable[[np.ndarray], np.ndarray] = np.positive) -> np.ndarray:
+        """function(the numbers in float64); of bytes it is computed once for each of the 256 values."""
+        if values.dtype == np.float32:
+            return function(values.astype(np.float64))
+        return function(self(np.arange(256, dtype=np.uint8)).astype(np.float64))[values]
 
 
 class NonMaxSuppression(Kernel):
