@@ -77,10 +77,10 @@ def quantize(lowering: Lowering) -> list[Call] | None:
     if output.quantized.per_channel or output.type not in (*_8_BIT, TensorType.INT16):
         return None
     lowest = 0 if output.type == TensorType.UINT8 else -128
-    found = reciprocal(output) if has_feature("fma") else None
-    divisor, rest = found or (float(output.scale), 0.0)
+    factors = reciprocal(output) if has_feature("fma") else None
+    divisor, rest = factors or (float(output.scale), 0.0)
     slots = {"p0": divisor, "p1": output.zero_point, "p2": lowest, "p3": rest}
-    kernel = f"affine.{'quantize' if found else 'divide_to'}_{'bytes' if output.type in _8_BIT else 'words'}"
+    kernel = f"affine.{'quantize' if factors else 'divide_to'}_{'bytes' if output.type in _8_BIT else 'words'}"
     return elements_call(lowering, kernel, slots, work=2)
 
 

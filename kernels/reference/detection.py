@@ -55,9 +55,8 @@ def suppress(boxes: np.ndarray, scores: np.ndarray, most: int, score_threshold: 
 
 def _best(candidates: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Those with the best scores, best first, and those with lower ones: to sort all of them would take longer."""
-    if len(candidates) <= _AT_ONCE:
-        return candidates[np.argsort(-scores, kind="stable")], candidates[:0]
-    is_best = scores >= np.partition(scores, -_AT_ONCE)[-_AT_ONCE]
+    place = max(0, len(scores) - _AT_ONCE)
+    is_best = scores >= np.partition(scores, place)[place]
     best = candidates[is_best]
     return best[np.argsort(-scores[is_best], kind="stable")], candidates[~is_best]
 
@@ -153,8 +152,8 @@ class DetectionPostProcess(Kernel):
     def _fast(self, boxes: np.ndarray, scores: np.ndarray) -> list[tuple[int, int, int]]:
         """(place, box, class): suppression on the best class of each box."""
         count, real = min(self.most_classes, self.classes), self.reals[1]
-        best = real(np.ascontiguousarray(scores.T).max(axis=0))
-        selected = suppress(boxes, best, self.most, self.score_threshold, self.threshold)
+        highest = real(np.ascontiguousarray(scores.T).max(axis=0))
+        selected = suppress(boxes, highest, self.most, self.score_threshold, self.threshold)
         return [
             (self.most_classes * place + column, box, label)
             for place, box in enumerate(selected)
