@@ -19,7 +19,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from litejit.kernels.fixedpoint import Multiplier, multiply_by_quantized_multiplier
-from litejit.kernels.jit.target import fuses
 
 __all__ = ["LARGEST", "FloatRescaling", "agreeing", "prove", "steps"]
 
@@ -107,9 +106,8 @@ class _Steps:
 
 
 def _scaled(x: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """What kernels round to whole numbers: float32(x) * scale, exact where the product is fused with the rounding."""
-    floats = x.astype(np.float32)
-    return floats.astype(np.float64) * scales if fuses() else floats * scales
+    """What kernels round to whole numbers, ties to even: the exact product float32(x) * scale."""
+    return x.astype(np.float32).astype(np.float64) * scales
 
 
 def prove(multiplier: Multiplier, ends: np.ndarray, low: int, high: int, largest_factor: int) -> FloatRescaling | None:

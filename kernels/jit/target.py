@@ -96,5 +96,5 @@ def has_feature(name: str) -> bool:
 
 @cache
 def fuses() -> bool:
-    """Whether kernels that have to know compute x * y + z with one rounding."""
+    """Whether x * y + z can be computed with one rounding."""
     return has_feature("fma") or triple().startswith(("aarch64", "arm64"))

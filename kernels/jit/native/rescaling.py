@@ -9,6 +9,7 @@ from llvmlite import ir
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.native.simd import (
     F32,
+    F64,
     I8,
     I16,
     I32,
@@ -29,6 +30,7 @@ __all__ = ["FIXED", "FLOATS", "WIDE", "Factors", "emit_requantized", "emit_words
 __all__ += ["sign_extended"]
 
 F32x8, I32x8, I64x4 = ir.VectorType(F32, 8), ir.VectorType(I32, 8), ir.VectorType(I64, 4)
+F64x8, I64x8 = ir.VectorType(F64, 8), ir.VectorType(I64, 8)
 I16x16, I8x16 = ir.VectorType(I16, 16), ir.VectorType(I8, 16)
 
 Values = list[ir.Value]
@@ -37,8 +39,11 @@ FIXED, WIDE, FLOATS = "fixed", "wide", "floats"
 """Twice the sums, by the fixed-point formula, all of whose factors are below 1/2; the same for any factors; sums as
 `kernels.jit.float_rescaling` has proved that floats may be used, in their stages."""
 
-ROUNDING = 12582912.0
-"""1.5 * 2^23: floats from 2^23 on are whole numbers, so that adding this rounds what is below 2^22, ties to even."""
+ROUNDING = 1.5 * 2.0**23
+"""Floats from 2^23 on are whole numbers, so that adding this rounds what is below 2^22, ties to even."""
+
+WIDE_ROUNDING = 1.5 * 2.0**52
+"""The same for float64."""
 
 
 def emit_words(
@@ -146,17 +151,20 @@ def _fixed(wide: bool) -> Callable[[ir.IRBuilder, ir.Value, int], Callable[[ir.V
 
 
 def _floats(b: ir.IRBuilder, stage: ir.Value, half: int) -> Callable[[ir.Value], ir.Value]:
-    """rint(float32(x) * scale), the product and the rounding in one where the processor fuses them."""
-    scale, rounding = emit_load(b, stage, F32x8, 64 + 32 * half), emit_constant(F32x8, ROUNDING)
-    bits = b.bitcast(rounding, I32x8)
+    """rint(float32(x) * scale), the product exact: fused with the rounding, or in float64."""
+    scale = emit_load(b, stage, F32x8, 64 + 32 * half)
 
-    def apply(x: ir.Value) -> ir.Value:
-        x = b.sitofp(x, F32x8)
-        fused = emit_call(b, "llvm.fma.v8f32", F32x8, x, scale, rounding) if fuses() else None
-        rounded = b.fadd(b.fmul(x, scale), rounding) if fused is None else fused
-        return b.sub(b.bitcast(rounded, I32x8), bits)
+    def fused(x: ir.Value) -> ir.Value:
+        rounding = emit_constant(F32x8, ROUNDING)
+        rounded = emit_call(b, "llvm.fma.v8f32", F32x8, b.sitofp(x, F32x8), scale, rounding)
+        return b.sub(b.bitcast(rounded, I32x8), b.bitcast(rounding, I32x8))
 
-    return apply
+    def apart(x: ir.Value) -> ir.Value:
+        product = b.fmul(b.fpext(b.sitofp(x, F32x8), F64x8), b.fpext(scale, F64x8))
+        rounded = b.fadd(product, emit_constant(F64x8, WIDE_ROUNDING))
+        return b.trunc(b.bitcast(rounded, I64x8), I32x8)
+
+    return fused if fuses() else apart
 
 
 _RESCALINGS = {FIXED: _fixed(False), WIDE: _fixed(True), FLOATS: _floats}
