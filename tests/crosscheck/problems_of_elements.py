@@ -203,3 +203,6 @@ PROBLEMS["AVERAGE_POOL_2D int8, RELU6"] = same("AVERAGE_POOL_2D", "int8", fused_
 nothing = np.full((1, 6, 6, 4), np.nan, np.float32)
 nothing[:, :4] = RNG.normal(size=(1, 4, 6, 4))
 PROBLEMS["MAX_POOL_2D of NaN"] = single_op("MAX_POOL_2D", [Input(nothing)], **POOL)
+for k in ("int8", "uint8", "int16"):
+    operands = [quantized((3, 5), k), quantized((3, 5), k)]
+    PROBLEMS[f"SUB {k}, a multiplier above 1"] = single_op("SUB", operands, outputs=[out(np.dtype(k), scale=1e-9)])
