@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from litejit.interpreter import OpResolverType
-from litejit.kernels.jit.target import has_feature
 from litejit.testing import Const, Input, out, refused, single_op
 from tests.jit.equal import check_compiled
 
@@ -28,7 +27,7 @@ EXACT = [
 ]
 CURVES = {
     # op: units in the last place, and an absolute error where the formula itself cancels
-    "LOGISTIC": (4 if has_feature("fma") else 5, 1e-37),  # a rounding more for each step without fused multiply-adds
+    "LOGISTIC": (4, 1e-37),
     "TANH": (4, 0.0),
     "EXP": (2, 0.0),
     "LOG": (2, 0.0),

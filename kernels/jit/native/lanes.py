@@ -22,7 +22,7 @@ from litejit.kernels.jit.native.simd import (
     f32x16,
 )
 
-__all__ = ["bits_of", "first_of", "floats_of_bits", "like", "load_f32x16", "to_floats", "to_integers"]
+__all__ = ["all_of", "bits_of", "first_of", "floats_of_bits", "like", "load_f32x16", "to_floats", "to_integers"]
 
 
 @intrinsic
@@ -53,6 +53,17 @@ to_floats, to_integers = _recast("f32", "sitofp"), _recast("i32", "fptosi")
 def load_f32x16(context, address):
     """16 floats."""
     return f32x16(types.int64), lambda c, b, s, a: emit_load(b, a[0], f32x16.llvm)
+
+
+@intrinsic
+def all_of(context, mask):
+    """Whether a comparison of vectors holds for all of their elements."""
+
+    def emit(c, b, s, a):
+        bits = ir.IntType(mask.lanes)
+        return b.icmp_unsigned("==", b.bitcast(a[0], bits), bits(-1))
+
+    return types.boolean(mask), emit
 
 
 @intrinsic

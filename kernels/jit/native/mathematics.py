@@ -5,10 +5,13 @@ from __future__ import annotations
 from math import inf, nan
 
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.lanes import bits_of, floats_of_bits, like, to_floats, to_integers
+from litejit.kernels.jit.native.lanes import all_of, bits_of, floats_of_bits, like, to_floats, to_integers
 from litejit.kernels.jit.native.simd import absolute, fma, maximum, minimum, round_even, select
+from litejit.kernels.jit.target import has_feature
 
 __all__ = ["erf", "exp", "exp_of_negative", "expm1_of_negative", "log", "logistic", "tanh"]
+
+FUSED = has_feature("fma")
 
 
 @inline
@@ -26,6 +29,14 @@ def _expm1_of_rest(r):
 @inline
 def exp(x):
     """e ** x = 2 ** n * e ** r with |r| <= ln(2) / 2; subnormal results and NaN included. 1 unit."""
+    if not all_of(absolute(x) < like(x, 87.0)):
+        return _exp_of_any(x)
+    r, power = _reduced(x)
+    return fma(_expm1_of_rest(r), power, power)
+
+
+@inline
+def _exp_of_any(x):
     clamped = minimum(like(x, 89.0), maximum(like(x, -104.0), x))
     n = round_even(clamped * like(x, 1.44269504))
     r = fma(n, like(x, -0.693359375), clamped)
@@ -51,15 +62,22 @@ def _reduced(x):
 
 
 @inline
+def _expm1_roughly(r):
+    """e ** r - 1 for |r| <= ln(2) / 2, a product less."""
+    p = like(r, 8.2892906e-3)
+    p = fma(p, r, like(r, 4.1897822e-2))
+    p = fma(p, r, like(r, 1.6667652e-1))
+    p = fma(p, r, like(r, 4.9999151e-1))
+    return fma(p, r, like(r, 9.9999970e-1))
+
+
+@inline
 def exp_of_negative(x):
     """e ** x for x < 88, 0 where it is subnormal. 3 units, quicker."""
     r, power = _reduced(x)
-    p = like(x, 8.2892906e-3)
-    p = fma(p, r, like(x, 4.1897822e-2))
-    p = fma(p, r, like(x, 1.6667652e-1))
-    p = fma(p, r, like(x, 4.9999151e-1))
-    p = fma(p, r, like(x, 9.9999970e-1))
-    return select(x < like(x, -87.3), like(x, 0.0), fma(r * power, p, power))
+    # Without fused products, the rough polynomial's roundings would add a unit.
+    e = fma(r * power, _expm1_roughly(r), power) if FUSED else fma(_expm1_of_rest(r), power, power)
+    return select(x < like(x, -87.3), like(x, 0.0), e)
 
 
 @inline
@@ -72,12 +90,22 @@ def expm1_of_negative(x):
 @inline
 def log(x):
     """log(x) = n * log(2) + log(1 + r), sqrt(1/2) <= 1 + r < sqrt(2); of 0 -infinity, below it not a number. 1 unit."""
-    zero, tiny = like(x, 0.0), like(x, 1.17549435e-38)
+    zero, tiny, infinity = like(x, 0.0), like(x, 1.17549435e-38), like(x, inf)
+    if all_of(x >= tiny) and all_of(x < infinity):
+        return _log_of_normal(x, zero)
     # Subnormal numbers are made normal first.
     normal = select(x < tiny, x * like(x, 8388608.0), x)
+    result = _log_of_normal(normal, select(x < tiny, like(x, 23.0), zero))
+    result = select(x < infinity, result, x)  # infinity and what is not a number stay
+    return select(x > zero, result, select(x == zero, zero - infinity, like(x, nan)))
+
+
+@inline
+def _log_of_normal(x, less):
+    """log(x / 2 ** less)."""
     root = like(bits_of(x), 0x3F3504F3)
-    bits = bits_of(normal) - root
-    n = to_floats(bits >> like(bits, 23)) - select(x < tiny, like(x, 23.0), zero)
+    bits = bits_of(x) - root
+    n = to_floats(bits >> like(bits, 23)) - less
     r = floats_of_bits((bits & like(bits, 0x7FFFFF)) + root) - like(x, 1.0)
     z = r * r
     p = like(x, 7.0376836292e-2)
@@ -90,10 +118,7 @@ def log(x):
     p = fma(p, r, like(x, -2.4999993993e-1))
     p = fma(p, r, like(x, 3.3333331174e-1))
     rest = fma(n, like(x, -2.12194440e-4), p * r * z) - z * like(x, 0.5)
-    result = fma(n, like(x, 0.693359375), r + rest)
-    infinity = like(x, inf)
-    result = select(x < infinity, result, x)  # infinity and what is not a number stay
-    return select(x > zero, result, select(x == zero, zero - infinity, like(x, nan)))
+    return fma(n, like(x, 0.693359375), r + rest)
 
 
 @inline
