@@ -22,6 +22,7 @@ from litejit.programs import Part, Programs, Stretch
 from litejit.rewrites import REWRITES, REWRITES_OF_CALLS, Task
 from litejit.shadow import Shadow
 from litejit.storage import Interface, Storage
+from litejit.strings import Strings
 from litejit.workers import Workers
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class NativePlan:
         self._plan_of = plan_of
         # What a step gives whose shape depends on data may be a view of its operand, whose life would have to go on.
         self._keeps_all = keep_all or any(step.kernel is None for step in plan.steps)
-        self.specs = list(plan.specs)
+        self.strings = None if self._keeps_all else Strings.of(plan)
+        self.specs = self._own_specs()
         """The plan's, then those of the subgraphs that have become part of it."""
         self._needed = {
             *plan.graph.outputs,
@@ -93,6 +95,9 @@ class NativePlan:
         self.whole = whole if type(whole) is Stretch else None
         self.program = None if self.whole is None else self.whole.run
 
+    def _own_specs(self) -> list[TensorSpec]:
+        return list(self.plan.specs) if self.strings is None else list(map(self.strings.spec, self.plan.specs))
+
     def _lowered(self) -> list[Task]:
         """The plan's steps as tasks, rewritten and with the calls that do them."""
         inlined = set() if self._keeps_all else {step for step in self.plan.steps if isinstance(step.kernel, Caller)}
@@ -106,7 +111,12 @@ class NativePlan:
                 task if task.lowering is None else replace(task, result=_calls(lower(task.lowering))) for task in tasks
             ]
             incomplete = {task.callers[0] for task in tasks if task.callers and task.result is None}
-            if not incomplete:
+            if self.strings is not None and any(
+                task.result is None and self.strings.moves(task.step) for task in tasks
+            ):
+                self.strings = None
+                self.specs[:] = self.plan.specs
+            elif not incomplete:
                 break
             inlined -= incomplete
         if not self._keeps_all:
@@ -116,7 +126,10 @@ class NativePlan:
 
     def _tasks(self, step: Step, is_inlined: bool) -> list[Task]:
         tasks = self._inlining.tasks(step) if is_inlined else None
-        return self.plan.guarded(step, [own_task(step, self.workers.count)] if tasks is None else tasks)
+        if tasks is None:
+            task = own_task(step, self.workers.count)
+            tasks = [task if self.strings is None else self.strings.task(task)]
+        return self.plan.guarded(step, tasks)
 
     def _not_kept(self) -> set[int]:
         """Tensors that cannot be read after a run: others have used their memory, or they have not been computed."""
@@ -139,17 +152,25 @@ class NativePlan:
     def run(self) -> None:
         """Computes the graph's outputs."""
         self._shadow.forget()
+        if self.strings is not None:
+            self.strings.begin()
         for part in self.parts:
             part()
+        if self.strings is not None:
+            self.strings.end()
 
     def run_program(self) -> None:
         """Computes the graph's outputs with the least effort; there must be a program."""
         self._shadow.forget()
         assert self.program is not None
+        if self.strings is not None:
+            self.strings.begin()
         fault = self.program()
         if fault:
             assert self.whole is not None
             self.whole.refuse(fault - 1)
+        if self.strings is not None:
+            self.strings.end()
 
     def recomputed(self, index: int, inputs_changed: bool) -> np.ndarray:
         """What a tensor held at the last run, though its memory has been used for others since then."""

@@ -281,8 +281,13 @@ class Plan:
     def assign(self, index: int, value: np.ndarray) -> None:
         """Gives a tensor data; the plan may keep value itself."""
         self._inputs_changed = True
+        strings = None if self._ready is None else self._ready.strings
+        if strings is not None:
+            strings.settle(index, False)
         memory = self.arrays[index]
-        if self._ready is None or memory is None:
+        if strings is not None and index in strings.computed:
+            strings.keep(index, value)
+        elif self._ready is None or memory is None:
             self.arrays[index] = value
         else:
             memory[...] = value
@@ -290,6 +295,8 @@ class Plan:
     def view(self, index: int) -> np.ndarray:
         """The memory of a tensor, for reading and writing."""
         self._inputs_changed = self._inputs_changed or index in self.graph.inputs
+        if self._ready is not None and self._ready.strings is not None:
+            self._ready.strings.settle(index, True)
         return self.array(index)
 
     def own_outputs(self) -> None:
@@ -310,9 +317,9 @@ class Plan:
     def live_arrays(self) -> dict[int, np.ndarray]:
         """The data of all tensors that are not constant."""
         return {
-            at: array
-            for at, (array, spec) in enumerate(zip(self.arrays, self.specs, strict=True))
-            if array is not None and spec.value is None and not (self._ready and at in self._ready.transient)
+            at: self.array(at)
+            for at, spec in enumerate(self.specs)
+            if spec.value is None and self.has_data(at) and not (self._ready and at in self._ready.transient)
         }
 
     def release(self) -> None:
@@ -325,13 +332,18 @@ class Plan:
 
     def has_data(self, index: int) -> bool:
         """Whether `array` has something to give."""
-        return self.arrays[index] is not None or (self._ready is not None and index in self._ready.transient)
+        ready = self._ready
+        if ready is not None and ready.strings is not None and index in ready.strings.computed:
+            return ready.strings.has_run
+        return self.arrays[index] is not None or (ready is not None and index in ready.transient)
 
     def array(self, index: int) -> np.ndarray:
         """The data of a tensor; InvalidInputError when it has none (yet)."""
         value = self.arrays[index]
         if self._ready is not None and index in self._ready.transient:
             return self._ready.recomputed(index, self._inputs_changed)
+        if self._ready is not None and self._ready.strings is not None and index in self._ready.strings.computed:
+            return self._ready.strings.array(index)
         if value is None:
             raise InvalidInputError(f"subgraph {self.graph.index}: {self.specs[index]} holds no data before invoke()")
         return value

@@ -23,7 +23,8 @@ def run_operator(
     """The outputs of one operation on these operands (None: the plan's data) under a flavour; the plan stays."""
     plan.prepare_in_full()
     operation = plan.graph.operations[index]
-    given = [None if at < 0 else plan.arrays[at] for at in operation.inputs] if operands is None else operands
+    held = [plan.array(at) if at >= 0 and plan.has_data(at) else None for at in operation.inputs if operands is None]
+    given = held if operands is None else operands
     if len(given) != len(operation.inputs):
         raise InvalidInputError(f"{operation.where}: there are {len(given)} operands, expected {len(operation.inputs)}")
     specs = [None if at < 0 else plan.specs[at] for at in operation.inputs]

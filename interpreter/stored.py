@@ -96,6 +96,7 @@ class StoredPlan:
     """A plan whose program has been kept: what `NativePlan` is for running it, without its steps."""
 
     has_steps = False
+    strings = None
 
     def __init__(self, header: dict[str, Any], sections: dict[str, np.ndarray], plan: Plan, workers: Workers) -> None:
         self._sections = sections
