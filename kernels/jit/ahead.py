@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from litejit.kernels.jit import library
+from litejit.schema.errors import InvalidInputError
 
 __all__ = ["compile_all", "compile_together", "kernel_names", "serve"]
 
@@ -53,7 +54,7 @@ def compile_together(missing: Sequence[str], jobs: int | None = None) -> None:
     jobs: processes, by default LITEJIT_JOBS, or one for each core that this process may use. Others are started only
     where they can hand on what they compile, in the cache.
     """
-    jobs = jobs or int(os.environ.get("LITEJIT_JOBS") or _cores())
+    jobs = jobs or _default_jobs()
     jobs = min(jobs, len(missing) // 2) if len(missing) > FEW and _can_start_others() else 1
     waiting = deque(missing)
     others = [threading.Thread(target=_have_compiled, args=[waiting], daemon=True) for _ in range(1, jobs)]
@@ -104,6 +105,11 @@ def _can_start_others() -> bool:
     return is_python and not getattr(sys, "frozen", False) and library.cache_directory() is not None
 
 
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+def _default_jobs() -> int:
+    chosen = os.environ.get("LITEJIT_JOBS")
+    if not chosen:
+        affinity = getattr(os, "sched_getaffinity", None)
+        return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    if not chosen.isdecimal() or int(chosen) < 1:
+        raise InvalidInputError(f"LITEJIT_JOBS is {chosen!r}, expected a number of processes")
+    return int(chosen)

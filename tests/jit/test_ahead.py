@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from litejit.kernels.jit import ahead, library
+from litejit.schema.errors import InvalidInputError
 
 NAMES = [f"family.kernel_{number}" for number in range(8)]
 
@@ -76,3 +77,11 @@ def test_a_python_that_cannot_be_started(here: list[str], monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "executable", "/nowhere/python3")
     ahead.compile_together(NAMES, jobs=2)
     assert sorted(set(here)) == NAMES
+
+
+@pytest.mark.parametrize("chosen", ["0", "-1", "many", "1.5"])
+def test_a_number_of_processes_that_is_none(here: list[str], monkeypatch: pytest.MonkeyPatch, chosen: str) -> None:
+    monkeypatch.setenv("LITEJIT_JOBS", chosen)
+    with pytest.raises(InvalidInputError, match="LITEJIT_JOBS"):
+        ahead.compile_together(NAMES)
+    assert not here
