@@ -194,6 +194,7 @@ class StablehloWhile(While):
 class CallOnce(Caller):
     """Runs a subgraph without operands the first time it is reached in the life of an interpreter: initialisation."""
 
+    n_outputs = 0
     options: CallOnceOptions
 
     def check(self, node: Node) -> None:
