@@ -16,13 +16,13 @@ F32 = np.float32
 ODD = {"one": [np.inf], "two": [np.inf, -np.inf], "nan": [np.nan], "many": [np.inf, -np.inf, np.nan] * 4}
 
 
-def problem(op: str, odd: str, stride: int, dilation: int) -> Problem:
+def problem(op: str, odd: str, stride: int, dilation: int, kind: type[Const] | type[Input] = Const) -> Problem:
     rng = np.random.default_rng(0)
 
-    def weights(*shape: int) -> Const:
+    def weights(*shape: int) -> Const | Input:
         values = rng.normal(size=shape).astype(F32)
         values.ravel()[rng.choice(values.size, len(ODD[odd]), replace=False)] = ODD[odd]
-        return Const(values)
+        return kind(values)
 
     axes = "dhw" if "3D" in op else "hw"
     options: dict[str, Any] = {"padding": "SAME"} | {f"stride_{axis}": stride for axis in axes}
@@ -58,6 +58,13 @@ def test_margins_are_left_out(op: str, odd: str) -> None:
         case = problem(op, odd, stride, dilation)
         check(case, atol=1e-5)
         check(case, atol=1e-5, experimental_op_resolver_type=OpResolverType.AUTO)
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_filters_that_are_given_at_run_time(op: str) -> None:
+    case = problem(op, "two", 1, 1, Input)
+    for tier in (OpResolverType.BUILTIN_REF, OpResolverType.AUTO):
+        check(case, atol=1e-5, experimental_op_resolver_type=tier)
 
 
 @pytest.mark.parametrize("op", OPS[:3])
