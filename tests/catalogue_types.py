@@ -9,7 +9,9 @@ import numpy as np
 from litejit import ModelBuilder
 from litejit.schema import TensorType
 from litejit.testing import Const, Input, Problem, out, single_op
+from tests.catalogue_beyond import BEYOND
 from tests.catalogue_graphs import INNER, densify, with_subgraph
+from tests.mutant import Mutant
 from tests.ops.recurrent import CellCase, lstm
 from tests.ops.test_detection import detection
 from tests.ops.test_svdf import svdf
@@ -37,6 +39,24 @@ def _variable() -> Problem:
     return Problem(b.to_bytes(), [np.ones(2, np.float32)])
 
 
+def _plain(name: str, type: TensorType) -> Problem:
+    """The catalogue's problem with all floats in another type, and no quantization."""
+    mutant = Mutant(BEYOND[name][0], name)
+    for index in {*mutant.operator.inputs.tolist(), *mutant.operator.outputs.tolist()}:
+        if mutant.tensors[index].type == TensorType.FLOAT32:
+            mutant.retype(index, type)
+    return Problem(mutant.to_bytes(), mutant.inputs())
+
+
+_NARROW_INTEGERS, _COMPLEX = "INT8 UINT8 INT16", "COMPLEX64 COMPLEX128"
+_PLAIN_TYPES = {
+    **dict.fromkeys(("STABLEHLO_SUBTRACT", "STABLEHLO_POWER", "STABLEHLO_DIVIDE", "STABLEHLO_NEGATE",
+                     "STABLEHLO_COMPARE", "STABLEHLO_CLAMP", "STABLEHLO_CONVERT", "STABLEHLO_CONVOLUTION",
+                     "STABLEHLO_DOT_GENERAL"), f"{_NARROW_INTEGERS} {_COMPLEX}"),
+    "STABLEHLO_REMAINDER": _NARROW_INTEGERS,
+    "STABLEHLO_ABS": f"INT8 INT16 {_COMPLEX}",
+}  # fmt: skip
+
 OF_TYPES: dict[str, list[Problem]] = {
     "DENSIFY": [densify(dtype) for dtype in (np.float16, np.int8)],
     "REDUCE_PROD": [
@@ -49,10 +69,7 @@ OF_TYPES: dict[str, list[Problem]] = {
     "SVDF": [svdf("int8", 2, 3, 2, 4)],
     "READ_VARIABLE": [_variable()],
     "ASSIGN_VARIABLE": [_variable()],
-    "STABLEHLO_COMPARE": [
-        single_op("STABLEHLO_COMPARE", [Input([1j, 2], dtype), Input([1j, 3], dtype)], [out(np.bool_)])
-        for dtype in (np.complex64, np.complex128)
-    ],
+    **{name: [_plain(name, TensorType[type]) for type in types.split()] for name, types in _PLAIN_TYPES.items()},
     "STABLEHLO_SCATTER": [_called("STABLEHLO_SCATTER", dtype) for dtype in (*_COUNTED, np.bool_)],
     "STABLEHLO_REDUCE_WINDOW": [_called("STABLEHLO_REDUCE_WINDOW", d) for d in (*_COUNTED[:5], np.float64, np.bool_)],
     "TFLite_Detection_PostProcess": [detection(3, dtype=np.uint8, max_detections=2, nms_score_threshold=0.0)],

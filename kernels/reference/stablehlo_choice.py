@@ -11,8 +11,8 @@ import numpy as np
 
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node
-from litejit.kernels.reference.stablehlo import FLOATS, INTEGERS
-from litejit.kernels.reference.stablehlo_elements import COMPLEX, NUMBERS
+from litejit.kernels.reference.stablehlo import FLOATS, INTEGERS, SIGNED
+from litejit.kernels.reference.stablehlo_elements import COMPLEX, NUMBERS, refuse_quantized
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, StablehloCompareOptions, TensorType
 from litejit.schema.enums import StablehloComparisonDirection, StablehloComparisonType
@@ -27,7 +27,31 @@ _COMPARISONS: dict[StablehloComparisonDirection, Callable[[np.ndarray, np.ndarra
     StablehloComparisonDirection.STABLEHLO_COMPARISON_DIRECTION_LE: np.less_equal,
     StablehloComparisonDirection.STABLEHLO_COMPARISON_DIRECTION_LT: np.less,
 }
-_TOTAL_ORDER = StablehloComparisonType.STABLEHLO_COMPARISON_TYPE_FLOAT_TOTAL_ORDER
+_PLAIN, _FLOAT, _TOTAL_ORDER, _SIGNED, _UNSIGNED = StablehloComparisonType
+_KINDS: dict[StablehloComparisonType, tuple[TensorType, ...]] = {
+    _PLAIN: (*NUMBERS, TensorType.BOOL),
+    _FLOAT: (*FLOATS, *COMPLEX),
+    _TOTAL_ORDER: FLOATS,
+    _SIGNED: SIGNED,
+    _UNSIGNED: (*(type for type in INTEGERS if type not in SIGNED), TensorType.BOOL),
+}
+"""compare_type -> types that it is for."""
+
+
+def _less(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a < b; of complex numbers, by the imaginary parts where the real ones are equal."""
+    if a.dtype.kind != "c":
+        return np.asarray(a < b)
+    return (a.real < b.real) | ((a.real == b.real) & (a.imag < b.imag))
+
+
+_ORDERS: dict[StablehloComparisonDirection, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    StablehloComparisonDirection.STABLEHLO_COMPARISON_DIRECTION_LT: _less,
+    StablehloComparisonDirection.STABLEHLO_COMPARISON_DIRECTION_GT: lambda a, b: _less(b, a),
+    StablehloComparisonDirection.STABLEHLO_COMPARISON_DIRECTION_LE: lambda a, b: _less(a, b) | (a == b),
+    StablehloComparisonDirection.STABLEHLO_COMPARISON_DIRECTION_GE: lambda a, b: _less(b, a) | (a == b),
+}
+"""Of complex numbers."""
 
 
 @builtin(BuiltinOperator.STABLEHLO_COMPARE)
@@ -35,7 +59,8 @@ class StablehloCompare(Kernel):
     """lhs and rhs of one shape and type -> bool, by comparison_direction. NaN is unequal to everything.
 
     In the total order of floats (compare_type) -0 is below +0 and NaN equals itself, below or above all others by its
-    sign. Complex numbers are only compared for equality.
+    sign. Complex numbers are ordered by their real parts, and by the imaginary ones where those are equal.
+    compare_type has to be the one of the operands' type, or none.
     """
 
     types = (*NUMBERS, TensorType.BOOL)
@@ -44,14 +69,16 @@ class StablehloCompare(Kernel):
 
     def prepare(self, node: Node) -> None:
         """compare: the function of arrays. total_order: whether floats are compared by their bits."""
+        refuse_quantized(node)
         lhs = node.input("lhs")
         node.input("rhs", types=lhs.type, shape=lhs.dims)
         direction = self.options.comparison_direction
         node.require(direction in _COMPARISONS, "comparison_direction is {}, which is not known", direction)
-        self.compare = _COMPARISONS[direction]
-        equality = self.compare in (np.equal, np.not_equal)
-        node.require(equality or lhs.type not in COMPLEX, "{} is {}, which has no order", lhs, lhs.type.name)
-        self.total_order = self.options.compare_type == _TOTAL_ORDER and lhs.type in FLOATS
+        kind = self.options.compare_type
+        node.require(kind in _KINDS, "compare_type is {}, which is not known", kind)
+        node.require(lhs.type in _KINDS[kind], "compare_type {} is not for {}", kind.name, lhs.type.name)
+        self.compare = (_ORDERS if lhs.type in COMPLEX else _COMPARISONS).get(direction, _COMPARISONS[direction])
+        self.total_order = kind == _TOTAL_ORDER
         node.output(lhs.dims, types=TensorType.BOOL)
 
     def __call__(self, lhs: np.ndarray, rhs: np.ndarray) -> np.ndarray:
@@ -88,14 +115,18 @@ class StablehloSelect(Kernel):
 
 @builtin(BuiltinOperator.STABLEHLO_CLAMP)
 class StablehloClamp(Kernel):
-    """minimum(maximum(operand, min), max); min and max have operand's shape or are one element. NaN stays."""
+    """minimum(maximum(operand, min), max); min and max have operand's shape or are one element. NaN stays.
 
-    types = (*FLOATS, *INTEGERS)
+    Complex numbers are ordered as STABLEHLO_COMPARE does.
+    """
+
+    types = (*NUMBERS, TensorType.BOOL)
     typed_by = "operand"
     flavours = ALL_FLAVOURS
 
     def prepare(self, node: Node) -> None:
         """Checks the shapes."""
+        refuse_quantized(node)
         operand = node.input("operand")
         for name in ("min", "max"):
             bound = node.input(name, types=operand.type)
@@ -106,6 +137,9 @@ class StablehloClamp(Kernel):
 
     def __call__(self, min: np.ndarray, operand: np.ndarray, max: np.ndarray) -> np.ndarray:
         """Clamps."""
+        if operand.dtype.kind == "c":
+            above = np.where(_less(operand, min), min, operand)
+            return np.where(_less(max, above), max, above)
         return np.asarray(np.minimum(np.maximum(operand, min), max))
 
 
@@ -120,12 +154,13 @@ class StablehloConvert(Kernel):
 
     def prepare(self, node: Node) -> None:
         """dtype: of the output."""
+        refuse_quantized(node)
         output = node.output(node.input("operand").dims, types=self.types)
         self.dtype = output.dtype
 
     def __call__(self, operand: np.ndarray) -> np.ndarray:
         """Converts."""
-        if operand.dtype.kind == "c" and self.dtype.kind not in "cb":
+        if operand.dtype.kind == "c" and self.dtype.kind != "c":
             operand = operand.real
         with np.errstate(all="ignore"):
             if operand.dtype.kind == "f" and self.dtype.kind in "iu":

@@ -10,7 +10,7 @@ import numpy as np
 from litejit.kernels.geometry import spread
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.stablehlo import FLOATS, INTEGERS
+from litejit.kernels.reference.stablehlo_elements import NUMBERS, kin, refuse_quantized
 from litejit.kernels.reference.stablehlo_shape import dimensions
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, StablehloConvolutionOptions
@@ -25,15 +25,16 @@ class StablehloConvolution(Kernel):
     lhs is spread by lhs_dilation and padded (or, below 0, cropped), rhs is spread by rhs_dilation and turned round
     where window_reversal says so. With feature_group_count, a group of lhs's features meets a group of rhs's output
     features; with batch_group_count, a part of lhs's batch does. Options left out are 1, padding 0.
-    Integers are multiplied and added in the output's type, modulo 2**bits.
+    Products are added in the output's type, which may be another one of the same kind; integers modulo 2**bits.
     """
 
-    types = (*FLOATS, *INTEGERS)
+    types = NUMBERS
     flavours = ALL_FLAVOURS
     options: StablehloConvolutionOptions
 
     def prepare(self, node: Node) -> None:
         """left, right, back: orders of dimensions. groups: of features. batch_groups: that become features."""
+        refuse_quantized(node)
         lhs, o = node.input("lhs"), self.options
         rhs = node.input("rhs", types=lhs.type, rank=lhs.rank)
         node.require(lhs.rank >= 2, "lhs ({}) has shape {}, expected rank 2 or more", lhs, lhs.dims)
@@ -53,7 +54,9 @@ class StablehloConvolution(Kernel):
         self.back = tuple(np.argsort(back).tolist())
         batch, features, *sizes = (lhs.dims[axis] for axis in self.left)
         outputs, depth, *window = (rhs.dims[axis] for axis in self.right)
-        self.feature_groups, self.batch_groups = max(1, int(o.feature_group_count)), max(1, int(o.batch_group_count))
+        counts = int(o.feature_group_count), int(o.batch_group_count)
+        node.require(min(counts) >= 0, "feature_group_count and batch_group_count are {}, expected at least 1", counts)
+        self.feature_groups, self.batch_groups = (max(1, count) for count in counts)
         self.groups = self.feature_groups * self.batch_groups
         node.require(min(self.feature_groups, self.batch_groups) == 1, "features and batch are both in groups")
         node.require(
@@ -67,7 +70,7 @@ class StablehloConvolution(Kernel):
         )
         self.out_sizes = self._windows(node, lhs, sizes, window)
         shape = np.array([batch // self.batch_groups, outputs, *self.out_sizes])
-        self.dtype = node.output(shape[list(self.back)].tolist(), types=self.types).dtype
+        self.dtype = node.output(shape[list(self.back)].tolist(), types=kin(lhs.type)).dtype
 
     def _windows(self, node: Node, lhs: TensorSpec, sizes: list[int], window: list[int]) -> list[int]:
         """Derives window, strides, dilations, lhs_dilation, padding, padded, reversed; the output's spatial sizes."""

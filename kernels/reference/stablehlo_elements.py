@@ -1,7 +1,7 @@
 """StableHLO operators on elements that the official runtime does not have, as the StableHLO specification has them.
 
-Nothing is broadcast, except where said. Integers wrap around; quantized tensors are the plain integers they are stored
-as. Floats are computed in their own type by NumPy's functions.
+Nothing is broadcast, except where said. Integers wrap around. Floats are computed in their own type by NumPy's
+functions. The specification computes with the real numbers that quantized tensors stand for: they are refused.
 """
 
 from __future__ import annotations
@@ -17,10 +17,22 @@ from litejit.kernels.reference.stablehlo import FLOATS, INTEGERS, SIGNED, Binary
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, TensorType
 
-__all__ = ["COMPLEX", "NUMBERS", "Unary"]
+__all__ = ["COMPLEX", "NUMBERS", "PlainBinary", "Unary", "kin", "refuse_quantized"]
 
 COMPLEX = (TensorType.COMPLEX64, TensorType.COMPLEX128)
 NUMBERS = (*FLOATS, *INTEGERS, *COMPLEX)
+
+
+def kin(type: TensorType) -> tuple[TensorType, ...]:
+    """The types that are integers, floats or complex numbers, as this one is."""
+    return next(kind for kind in (INTEGERS, FLOATS, COMPLEX) if type in kind)
+
+
+def refuse_quantized(node: Node) -> None:
+    """Requires operands and outputs to be plain numbers. Raises UnsupportedError that names the tensor."""
+    for spec in (*node.inputs, *node.declared):
+        if spec is not None and spec.quantization is not None and spec.quantization.scale.size:
+            node.unsupported("{} is quantized, expected plain numbers", spec)
 
 
 class Unary(Kernel):
@@ -32,6 +44,7 @@ class Unary(Kernel):
 
     def prepare(self, node: Node) -> None:
         """The output is like the operand."""
+        refuse_quantized(node)
         operand = node.input("operand")
         node.output(operand.dims, type=operand.type)
 
@@ -53,10 +66,20 @@ class StablehloLogistic(Unary):
 
 @builtin(BuiltinOperator.STABLEHLO_ABS)
 class StablehloAbs(Unary):
-    """The absolute value."""
+    """The absolute value; of complex numbers in the type of their parts."""
 
-    types = (*FLOATS, *SIGNED)
-    function = np.abs
+    types = (*FLOATS, *SIGNED, *COMPLEX)
+
+    def prepare(self, node: Node) -> None:
+        """The output is like the operand, or a part of it."""
+        refuse_quantized(node)
+        operand = node.input("operand")
+        parts = {TensorType.COMPLEX64: TensorType.FLOAT32, TensorType.COMPLEX128: TensorType.FLOAT64}
+        node.output(operand.dims, type=parts.get(operand.type, operand.type))
+
+    def __call__(self, operand: np.ndarray) -> np.ndarray:
+        """The absolute value."""
+        return np.asarray(np.abs(operand))
 
 
 @builtin(BuiltinOperator.STABLEHLO_COSINE)
@@ -115,14 +138,25 @@ class StablehloTanh(Unary):
 
 @builtin(BuiltinOperator.STABLEHLO_CBRT)
 class StablehloCbrt(Unary):
-    """The cube root."""
+    """The cube root; of complex numbers the principal one."""
 
-    types = FLOATS
-    function = np.cbrt
+    @staticmethod
+    def function(operand: np.ndarray) -> np.ndarray:
+        """The root."""
+        return np.power(operand, operand.dtype.type(1 / 3)) if operand.dtype.kind == "c" else np.cbrt(operand)
+
+
+class PlainBinary(Binary):
+    """Base: as Binary, but quantized tensors are refused."""
+
+    def prepare(self, node: Node) -> None:
+        """Both operands have one shape and type."""
+        refuse_quantized(node)
+        super().prepare(node)
 
 
 @builtin(BuiltinOperator.STABLEHLO_SUBTRACT)
-class StablehloSubtract(Binary):
+class StablehloSubtract(PlainBinary):
     """lhs - rhs."""
 
     types = NUMBERS
@@ -130,7 +164,7 @@ class StablehloSubtract(Binary):
 
 
 @builtin(BuiltinOperator.STABLEHLO_OR)
-class StablehloOr(Binary):
+class StablehloOr(PlainBinary):
     """Bit by bit or."""
 
     types = (*INTEGERS, TensorType.BOOL)
@@ -138,7 +172,7 @@ class StablehloOr(Binary):
 
 
 @builtin(BuiltinOperator.STABLEHLO_POWER)
-class StablehloPower(Binary):
+class StablehloPower(PlainBinary):
     """lhs to the power of rhs. Integers modulo 2**bits; with a negative rhs only 1 and -1 stay what they are.
 
     Then 0 gives -1, as division by zero does, and every other number 0.
@@ -157,7 +191,7 @@ class StablehloPower(Binary):
 
 
 @builtin(BuiltinOperator.STABLEHLO_DIVIDE)
-class StablehloDivide(Binary):
+class StablehloDivide(PlainBinary):
     """lhs / rhs; of integers rounded towards 0. By zero: -1 (all bits set). The least integer by -1: itself."""
 
     types = NUMBERS
@@ -176,7 +210,7 @@ class StablehloDivide(Binary):
 
 
 @builtin(BuiltinOperator.STABLEHLO_REMAINDER)
-class StablehloRemainder(Binary):
+class StablehloRemainder(PlainBinary):
     """What is left of lhs / rhs rounded towards 0, with the sign of lhs. Of integers by zero: lhs."""
 
     types = (*FLOATS, *INTEGERS)

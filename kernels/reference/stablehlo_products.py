@@ -8,7 +8,7 @@ import numpy as np
 
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node
-from litejit.kernels.reference.stablehlo import FLOATS, INTEGERS
+from litejit.kernels.reference.stablehlo_elements import NUMBERS, kin, refuse_quantized
 from litejit.kernels.reference.stablehlo_shape import dimensions
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, StablehloDotGeneralOptions
@@ -20,15 +20,16 @@ __all__ = ["StablehloDotGeneral"]
 class StablehloDotGeneral(Kernel):
     """Sums of products over the contracting dimensions -> [batching dimensions, rest of lhs, rest of rhs].
 
-    Integers are multiplied and added in the output's type, modulo 2**bits.
+    Products are added in the output's type, which may be another one of the same kind; integers modulo 2**bits.
     """
 
-    types = (*FLOATS, *INTEGERS)
+    types = NUMBERS
     flavours = ALL_FLAVOURS
     options: StablehloDotGeneralOptions
 
     def prepare(self, node: Node) -> None:
         """left, right: orders of dimensions. sizes: of lhs, all batching, other, contracting ones."""
+        refuse_quantized(node)
         lhs, options = node.input("lhs"), self.options
         rhs = node.input("rhs", types=lhs.type)
         batch = dimensions(node, "lhs_batching_dimensions", options.lhs_batching_dimensions, lhs.rank)
@@ -50,7 +51,7 @@ class StablehloDotGeneral(Kernel):
         self.left, self.right = [*batch, *rest, *summed], [*other_batch, *other_summed, *other_rest]
         self.sizes = [prod(lhs.dims[axis] for axis in axes) for axes in (batch, rest, summed)]
         self.shape = [lhs.dims[axis] for axis in (*batch, *rest)] + [rhs.dims[axis] for axis in other_rest]
-        self.dtype = node.output(self.shape, types=self.types).dtype
+        self.dtype = node.output(self.shape, types=kin(lhs.type)).dtype
 
     def __call__(self, lhs: np.ndarray, rhs: np.ndarray) -> np.ndarray:
         """Multiplies."""

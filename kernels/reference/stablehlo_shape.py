@@ -12,7 +12,8 @@ import numpy as np
 
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node
-from litejit.kernels.reference.stablehlo import FLOATS, INTEGERS
+from litejit.kernels.reference.stablehlo import INTEGERS
+from litejit.kernels.reference.stablehlo_elements import NUMBERS, refuse_quantized
 from litejit.kernels.registry import builtin
 from litejit.schema import (
     BuiltinOperator,
@@ -22,12 +23,9 @@ from litejit.schema import (
     StablehloIotaOptions,
     StablehloSliceOptions,
     StablehloTransposeOptions,
-    TensorType,
 )
 
 __all__ = ["StablehloReshape", "dimensions"]
-
-_INDICES = (TensorType.INT32, TensorType.INT64, TensorType.UINT32, TensorType.UINT64)
 
 
 def _declared(node: Node) -> tuple[int, ...]:
@@ -160,9 +158,10 @@ class StablehloIota(Kernel):
 
     def prepare(self, node: Node) -> None:
         """shape, dtype: as declared. dimension: the option."""
+        refuse_quantized(node)
         self.shape = _declared(node)
         (self.dimension,) = dimensions(node, "iota_dimension", [self.options.iota_dimension], len(self.shape))
-        self.dtype = node.output(self.shape, types=(*FLOATS, *INTEGERS)).dtype
+        self.dtype = node.output(self.shape, types=NUMBERS).dtype
 
     def __call__(self) -> np.ndarray:
         """Counts."""
@@ -216,7 +215,8 @@ def _check_starts(node: Node, first: int, rank: int) -> None:
         len(node.inputs) == first + rank, "there are {} start indices, expected {}", len(node.inputs) - first, rank
     )
     for at in range(first, first + rank):
-        node.input(at, types=_INDICES, shape=())
+        one = node.input(at, types=INTEGERS if at == first else node.input(first).type, shape=())
+        node.require(one.quantization is None, "{} is quantized, expected plain numbers", one)
 
 
 @builtin(BuiltinOperator.STABLEHLO_DYNAMIC_SLICE)

@@ -96,6 +96,72 @@ def test_compare(direction: str) -> None:
     assert_same(y, DIRECTIONS[direction](*np.meshgrid(rank, rank)))
 
 
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_compare_complex_numbers(direction: str) -> None:
+    """Pairs (real, imaginary) in lexicographic order; a part that is not-a-number compares with nothing."""
+    parts = np.array([-np.inf, -1, -0.0, 0, 2, np.nan])
+    numbers = [complex(real, imag) for real in parts for imag in parts]
+    left, right = (v.copy() for v in np.meshgrid(numbers, numbers))
+
+    def less(x: complex, y: complex) -> bool:
+        return x.real < y.real or (x.real == y.real and x.imag < y.imag)
+
+    def holds(x: complex, y: complex) -> bool:
+        same = x.real == y.real and x.imag == y.imag
+        ordered = {"LT": less(x, y), "GT": less(y, x), "LE": less(x, y) or same, "GE": less(y, x) or same}
+        return {"EQ": same, "NE": not same, **ordered}[direction]
+
+    expected = np.array([holds(*pair) for pair in zip(left.flat, right.flat, strict=True)]).reshape(left.shape)
+    for dtype in (np.complex64, np.complex128):
+        for kind in ("NOTYPE", "FLOAT"):
+            options = {"comparison_direction": f"STABLEHLO_COMPARISON_DIRECTION_{direction}",
+                       "compare_type": f"STABLEHLO_COMPARISON_TYPE_{kind}"}  # fmt: skip
+            operands = [left.astype(dtype), right.astype(dtype)]
+            assert_same(run(stablehlo("COMPARE", operands, [out(np.bool_)], **options))[0], expected)
+
+
+KINDS = {"FLOAT": [np.float16, np.float32, np.float64, np.complex64],
+         "FLOAT_TOTAL_ORDER": [np.float16, np.float32, np.float64],
+         "SIGNED": [np.int8, np.int64], "UNSIGNED": [np.uint8, np.uint64, np.bool_]}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_compare_types(kind: str) -> None:
+    """compare_type says what the operands are, or nothing."""
+    options = {"comparison_direction": "STABLEHLO_COMPARISON_DIRECTION_GT",
+               "compare_type": f"STABLEHLO_COMPARISON_TYPE_{kind}"}  # fmt: skip
+    for dtype in {dtype for dtypes in KINDS.values() for dtype in dtypes}:
+        problem = stablehlo("COMPARE", [np.array([1, 0], dtype), np.zeros(2, dtype)], [out(np.bool_)], **options)
+        if dtype in KINDS[kind]:
+            assert_same(run(problem)[0], np.array([True, False]))
+        else:
+            refused(problem, f"compare_type STABLEHLO_COMPARISON_TYPE_{kind} is not for")
+
+
+def test_complex_numbers() -> None:
+    z = np.array([3 - 4j, -8, 2j, 0, 1 + 1j], np.complex64)
+    w = np.array([1j, 2, -1 + 1j, 1, 3], np.complex64)
+    assert_same(run(stablehlo("ABS", [z], [out(np.float32)]))[0], np.float32([5, 8, 2, 0, np.sqrt(2)]))
+    assert_same(run(stablehlo("CBRT", [z]))[0] ** 3, z, atol=1e-5)
+    assert_same(run(stablehlo("CONVERT", [z], [out(np.bool_)]))[0], np.array([True, True, False, False, True]))
+    assert_same(run(stablehlo("CONVERT", [z], [out(np.int32)]))[0], np.int32([3, -8, 0, 0, 1]))
+    assert_same(run(stablehlo("CLAMP", [np.complex64(-1), z, np.complex64(1)], [out(np.complex64)]))[0],
+                np.array([1, -1, 2j, 0, 1], np.complex64))  # fmt: skip
+    options = {f"{side}_{kind}_dimensions": [] if kind == "batching" else [0]
+               for side in ("lhs", "rhs") for kind in ("batching", "contracting")}  # fmt: skip
+    (product,) = run(stablehlo("DOT_GENERAL", [z, w], [out(np.complex64)], **options))
+    assert_same(product, np.complex64((z * w).sum()), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["SUBTRACT", "OR", "COMPARE", "NEGATE", "CLAMP", "CONVERT", "DOT_GENERAL", "IOTA"])
+def test_quantized_tensors_are_refused(name: str) -> None:
+    """The specification computes with the numbers that they stand for."""
+    count = {"NEGATE": 1, "CONVERT": 1, "CLAMP": 3, "IOTA": 0}.get(name, 2)
+    operands = [Input(I8, scale=0.5, zero_point=3) for _ in range(count)]
+    result = out(np.bool_) if name == "COMPARE" else out(np.int8, shape=(256,), scale=0.5)
+    refused(single_op(f"STABLEHLO_{name}", operands, [result]), "is quantized, expected plain numbers")
+
+
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.int64, np.float16, np.float64, np.bool_])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_convert(dtype: Any) -> None:
@@ -120,7 +186,7 @@ def test_choice() -> None:
 
 def test_shapes() -> None:
     x = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
-    zero, far = np.array(-5, np.int32), np.array(99, np.int64)
+    zero, far = np.array(-5, np.int64), np.array(99, np.int64)
     cases = [
         (stablehlo("RESHAPE", [x], [out(np.int16, shape=(4, 6))]), x.reshape(4, 6)),
         (stablehlo("TRANSPOSE", [x], permutation=[2, 0, 1]), x.transpose(2, 0, 1)),
@@ -166,6 +232,20 @@ def test_while() -> None:
         (stablehlo("BROADCAST_IN_DIM", [REALS], [out(shape=(3, 4))], broadcast_dimensions=[1]), "is not broadcast"),
         (stablehlo("SLICE", [REALS], start_indices=[0], limit_indices=[16], strides=[1]), "limit within (15,)"),
         (stablehlo("DYNAMIC_SLICE", [REALS], slice_sizes=[1]), "there are 0 start indices"),
+        (
+            stablehlo("DYNAMIC_SLICE", [LEFT, *(np.zeros((), t) for t in (np.int32, np.int64))], slice_sizes=[1, 1]),
+            "operand 2",
+        ),
+        (
+            stablehlo(
+                "DOT_GENERAL",
+                [REALS, REALS],
+                [out(np.int32)],
+                lhs_contracting_dimensions=[0],
+                rhs_contracting_dimensions=[0],
+            ),
+            "is INT32, expected FLOAT16 or FLOAT32",
+        ),
         (stablehlo("COMPARE", [REALS, REALS[:2]], [out(np.bool_)]), "expected (15,)"),
         (stablehlo("SELECT", [REALS[:2] > 0, REALS, REALS], [out()]), "expected (15,)"),
         (stablehlo("SUBTRACT", [REALS, I8]), "'rhs'"),
