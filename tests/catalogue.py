@@ -261,6 +261,9 @@ add("TFLite_Detection_PostProcess", [floats(1, 4, 4), floats(1, 4, 3, low=0, hig
 for _name in ("SUM", "MEAN", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD"):
     add(_name, [floats(2, 3, 4), const([-1, 0])], keep_dims=True)
     add(_name, [int8(2, 3, 4), const([1])])
+for _name in ("REDUCE_MAX", "REDUCE_MIN"):
+    add(_name, [floats(2, 3), const([0, 1])])
+add("SUM", [ints(2, 3, 4, dtype=U8, scale=0.05, zero_point=128), const([1])], [out(U8, scale=0.07, zero_point=7)])
 for _name in ("REDUCE_ALL", "REDUCE_ANY"):
     add(_name, [Input([[True, False], [True, True]]), const([0])])
 add("CUMSUM", [floats(2, 3), const(1)], exclusive=True)

@@ -54,7 +54,7 @@ DIFFERENCES: tuple[Known, ...] = (
     Known("REDUCE_WINDOW", r"0 operand [24] (all (0|-1)|counted from behind)", _ILLEGAL),
     Known("UNIQUE", r"1 operand 0 (mixed|all NaN)", _EQUAL_TO_ALL),
     Known("FAKE_QUANT", "0 (max|num_bits) = -1(.0)?", _ILLEGAL),
-    Known("SUM REDUCE_PROD", r"1 (dimensions of 3 become 0|operand 0 of shape \(2, 0, 4\))", _EMPTY, _ANY),
+    Known("REDUCE_PROD", r"1 (dimensions of 3 become 0|operand 0 of shape \(2, 0, 4\))", _EMPTY, _ANY),
     Known("STABLEHLO_SHIFT_LEFT", "0 operand 1 all -1", _UNDEFINED, _ANY),
     Known("MaxPoolingWithArgmax2D", r"0 operand 0 (mixed|all NaN|all denormal)", _DELEGATE_NAN, _ANY),
     Known("Convolution2DTransposeBias MaxPoolingWithArgmax2D MaxUnpooling2D",

@@ -108,7 +108,7 @@ def _arithmetic(kernel: Any, input: TensorSpec, count: int, inner: int) -> tuple
         return None
     if isinstance(kernel, (Extremum, ReduceAny, ReduceAll)):
         name = kind if kind in ("words", "i32", "i64") else f"{'rows' if inner == 1 else 'columns'}_{kind}"
-        return f"extremes.{name}", {"flip": _flip(kernel, input)}
+        return f"extremes.{name}", {"flip": _flip(kernel, input), "whole": len(kernel.axes) == input.rank}
     if kind == "f32":
         divisor = float(count) if isinstance(kernel, Mean) else 1.0
         return "reduction.sum_rows_f32" if inner == 1 else "reduction.sum_f32", {"divisor": divisor}

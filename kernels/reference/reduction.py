@@ -116,7 +116,8 @@ class Quantized(Reduction):
 class Sum(Quantized):
     """Sum along axes; integers wrap around, float32 is added one after the other.
 
-    Quantized: round(sum(q - input zero_point) * input scale / output scale) + output zero_point. Bools: any is true.
+    Quantized: round(sum(q - input zero_point) * input scale / output scale) + output zero_point; of no elements, the
+    raw value 0. Bools: any is true.
     """
 
     types = (*PLAIN, *QUANTIZED, TensorType.BOOL)
@@ -129,7 +130,7 @@ class Sum(Quantized):
         """Sums."""
         if input.dtype.kind == "f":
             return self.running_sum(input).astype(input.dtype)
-        if self.rescaled is not None:
+        if self.rescaled is not None and input.size:
             return self.rescale(self.rescaled, input)
         return self.reduce(np.sum, input, dtype=input.dtype)
 
@@ -201,7 +202,13 @@ class ReduceProd(Quantized):
 
 
 class Extremum(Reduction):
-    """Base of REDUCE_MAX and REDUCE_MIN: quantized tensors are compared as they are, so both have one quantization."""
+    """Base of REDUCE_MAX and REDUCE_MIN: quantized tensors are compared as they are, so both have one quantization.
+
+    Floats: not a number never wins against a number. Where one result is made of the whole input, the first element is
+    what the others are compared with, so that a not-a-number there stays, and infinity may be the result; elsewhere
+    the comparison starts from `start`, which is finite.
+    Derived: start (what the extremum of no elements is), whole (whether every dimension is reduced).
+    """
 
     flavours = ALL_FLAVOURS
     types = (*PLAIN, *QUANTIZED, TensorType.BOOL)
@@ -212,10 +219,18 @@ class Extremum(Reduction):
             same = input.scale == output.scale and input.zero_point == output.zero_point
             node.require(same, "input and output must have the same scale and zero point")
         self.start = self.identity(input.dtype)
+        self.whole = len(self.axes) == input.rank
 
     def identity(self, dtype: np.dtype) -> object:
         """What the extremum of no elements is."""
         raise TypeError(f"{type(self).__name__} must define identity")
+
+    def extremum(self, function: np.ufunc, x: np.ndarray) -> np.ndarray:
+        """The extremum by function, which leaves out what is not a number."""
+        if x.dtype.kind != "f" or not self.whole or x.size == 0:
+            return self.reduce(function.reduce, x, initial=self.start)
+        first = x.reshape(-1)[0]
+        return self.reduce(function.reduce, np.full_like(x, first) if np.isnan(first) else x)
 
 
 @builtin(BuiltinOperator.REDUCE_MAX, versions=(1, 3))
@@ -227,8 +242,8 @@ class ReduceMax(Extremum):
         return _limits(dtype)[0]
 
     def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
-        """Maximum; not a number never wins against a number that came first."""
-        return self.reduce(np.max if input.dtype.kind != "f" else np.fmax.reduce, input, initial=self.start)
+        """Maximum."""
+        return self.extremum(np.fmax, input)
 
 
 @builtin(BuiltinOperator.REDUCE_MIN, versions=(1, 3))
@@ -240,8 +255,8 @@ class ReduceMin(Extremum):
         return _limits(dtype)[1]
 
     def __call__(self, input: np.ndarray, axis: np.ndarray) -> np.ndarray:
-        """Minimum; not a number never wins against a number that came first."""
-        return self.reduce(np.min if input.dtype.kind != "f" else np.fmin.reduce, input, initial=self.start)
+        """Minimum."""
+        return self.extremum(np.fmin, input)
 
 
 @builtin(BuiltinOperator.REDUCE_ANY)

@@ -77,6 +77,10 @@ def test_special_floats() -> None:
     for axis in (0, 1):
         for op in ("REDUCE_MAX", "REDUCE_MIN"):
             check_compiled(single_op(op, [Input(x), Const(np.array([axis], np.int32))]), "extremes.")
+            for whole in (x, x[3:], x[3:, ::-1], np.full_like(x, np.inf), np.full_like(x, -np.inf), x[0, 1:]):
+                for keep in (False, True):
+                    axes = np.arange(whole.ndim, dtype=np.int32)
+                    check_compiled(single_op(op, [Input(whole), Const(axes)], keep_dims=keep), "extremes.")
         for op in ("ARG_MAX", "ARG_MIN"):
             operands = [Input(x), Const(np.array(axis, np.int32))]
             check_compiled(single_op(op, operands, [out(np.int32)], output_type="INT32"), "extremes.where_f32")

@@ -56,6 +56,21 @@ def test_extrema_of_edge_values(op: str, dtype: Any) -> None:
     check(reduction(op, x, [1], keep=False))
 
 
+@pytest.mark.parametrize("axes", [[0], [1], [0, 1], [], [0, 0]], ids=str)
+@pytest.mark.parametrize("op", ["REDUCE_MAX", "REDUCE_MIN"])
+def test_extrema_of_floats_without_a_place_in_the_order(op: str, axes: Any) -> None:
+    """A result of everything starts from the first element, any other one from the least finite number."""
+    infinity = np.inf if op == "REDUCE_MIN" else -np.inf
+    for row in ([np.nan, 1, 2], [1, np.nan, 2], [infinity] * 3, [np.nan] * 3, [infinity, np.nan, infinity]):
+        check(reduction(op, np.array([row], np.float32), axes, keep=False))
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_sums_of_no_bytes(keep: bool) -> None:
+    x = np.empty((2, 0, 3), np.uint8)
+    check(reduction("SUM", x, [1], keep=keep, scale=0.5, zero_point=9), resolver="ref")
+
+
 @pytest.mark.parametrize("op", ["SUM", "REDUCE_PROD"])
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
 def test_integers_wrap(op: str, dtype: Any) -> None:

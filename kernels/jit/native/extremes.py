@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from numba import int8, int16, int32, int64
@@ -63,9 +64,9 @@ def columns_f32(args, first, last, rank):
 
 
 def rows_f32(args, first, last, rank):
-    """Largest of rows; what is not a number never is."""
+    """Largest of rows; what is not a number never is, unless it is the first of a whole tensor."""
     count, flip = get(args, "count"), splat_i32x8(get(args, "flip"))
-    least = splat_f32x8(-3.4028234663852886e38)
+    least = splat_f32x8(-inf if get(args, "whole") == 1 else -3.4028234663852886e38)
     whole = count & -16
     for item in range(first, last):
         source = get(args, "source") + 4 * item * count
@@ -76,6 +77,9 @@ def rows_f32(args, first, last, rank):
             b0 = maximum(first_of(count - at, _turned(source + 4 * at, flip), least), b0)
         best = splat_f32x8(largest(maximum(b0, b1)))
         store_first(get(args, "out") + 4 * item, f32x8_of_bits(bits_of_f32x8(best) ^ flip), 1)
+        begin = load_f32(source)
+        if get(args, "whole") == 1 and begin != begin:
+            store(get(args, "out") + 4 * item, begin)
 
 
 def columns_bytes(args, first, last, rank):
