@@ -11,12 +11,13 @@ import numpy as np
 from litejit.kernels.jit.bands import Geometry
 from litejit.kernels.jit.broadcasting import contiguous
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
+from litejit.kernels.jit.layouts.volumes import WITHOUT_MARGIN
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.matrices import pack_call
 from litejit.kernels.jit.moving import copy
 from litejit.kernels.jit.packing import panels_of
 from litejit.kernels.jit.products import FLOAT, Left, Out, Right, product, rounded
-from litejit.kernels.jit.stages import float_stage
+from litejit.kernels.jit.stages import PackedStage, float_stage
 from litejit.kernels.node import Shape
 from litejit.kernels.reference.convolution_3d import Conv3D
 
@@ -25,7 +26,11 @@ __all__: list[str] = []
 
 @lowers(Conv3D)
 def conv3d(lowering: Lowering) -> Sequence[Call] | None:
-    """The volumes with their padding, the filter if it is not constant, then the products."""
+    """The volumes with their padding, the filter if it is not constant, then the products.
+
+    A filter that is not constant may hold infinities, which the margin's zeros must not be multiplied by: where it
+    does, the sums are taken again.
+    """
     kernel, input, filter, output = lowering.kernel, lowering.input(0), lowering.input(1), lowering.outputs[0]
     bias = lowering.given(2)
     if output.size == 0 or (bias is not None and bias.value is None):
@@ -66,7 +71,38 @@ def conv3d(lowering: Lowering) -> Sequence[Call] | None:
     out = Out(Tensor(output.index), geometry.out_size[0] * row_bytes, row_bytes, pixel_bytes)
     start = None if bias is None or bias.value is None else bias.value.ravel()
     stage = float_stage(kernel.products.activation, start, columns)
-    return [*calls, product(left, right, out, stage, lowering.threads)]
+    calls.append(product(left, right, out, stage, lowering.threads))
+    if filter.value is None and dims != input.dims:
+        calls.append(_without_margin(lowering, start, stage))
+    return calls
+
+
+def _without_margin(lowering: Lowering, bias: np.ndarray | None, stage: PackedStage) -> Call:
+    input, filter, output = lowering.input(0), lowering.input(1), lowering.outputs[0]
+    windows = lowering.kernel.windows
+    channels, columns = filter.dims[3:]
+    sizes = {
+        "in_sizes": [window.in_size for window in windows],
+        "out_sizes": [window.out_size for window in windows],
+        "filter_sizes": [window.filter_size for window in windows],
+        "strides": [window.stride for window in windows],
+        "dilations": [window.dilation for window in windows],
+        "before": [window.before for window in windows],
+    }
+    values = {
+        "source": Tensor(input.index),
+        "filter": Tensor(filter.index),
+        "bias": padded(np.zeros(columns, np.float32) if bias is None else bias),
+        "out": Tensor(output.index),
+        "low": float(stage.low),
+        "high": float(stage.high),
+        "filter_size": filter.size,
+        "channels": channels,
+        "columns": columns,
+        **{name: padded(np.array(numbers, np.int64)) for name, numbers in sizes.items()},
+    }
+    planes = output.dims[0] * output.dims[1]
+    return Call("volumes.without_margin", WITHOUT_MARGIN, values, items=planes, work=planes * filter.size)
 
 
 def _with_padding(lowering: Lowering) -> tuple[list[Call], Tensor | Scratch, Shape]:

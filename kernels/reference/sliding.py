@@ -31,7 +31,7 @@ class Sliding(Weighted):
         """Whether products with the zeros of the margin have to be left out."""
         if self.multiplies_margin or not isinstance(self.products, FloatProducts):
             return False
-        if not self._has_margin:
+        if not any(window.before or window.after for window in self.windows):
             return False
         if self.constant is None:
             return not np.isfinite(weights).all()
@@ -40,15 +40,9 @@ class Sliding(Weighted):
         return self._odd
 
     @property
-    def _has_margin(self) -> bool:
-        return any(window.before or window.after for window in self.windows)
-
-    @property
     def is_compilable(self) -> bool:
-        """Compiled code takes products with the zeros of the margin, so that weights of float have to be known."""
-        if self.constant is None:
-            return not (isinstance(self.products, FloatProducts) and self._has_margin)
-        return not self.leaves_margin_out(self.constant)
+        """Compiled code takes products with the zeros of the margin."""
+        return self.constant is None or not self.leaves_margin_out(self.constant)
 
 
 def add_inside(

@@ -62,9 +62,10 @@ def test_margins_are_left_out(op: str, odd: str) -> None:
 
 @pytest.mark.parametrize("op", OPS)
 def test_filters_that_are_given_at_run_time(op: str) -> None:
-    case = problem(op, "two", 1, 1, Input)
-    for tier in (OpResolverType.BUILTIN_REF, OpResolverType.AUTO):
-        check(case, atol=1e-5, experimental_op_resolver_type=tier)
+    for odd, stride, dilation in [("two", 1, 1), ("nan", 2, 1), ("many", 1, 1 if op.endswith("TRANSPOSE") else 2)]:
+        case = problem(op, odd, stride, dilation, Input)
+        for tier in (OpResolverType.BUILTIN_REF, OpResolverType.AUTO):
+            check(case, atol=1e-5, experimental_op_resolver_type=tier)
 
 
 @pytest.mark.parametrize("op", OPS[:3])
