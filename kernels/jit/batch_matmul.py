@@ -9,6 +9,7 @@ import numpy as np
 
 from litejit.kernels.jit.bands import Geometry
 from litejit.kernels.jit.call import Call, Tensor
+from litejit.kernels.jit.few_rows import few_rows
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.matrices import Rows, packed_right, spread, stage_of_matrix
 from litejit.kernels.jit.products import Out, Right, matrix_rows, product
@@ -22,7 +23,7 @@ __all__: list[str] = []
 
 @lowers(BatchMatMul)
 def batch_matmul(lowering: Lowering) -> Sequence[Call] | None:
-    """The right matrices are packed when they arrive, unless it is a single constant one."""
+    """Right matrices of run time are read where they lie if rows are few, else packed when they arrive."""
     kernel, lhs, rhs, output = lowering.kernel, lowering.input(0), lowering.input(1), lowering.outputs[0]
     options, products = kernel.options, kernel.products
     if output.size == 0 or lhs.size == 0:
@@ -34,24 +35,29 @@ def batch_matmul(lowering: Lowering) -> Sequence[Call] | None:
     if stage is None or (matrix is None and rhs.type not in (TensorType.FLOAT32, TensorType.INT8)):
         return None
     rows = Rows(Tensor(lhs.index), prod(lhs.dims[:-2]) * height, depth, lhs.type)
-    if options.adj_x:
+    if options.adj_x and height > 1:
         rows.transpose(lhs.dims, lhs.dtype.itemsize)
     if hybrid:
         rows.quantize(products.arithmetic.span == 127)
     elif matrix is None and lhs.type == TensorType.INT8:
         rows.centre(products.zero_point)
-    if matrix is None:
-        zero_point = 0 if rhs.type == TensorType.FLOAT32 else products.filter_zero_point
-        images = spread(rhs.dims[:-2], output.dims[:-2])
-        right = packed_right(rows, rhs, columns, options.adj_y, zero_point, stage.factor, images)
-    else:
-        right = Right(columns, depth, matrix)
     geometry, images = _geometry(rows, lhs, rhs, output)
     if hybrid and not np.array_equal(images, np.arange(len(images))):
         return None
+    left = rows.left(geometry, images)
     row_bytes = columns * output.dtype.itemsize
     out = Out(Tensor(output.index), geometry.out_size[0] * row_bytes, row_bytes, 0)
-    return [*rows.calls, product(rows.left(geometry, images), right, out, stage, lowering.threads)]
+    if matrix is None:
+        zero_point = 0 if rhs.type == TensorType.FLOAT32 else products.filter_zero_point
+        matrices = np.zeros(1, np.int64) if len(images) == 1 else spread(rhs.dims[:-2], output.dims[:-2])
+        few = few_rows(left, rhs, matrices, options.adj_y, zero_point, out, stage, lowering.threads)
+        if few is not None:
+            return [*rows.calls, few]
+        right = packed_right(rows, rhs, columns, options.adj_y, zero_point, stage.factor, matrices)
+        left = rows.left(geometry, images)
+    else:
+        right = Right(columns, depth, matrix)
+    return [*rows.calls, product(left, right, out, stage, lowering.threads)]
 
 
 def _single(lowering: Lowering) -> np.ndarray | None:

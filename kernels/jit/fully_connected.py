@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from litejit.kernels.jit.call import Call, Tensor
+from litejit.kernels.jit.few_rows import few_rows
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.matrices import Rows, packed_right, stage_of_matrix
 from litejit.kernels.jit.products import Out, Right, matrix_rows, product
@@ -41,16 +42,21 @@ def fully_connected(lowering: Lowering) -> Sequence[Call] | None:
     elif matrix is None and input.type == TensorType.INT8:
         rows.centre(products.zero_point)
     start = np.zeros(1, np.int64)
-    if matrix is None:
-        zero_point = 0 if weights.type == TensorType.FLOAT32 else products.filter_zero_point
-        right = packed_right(rows, weights, units, True, zero_point, stage.factor, start)
-    else:
-        right = Right(units, features, matrix)
     item_bytes = output.dtype.itemsize
     out = Out(Tensor(output.index), output.size * item_bytes, units * item_bytes, 0)
     geometry = matrix_rows(rows.rows, rows.pitch, rows.element_bytes)
-    return [*rows.calls, product(rows.left(geometry, start), right, out, stage, lowering.threads)]
+    left = rows.left(geometry, start)
+    if matrix is None:
+        zero_point = 0 if weights.type == TensorType.FLOAT32 else products.filter_zero_point
+        few = few_rows(left, weights, start, True, zero_point, out, stage, lowering.threads)
+        if few is not None:
+            return [*rows.calls, few]
+        right = packed_right(rows, weights, units, True, zero_point, stage.factor, start)
+        left = rows.left(geometry, start)
+    else:
+        right = Right(units, features, matrix)
+    return [*rows.calls, product(left, right, out, stage, lowering.threads)]
 
 
 _RUN_TIME = (TensorType.FLOAT32, TensorType.INT8)
-"""Types of weights that are packed when they arrive."""
+"""Types of weights that may be known at run time only."""

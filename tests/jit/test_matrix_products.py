@@ -10,7 +10,7 @@ import pytest
 from litejit.kernels.geometry import Window
 from litejit.schema import Padding
 from litejit.testing import Const, Input, Problem, out, single_op
-from tests.jit.equal import check_compiled
+from tests.jit.equal import check_compiled, native_calls, prepared
 from tests.ops.products import KINDS, operands
 
 ATOL = 1e-4
@@ -99,7 +99,7 @@ def matrices(
     return single_op("BATCH_MATMUL", [x, y], outputs=outputs, **options)
 
 
-FIRST = ("panels", "quantizing", "moving", "transposing")
+FIRST = ("few_rows", "panels", "quantizing", "moving", "transposing")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -126,3 +126,35 @@ def test_constant_right_side(kind: str) -> None:
         for lead in (((), ()), ((2, 3), (1, 1))):
             problem = matrices(kind, lead, size, bool(seed & 2), seed, constant=True, adj_x=seed == 4)
             check_compiled(problem, ("products", *FIRST), atol=ATOL)
+
+
+@pytest.mark.parametrize("adj_y", [False, True])
+@pytest.mark.parametrize("kind", ["float", "int8", "hybrid"])
+def test_few_rows(kind: str, adj_y: bool) -> None:
+    for rows, depth in ((1, 1), (1, 2), (1, 7), (1, 8), (1, 13), (2, 16), (2, 17), (2, 31), (3, 32), (4, 41), (5, 70)):
+        for columns in (1, 3, 8, 16, 17, 63, 64, 65, 100):
+            lead = ((3,), (3,)) if columns % 2 else ((), ())
+            problem = matrices(kind, lead, (rows, depth, columns), adj_y, seed=columns)
+            check_compiled(problem, FIRST, atol=ATOL, threads=1 + columns % 2)
+
+
+@pytest.mark.parametrize("adj_y", [False, True])
+def test_matrices_of_few_rows_stay_where_they_are(adj_y: bool) -> None:
+    for kind, first in (("float", "few_rows.float"), ("int8", "panels.centred"), ("hybrid", "quantizing.extremes")):
+        for rows in (1, 2):
+            problem = matrices(kind, ((2,), (2,)), (rows, 40, 70), adj_y, seed=0)
+            calls = native_calls(prepared(problem))
+            assert calls[0].startswith(first)
+            assert calls[-1].startswith("few_rows")
+            assert not {"panels.floats", "panels.pairs"} & set(calls)
+
+
+@pytest.mark.parametrize("adj_y", [False, True])
+@pytest.mark.parametrize("columns", [5, 16, 70])
+def test_few_rows_of_numbers_that_are_not_finite(columns: int, adj_y: bool) -> None:
+    """What lies behind a row or a column is another one, which may hold anything."""
+    for depth in (5, 8, 13, 32):
+        x, y = np.ones((2, 1, depth)), np.ones((2, depth, columns))
+        x[1, 0, 0], y[0, 0, 0], y[1, depth - 1, columns - 1] = np.inf, np.nan, np.inf
+        given = [Input(x, np.float32), Input(y.swapaxes(1, 2) if adj_y else y, np.float32)]
+        check_compiled(single_op("BATCH_MATMUL", given, adj_y=adj_y), "few_rows.float", atol=ATOL)

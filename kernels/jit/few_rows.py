@@ -1,0 +1,80 @@
+"""Calls of `native.few_rows`: products of few rows with matrices of run time, which are read where they lie."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from litejit.kernels.jit.call import Call, Tensor, padded
+from litejit.kernels.jit.layouts.few_rows import FEW_ROWS
+from litejit.kernels.jit.packing import panels_of
+from litejit.kernels.jit.products import Left, Out
+from litejit.kernels.jit.stages import PackedStage
+from litejit.kernels.node import TensorSpec
+
+__all__ = ["few_rows"]
+
+_KINDS = ("float", "fixed8", "double8", "scaled")
+_AT_ONCE = 4
+"""Panels that are computed at once where columns lie side by side and there are as many."""
+
+
+def _is_quicker(rows: int, depth: int, transposed: bool, is_float: bool) -> bool:
+    """Than packing the matrix: measured. Columns are read again for every row; of short ones little is gained."""
+    if transposed:
+        return rows <= max(1, min(12, depth // 8))
+    return rows <= (4 if is_float else 2)
+
+
+def few_rows(
+    left: Left, rhs: TensorSpec, images: np.ndarray, transposed: bool, zero_point: int, out: Out, stage: PackedStage,
+    threads: int,
+) -> Call | None:  # fmt: skip
+    """The call that computes out = stage(left x right); None where packing the right matrix is quicker.
+
+    images: which of the matrices of `rhs` each image takes. zero_point: what is taken off its elements.
+    """
+    rows, matrix = left.geometry.out_size[0], prod(rhs.dims[-2:])
+    depth, columns = rhs.dims[-2:][:: -1 if transposed else 1]
+    if stage.kind not in _KINDS or not _is_quicker(rows, depth, transposed, stage.kind == "float"):
+        return None
+    panels = panels_of(columns)
+    at_once = _AT_ONCE if panels >= _AT_ONCE and not transposed else 1
+    wanted = 1 if threads == 1 else -(-4 * threads // len(images))
+    group_panels = max(at_once, -(-panels // wanted))
+    groups = -(-panels // group_panels)
+    item_bytes = rhs.dtype.itemsize
+    values = {
+        "left": left.source,
+        "left_images": padded(left.image_offsets.astype(np.int64)),
+        "left_pitch": left.geometry.channels * left.geometry.element_bytes,
+        "rows": rows,
+        "depth": depth,
+        "right": Tensor(rhs.index),
+        "right_images": padded(images.astype(np.int64) * matrix * item_bytes),
+        "right_pitch": (depth if transposed else columns) * item_bytes,
+        "columns": columns,
+        "panels": panels,
+        "right_zero_point": zero_point,
+        "factor": stage.factor,
+        "group_panels": group_panels,
+        "groups": groups,
+        "scales": padded(np.zeros(len(images) * rows, np.float32)) if left.scales is None else left.scales,
+        "out": out.target,
+        "out_image_bytes": out.image_bytes,
+        "out_row_bytes": out.row_bytes,
+        "stage": stage.data,
+        "zero_point": stage.zero_point,
+        "low": stage.low,
+        "high": stage.high,
+    }
+    how = "across" if transposed else f"along_{at_once}"
+    return Call(
+        f"few_rows.{stage.kind}_{how}",
+        FEW_ROWS,
+        values,
+        items=len(images) * groups,
+        scratch_bytes=left.shared_bytes,
+        work=len(images) * rows * matrix,
+    )
