@@ -19,7 +19,7 @@ from litejit.kernels.jit.moving import whole_copy
 from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.control_flow import Caller, CallOnce
 from litejit.programs import Part, Programs, Stretch
-from litejit.rewrites import REWRITES, REWRITES_OF_CALLS, Task
+from litejit.rewrites import REWRITES, REWRITES_OF_CALLS, Task, compute_once
 from litejit.shadow import Shadow
 from litejit.storage import Interface, Storage
 from litejit.strings import Strings
@@ -105,6 +105,7 @@ class NativePlan:
             del self.specs[len(self.plan.specs) :]
             tasks = [task for step in self.plan.steps for task in self._tasks(step, step in inlined)]
             if not self._keeps_all:
+                tasks = compute_once(tasks, self._needed, lambda spec: self._inlining.new(spec))
                 for rewrite in REWRITES:
                     tasks = rewrite(tasks, self._needed)
             tasks = [
