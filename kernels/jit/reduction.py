@@ -156,4 +156,5 @@ def arg(lowering: Lowering) -> list[Call] | None:
         return None
     dims = prod(input.dims[: kernel.axis]), input.dims[kernel.axis], prod(input.dims[kernel.axis + 1 :])
     slots = {"flip": _flip(kernel, input), "wide": output.type == TensorType.INT64}
-    return [_call(lowering, f"extremes.where_{kind}", Tensor(input.index), dims, slots)]
+    kernel_name = f"searching.{'rows' if dims[2] == 1 else 'columns'}_{kind}"
+    return [_call(lowering, kernel_name, Tensor(input.index), dims, slots)]

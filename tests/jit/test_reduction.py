@@ -83,17 +83,33 @@ def test_special_floats() -> None:
                     check_compiled(single_op(op, [Input(whole), Const(axes)], keep_dims=keep), "extremes.")
         for op in ("ARG_MAX", "ARG_MIN"):
             operands = [Input(x), Const(np.array(axis, np.int32))]
-            check_compiled(single_op(op, operands, [out(np.int32)], output_type="INT32"), "extremes.where_f32")
+            check_compiled(single_op(op, operands, [out(np.int32)], output_type="INT32"), "searching.")
 
 
 @pytest.mark.parametrize("op", ["ARG_MAX", "ARG_MIN"])
 @pytest.mark.parametrize("dtype", [np.float32, np.int8, np.uint8, np.int16, np.int32])
 def test_places(op: str, dtype: Any) -> None:
     rng = np.random.default_rng(0)
-    for at, (shape, axis) in enumerate((((5,), 0), ((3, 1, 7), 2), ((2, 40, 9), 1), ((1, 33), -1), ((4, 300, 100), 1))):
-        x = rng.integers(-9, 9, shape).astype(dtype)
+    cases = [((5,), 0), ((3, 1, 7), 2), ((2, 40, 9), 1), ((1, 33), -1), ((4, 300, 100), 1), ((2, 5, 1), 1), ((9, 1), 1)]
+    cases += [((7, count), 1) for count in (8, 16, 21, 31, 32, 64, 257)]
+    for at, (shape, axis) in enumerate(cases):
+        x = rng.integers(0 if dtype == np.uint8 else -9, 9, shape).astype(dtype)
+        if at % 3 == 0:
+            x[...] = x.min() if op == "ARG_MAX" else x.max()  # the worst, everywhere
         operands = [Input(x, dtype), Const(np.array(axis, np.int32))]
         problem = single_op(
             op, operands, [out(np.int64 if at % 2 else np.int32)], output_type="INT64" if at % 2 else "INT32"
         )
-        check_compiled(problem, "extremes.where_", threads=1 + at % 2)
+        check_compiled(problem, "searching.", threads=1 + at % 2)
+
+
+@pytest.mark.parametrize("op", ["ARG_MAX", "ARG_MIN"])
+def test_places_among_numbers_that_are_not_finite(op: str) -> None:
+    rng = np.random.default_rng(0)
+    for count in (3, 8, 9, 20, 40):
+        values = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1e30], np.float32)
+        x = values[rng.integers(0, len(values), (60, count))]
+        x[0], x[1], x[2] = np.nan, -np.inf, np.inf
+        for given, axis in ((x, 1), (x.T.copy(), 0)):
+            operands = [Input(given), Const(np.array(axis, np.int32))]
+            check_compiled(single_op(op, operands, [out(np.int64)], output_type="INT64"), "searching.")

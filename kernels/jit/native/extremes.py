@@ -1,4 +1,4 @@
-"""The largest of [outer, count, inner] along the middle, or where it is; the smallest is that of turned numbers."""
+"""The largest of [outer, count, inner] along the middle; the smallest is that of turned numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from litejit.kernels.jit.native.simd import (
     bits_of_f32x8,
     f32x8_of_bits,
     largest,
-    load_f32,
     load_f32x8,
     load_i8,
     load_i8x32,
@@ -133,41 +132,3 @@ def _largest(load: Any, dtype: Any, size: int) -> Any:
 
 
 words, i32, i64 = _largest(load_i16, int16, 2), _largest(load_i32, int32, 4), _largest(load_i64, int64, 8)
-
-
-@inline
-def _integer(x, flip):
-    return int(x) ^ flip
-
-
-@inline
-def _float(x, flip):
-    return x if flip == 0 else -x
-
-
-def _where(load: Any, turned: Any, size: int) -> Any:
-    """A kernel of the index of the first one that no other is larger than, in order."""
-
-    def kernel(args, first, last, rank):
-        count, inner, flip, wide = get(args, "count"), get(args, "inner"), get(args, "flip"), get(args, "wide")
-        out_size = 8 if wide == 1 else 4
-        for item in range(first, last):
-            source, out, columns = place(args, item, size, out_size)
-            for column in range(columns):
-                at = source + column * size
-                best, where = turned(load(at), flip), 0
-                for number in range(1, count):
-                    at += inner * size
-                    x = turned(load(at), flip)
-                    where = number if x > best else where
-                    best = x if x > best else best
-                if wide == 1:
-                    store(out + column * 8, int64(where))
-                else:
-                    store(out + column * 4, int32(where))
-
-    return kernel
-
-
-where_f32, where_bytes = _where(load_f32, _float, 4), _where(load_i8, _integer, 1)
-where_words, where_i32 = _where(load_i16, _integer, 2), _where(load_i32, _integer, 4)

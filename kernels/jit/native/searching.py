@@ -1,0 +1,211 @@
+"""Where the largest of [outer, count, inner] lies along the middle, the first one of several; rows are inner = 1.
+
+The smallest is the largest of turned numbers. A number that is not larger than what is not a number does not take its
+place: what is not a number is found where it comes first, and never else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import int32, int64
+from numba.core import types
+from numba.extending import intrinsic
+
+from litejit.kernels.jit.native.bytes import lane
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.reduction import get, place
+from litejit.kernels.jit.native.simd import (
+    I1,
+    I64,
+    Mask,
+    bits_of_f32x8,
+    emit_call,
+    emit_splat,
+    f32x8_of_bits,
+    largest,
+    load_f32,
+    load_f32x8,
+    load_i8,
+    load_i8x8,
+    load_i8x32,
+    load_i16,
+    load_i16x8,
+    load_i16x16,
+    load_i32,
+    load_i32x8,
+    maximum,
+    select,
+    splat_f32x8,
+    splat_i8x32,
+    splat_i16x16,
+    splat_i32x8,
+    store,
+    store_first,
+    widen_i8x8,
+    widen_i16x8,
+)
+
+
+@intrinsic
+def _first_true(context, mask):
+    """The number of the first lane for which a comparison holds; how many lanes there are if it does for none."""
+
+    def emit(c, b, s, a):
+        bits = ir.IntType(mask.lanes)
+        return b.zext(emit_call(b, f"llvm.cttz.i{mask.lanes}", bits, b.bitcast(a[0], bits), I1(0)), I64)
+
+    return types.int64(mask), emit
+
+
+@intrinsic
+def _first_lanes(context, count, like):
+    """A mask for a vector like this one, of its first lanes."""
+
+    def emit(c, b, s, a):
+        numbers = ir.Constant(ir.VectorType(I64, like.lanes), list(range(like.lanes)))
+        return b.icmp_signed("<", numbers, emit_splat(b, a[0], like.lanes))
+
+    return Mask(like.lanes)(types.int64, like), emit
+
+
+@inline
+def _put(args, out, number, where):
+    if get(args, "wide") == 1:
+        store(out + 8 * number, int64(where))
+    else:
+        store(out + 4 * number, int32(where))
+
+
+def _in_rows(turn: Any, load: Any, all_of: Any, one: Any, size: int, lanes: int) -> Any:
+    """A kernel. load, one(address, turn(flip)): a vector of elements, of the first one; all_of(element): a vector."""
+
+    def kernel(args, first, last, rank):
+        count, turned = get(args, "count"), turn(get(args, "flip"))
+        whole = count & -lanes
+        exist = _first_lanes(count - whole, load(get(args, "source"), turned))
+        for item in range(first, last):
+            source = get(args, "source") + item * count * size
+            # The first element stands for those that do not exist, as it is found before them.
+            start = one(source, turned)
+            best = start
+            for at in range(0, whole, lanes):
+                best = maximum(load(source + at * size, turned), best)
+            rest = select(exist, load(source + whole * size, turned), start)
+            best = all_of(largest(maximum(rest, best)))
+            at, found = 0, lanes
+            while at < whole:
+                found = _first_true(load(source + at * size, turned) == best)
+                if found < lanes:
+                    break
+                at += lanes
+            if found == lanes:
+                found = _first_true(rest == best)
+            _put(args, get(args, "out"), item, 0 if found == lanes else at + found)
+
+    return kernel
+
+
+@inline
+def _turn_bytes(flip):
+    return splat_i8x32(flip)
+
+
+@inline
+def _bytes(address, turn):
+    return load_i8x32(address) ^ turn
+
+
+@inline
+def _one_byte(address, turn):
+    return splat_i8x32(load_i8(address)) ^ turn
+
+
+@inline
+def _turn_words(flip):
+    return splat_i16x16(flip)
+
+
+@inline
+def _words(address, turn):
+    return load_i16x16(address) ^ turn
+
+
+@inline
+def _one_word(address, turn):
+    return splat_i16x16(load_i16(address)) ^ turn
+
+
+@inline
+def _turn(flip):
+    return splat_i32x8(flip)
+
+
+@inline
+def _integers(address, turn):
+    return load_i32x8(address) ^ turn
+
+
+@inline
+def _one_integer(address, turn):
+    return splat_i32x8(load_i32(address)) ^ turn
+
+
+@inline
+def _floats(address, turn):
+    return f32x8_of_bits(bits_of_f32x8(load_f32x8(address)) ^ turn)
+
+
+@inline
+def _one_float(address, turn):
+    return f32x8_of_bits(bits_of_f32x8(splat_f32x8(load_f32(address))) ^ turn)
+
+
+@inline
+def _wide_bytes(address, turn):
+    return widen_i8x8(load_i8x8(address)) ^ turn
+
+
+@inline
+def _wide_words(address, turn):
+    return widen_i16x8(load_i16x8(address)) ^ turn
+
+
+def _in_columns(load: Any, size: int) -> Any:
+    """A kernel. load(address, turn): 8 columns, in lanes of 32 bits."""
+
+    def kernel(args, first, last, rank):
+        count, pitch, turned = get(args, "count"), get(args, "inner") * size, _turn(get(args, "flip"))
+        out_size = 8 if get(args, "wide") == 1 else 4
+        for item in range(first, last):
+            source, out, columns = place(args, item, size, out_size)
+            for column in range(0, columns, 16):
+                at, left = source + column * size, columns - column
+                second = 8 * size if left > 8 else 0  # what lies far behind the end is not read
+                best, other = load(at, turned), load(at + second, turned)
+                where, elsewhere = splat_i32x8(0), splat_i32x8(0)
+                for number in range(1, count):
+                    at += pitch
+                    x, y, here = load(at, turned), load(at + second, turned), splat_i32x8(number)
+                    where, best = select(x > best, here, where), select(x > best, x, best)
+                    elsewhere, other = select(y > other, here, elsewhere), select(y > other, y, other)
+                target = out + column * out_size
+                if get(args, "wide") == 1:
+                    for number in range(min(8, left)):
+                        _put(args, target, number, lane(where, number))
+                    for number in range(min(8, left - 8)):
+                        _put(args, target + 64, number, lane(elsewhere, number))
+                else:
+                    store_first(target, where, left)
+                    store_first(target + 32, elsewhere, left - 8)
+
+    return kernel
+
+
+rows_bytes = _in_rows(_turn_bytes, _bytes, splat_i8x32, _one_byte, 1, 32)
+rows_words = _in_rows(_turn_words, _words, splat_i16x16, _one_word, 2, 16)
+rows_i32 = _in_rows(_turn, _integers, splat_i32x8, _one_integer, 4, 8)
+rows_f32 = _in_rows(_turn, _floats, splat_f32x8, _one_float, 4, 8)
+columns_bytes, columns_words = _in_columns(_wide_bytes, 1), _in_columns(_wide_words, 2)
+columns_i32, columns_f32 = _in_columns(_integers, 4), _in_columns(_floats, 4)
