@@ -94,15 +94,13 @@ def _in_rows(turn: Any, load: Any, all_of: Any, one: Any, size: int, lanes: int)
                 best = maximum(load(source + at * size, turned), best)
             rest = select(exist, load(source + whole * size, turned), start)
             best = all_of(largest(maximum(rest, best)))
-            at, found = 0, lanes
-            while at < whole:
-                found = _first_true(load(source + at * size, turned) == best)
-                if found < lanes:
-                    break
-                at += lanes
-            if found == lanes:
-                found = _first_true(rest == best)
-            _put(args, get(args, "out"), item, 0 if found == lanes else at + found)
+            # From the end to the first one without a branch, which nobody could foretell.
+            found = _first_true(rest == best)
+            where = whole + found if found < lanes else 0
+            for back in range(lanes, whole + 1, lanes):
+                found = _first_true(load(source + (whole - back) * size, turned) == best)
+                where = whole - back + found if found < lanes else where
+            _put(args, get(args, "out"), item, where)
 
     return kernel
 
