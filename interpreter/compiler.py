@@ -28,10 +28,6 @@ class Compiler:
         self._keep_all, self._store, self._plan_of = keep_all, store, plan_of
         self._began: float | None = None
 
-    def has(self, plan: Plan) -> bool:
-        """Whether a program for the plan seems to have been kept."""
-        return self._store is not None and self._store.has(plan)
-
     def find(self, plan: Plan) -> StoredPlan | None:
         """The native form, if it has been kept."""
         began = time.perf_counter()

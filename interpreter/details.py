@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def _dimension(metadata: Any) -> dict[str, Any]:
     }
 
 
-def operator_details(index: int, operation: Operation, specs: list[TensorSpec]) -> dict[str, Any]:
+def operator_details(index: int, operation: Operation, specs: Sequence[TensorSpec]) -> dict[str, Any]:
     """Details of one operator: `index`, `op_name`, tensor indices and types of operands and results."""
     return {
         "index": index,

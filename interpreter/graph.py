@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -16,6 +17,7 @@ from litejit.numerics import Numerics
 from litejit.overrides import Overrides
 from litejit.schema import OPTIONS_OF, BuiltinOperator, Model, Operator, SubGraph, Tensor, UnknownTable, tensor_value
 from litejit.schema.errors import InvalidModelError, UnsupportedError
+from litejit.schema.lazy import LazyList
 
 __all__ = ["Graph", "KernelFactory", "Operation"]
 
@@ -68,16 +70,24 @@ class Graph:
         self.name = subgraph.name or ""
         self.inputs = tuple(map(int, subgraph.inputs))
         self.outputs = tuple(map(int, subgraph.outputs))
-        self.tensors = [_tensor_spec(model, subgraph, at, tensor) for at, tensor in enumerate(subgraph.tensors)]
-        self._decode = [
-            partial(_operation, model, index, at, operator, custom_ops, overrides, numerics)
-            for at, operator in enumerate(subgraph.operators)
-        ]
+        self.tensors = LazyList(len(subgraph.tensors), partial(_tensor_spec, model, subgraph))
+        self._operation = partial(_operation, model, index, custom_ops, overrides, numerics)
+        self._operators = subgraph.operators
 
     @cached_property
     def operations(self) -> list[Operation]:
         """Made when they are first asked for. Raises InvalidModelError for options of another operator."""
-        return [decode() for decode in self._decode]
+        return [self._operation(at, operator) for at, operator in enumerate(self._operators)]
+
+    def check(self) -> None:
+        """Makes all that is made when it is asked for. Raises InvalidModelError for what makes no sense."""
+        for part in (self.tensors, self.operations):
+            deque(part, maxlen=0)
+
+    @cached_property
+    def variables(self) -> list[int]:
+        """The tensors that keep what they hold between runs."""
+        return [at for at, spec in enumerate(self.tensors) if spec.is_variable]
 
     @property
     def signature(self) -> SubgraphSignature:
@@ -90,7 +100,8 @@ class Graph:
         )
 
 
-def _tensor_spec(model: Model, subgraph: SubGraph, index: int, tensor: Tensor) -> TensorSpec:
+def _tensor_spec(model: Model, subgraph: SubGraph, index: int) -> TensorSpec:
+    tensor = subgraph.tensors[index]
     value = tensor_value(model, tensor)
     return TensorSpec(
         name=tensor.name or "",
@@ -129,18 +140,19 @@ def _quantization(model: Model, subgraph: SubGraph, tensor: Tensor) -> Quantizat
     scale = np.asarray(table.scale, np.float32)
     zero_point = np.zeros(0, np.int64) if table.zero_point is None else np.asarray(table.zero_point, np.int64)
     # A single zero point (or none) stands for all channels.
-    zero_point = np.resize(zero_point, scale.size) if zero_point.size else np.zeros(scale.size, np.int64)
+    if zero_point.size != scale.size:
+        zero_point = np.resize(zero_point, scale.size) if zero_point.size else np.zeros(scale.size, np.int64)
     return Quantization(scale, zero_point, table.quantized_dimension)
 
 
 def _operation(
     model: Model,
     subgraph_index: int,
-    index: int,
-    operator: Operator,
     custom_ops: Mapping[str, KernelFactory],
     overrides: Overrides,
     numerics: Numerics,
+    index: int,
+    operator: Operator,
 ) -> Operation:
     code = model.operator_codes[operator.opcode_index]
     if code.operator == BuiltinOperator.CUSTOM:

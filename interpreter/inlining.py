@@ -87,7 +87,7 @@ class Inlining:
         given = [self.specs[at] for at in operands]
         plan.infer([spec.dims for spec in given], [spec.type for spec in given])
         self._called_plans.add(plan)
-        if plan._variables or min((*graph.inputs, *graph.outputs), default=0) < 0:
+        if plan.graph.variables or min((*graph.inputs, *graph.outputs), default=0) < 0:
             raise _Apart
         if len(set(graph.inputs)) < len(graph.inputs) or any(plan.specs[at].value is not None for at in graph.inputs):
             raise _Apart

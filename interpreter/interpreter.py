@@ -23,7 +23,7 @@ from litejit.kernels.node import Limits, TensorSpec
 from litejit.numerics import checked_flavour
 from litejit.overrides import Overrides
 from litejit.plan import Plan
-from litejit.schema import TensorMap, open_source, read_model
+from litejit.schema import Model, TensorMap, open_source
 from litejit.schema.errors import InvalidInputError, UnsupportedError
 from litejit.session import Session
 from litejit.single import run_operator
@@ -129,10 +129,8 @@ class Interpreter:
         self._experimental_compress_quantization_zero_points = experimental_compress_quantization_zero_points
         limits = limits or Limits()
         source = open_source(_existing(model_path) if model_path else model_content)  # type: ignore[arg-type]
-        self._model = read_model(source, max_tables=limits.tables, max_call_depth=limits.subgraph_depth)
         factories = {name: as_factory(name, op) for name, op in (custom_ops or {}).items()}
         self._session = Session(
-            self._model,
             source,
             factories,
             numerics,
@@ -327,7 +325,7 @@ class Interpreter:
         array = self._plan(subgraph_index).arrays[tensor_index]
         if spec.shape is None and array is not None:
             spec = replace(spec, shape=array.shape)
-        tensor = self._model.subgraphs[subgraph_index].tensors[tensor_index]
+        tensor = self._session.model.subgraphs[subgraph_index].tensors[tensor_index]
         return tensor_details(spec, tuple(tensor.shape), tensor.shape_signature)
 
     def _get_ops_details(self, subgraph_index: int = 0) -> list[dict[str, Any]]:
@@ -361,7 +359,7 @@ class Interpreter:
                 "inputs": {entry.name: entry.tensor_index for entry in sorted(signature.inputs, key=_name)},
                 "outputs": {entry.name: entry.tensor_index for entry in sorted(signature.outputs, key=_name)},
             }
-            for signature in self._model.signature_defs
+            for signature in self._session.model.signature_defs
         }
 
     def get_signature_runner(self, signature_key: str | None = None) -> SignatureRunner:
@@ -410,6 +408,11 @@ class Interpreter:
 
     # ------------------------------------------------------------------ checks
 
+    @property
+    def _model(self) -> Model:
+        """All tables of the file."""
+        return self._session.whole_model
+
     def _plan(self, subgraph_index: int) -> Plan:
         if not 0 <= subgraph_index < self.num_subgraphs():
             raise ValueError(
@@ -424,7 +427,7 @@ class Interpreter:
         return specs[tensor_index]
 
     def _shape_signature(self, tensor_index: int, subgraph_index: int) -> tuple[int, ...]:
-        tensor = self._model.subgraphs[subgraph_index].tensors[tensor_index]
+        tensor = self._session.model.subgraphs[subgraph_index].tensors[tensor_index]
         return tuple(tensor.shape_signature or self._spec(tensor_index, subgraph_index).dims)
 
 
@@ -444,7 +447,7 @@ class SignatureRunner:
         self._outputs = signatures[signature_key]["outputs"]
         self._subgraph_index = next(
             int(signature.subgraph_index)
-            for signature in interpreter._model.signature_defs
+            for signature in interpreter._session.model.signature_defs
             if signature.signature_key == signature_key
         )
 

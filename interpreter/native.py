@@ -58,7 +58,7 @@ class NativePlan:
         self._inlining = Inlining(self.specs, plan_of, workers.count)
         tasks = self._lowered()
         self.tasks, aliases = _without_views(self.specs, tasks, {*plan.graph.outputs, *self._inlining.own})
-        interface = Interface(plan.graph.inputs, [*self._needed], plan._variables)
+        interface = Interface(plan.graph.inputs, [*self._needed], plan.graph.variables)
         self.storage = Storage(self.specs, self.tasks, aliases, interface, self._keeps_all)
         self.loose_outputs = [
             at for at in plan.graph.outputs if at not in self.storage.tensors and plan.specs[at].value is None
@@ -145,7 +145,7 @@ class NativePlan:
         kernel = step.kernel
         if isinstance(kernel, Caller) and not isinstance(kernel, CallOnce):
             called = [self._plan_of(index) for index in kernel.subgraphs]
-            return any(other._variables or any(map(self._has_state, other.steps)) for other in called)
+            return any(other.graph.variables or any(map(self._has_state, other.steps)) for other in called)
         if kernel is not None and kernel.stateful:
             return True
         return any(at >= 0 and step.plan.specs[at].is_variable for at in step.operation.inputs)

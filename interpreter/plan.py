@@ -16,6 +16,7 @@ from litejit.kernels.node import Context, Shape, TensorSpec
 from litejit.preparations import NOTHING, Preparations, Ready, Signature
 from litejit.schema import TensorType
 from litejit.schema.errors import InvalidInputError, InvalidModelError
+from litejit.schema.lazy import Items, LazyList
 from litejit.step import Deviation, Step
 
 if TYPE_CHECKING:
@@ -41,17 +42,15 @@ class Plan:
         self._supposing: Supposing | None = None
         self._compiler = compiler
         self._inputs_changed = False
-        self.specs: list[TensorSpec] = list(graph.tensors)
-        self.arrays: list[np.ndarray | None] = [spec.value for spec in graph.tensors]
+        self.specs: Items[TensorSpec] = LazyList(len(graph.tensors), graph.tensors.__getitem__)
+        self.arrays: Items[np.ndarray | None] = self._constants()
         self._steps: list[Step] = []
         self.allocated = False
         self.input_shapes: dict[int, Shape] = {}
         self.input_types: dict[int, TensorType] = {}
         self._outputs: list[TensorSpec] = []
-        self._variables = [at for at, spec in enumerate(graph.tensors) if spec.is_variable]
         self._running = False
         self._allocating = False
-        self._file_types = [TensorType.FLOAT32 if at < 0 else graph.tensors[at].type for at in graph.inputs]
         self._known = Preparations()
 
     def resize_input(self, index: int, shape: Shape) -> None:
@@ -77,14 +76,19 @@ class Plan:
     def allocate(self) -> None:
         """Makes the plan ready to run with the current input shapes. Does nothing when already done."""
         if self._compiler is not None and not self.allocated and not self._allocating:
-            self._reset()
-            self._ready = self._compiler.find(self)
-            self._outputs = [self.specs[index] for index in self.graph.outputs]
-            self.allocated = self._ready is not None
+            stored = self._compiler.find(self)
+            if stored is not None:
+                self._take_stored(stored)
         self.prepare()
         if self._ready is None and self._compiler is not None:
             self._supposing = self._compiler.supposing(self)
             self._ready = self._compiler.make(self)
+
+    def _take_stored(self, stored: StoredPlan) -> None:
+        self._ready, self._supposing, self._steps = stored, None, []
+        self.specs, self.arrays = stored.specs, stored.arrays
+        self._outputs = [self.specs[index] for index in self.graph.outputs]
+        self.allocated = True
 
     def prepare(self) -> None:
         """Prepares every step for the current input shapes and resets variables. Does nothing when already done."""
@@ -121,10 +125,11 @@ class Plan:
         graph = self.graph
         self._ready = self._supposing = None
         self._steps = []
-        self.specs = [
-            replace(spec, shape=self.input_shapes.get(at, spec.shape), type=self.input_types.get(at, spec.type))
-            for at, spec in enumerate(graph.tensors)
-        ]
+        self.specs = list(graph.tensors)
+        for index in {*self.input_shapes, *self.input_types}:
+            spec = self.specs[index]
+            shape, type = self.input_shapes.get(index, spec.shape), self.input_types.get(index, spec.type)
+            self.specs[index] = replace(spec, shape=shape, type=type)
         self.arrays = [spec.value for spec in self.specs]
         self.reset_variables()
         for index in graph.inputs:
@@ -214,7 +219,9 @@ class Plan:
         """
         if self._running:
             raise InvalidModelError(f"subgraph {self.graph.index} calls itself")
-        given = zip(self.graph.inputs, shapes, self._file_types if types is None else types, strict=True)
+        if types is None:
+            types = [TensorType.FLOAT32 if at < 0 else self.graph.tensors[at].type for at in self.graph.inputs]
+        given = zip(self.graph.inputs, shapes, types, strict=True)
         signatures = tuple([NOTHING if at < 0 else (shape, type) for at, shape, type in given])
         if not self.allocated or signatures != self._signatures():
             self._switch(signatures)
@@ -232,7 +239,7 @@ class Plan:
         if self._supposing is not None:
             self._supposing.end()
             self._supposing = None
-        if self.allocated and not self._variables:
+        if self.allocated and not self.graph.variables:
             self._known.keep(self._signatures(), self.ready(self._ready))
         if known is not None:
             self._restore(known)
@@ -258,7 +265,7 @@ class Plan:
         """Takes another preparation for the same inputs, what inputs and variables hold included; the one before."""
         before = self.ready(self._ready)
         self._restore(ready)
-        for index in (*self.graph.inputs, *self._variables):
+        for index in (*self.graph.inputs, *self.graph.variables):
             if index >= 0 and self.specs[index].value is None:
                 value, memory = before.arrays[index], self.arrays[index]
                 assert value is not None
@@ -276,7 +283,7 @@ class Plan:
         self.run()
         if self._ready is not None:
             return [self.array(index).copy() for index in self.graph.outputs]
-        return [self._apart(self.array(index), self._variables) for index in self.graph.outputs]
+        return [self._apart(self.array(index), self.graph.variables) for index in self.graph.outputs]
 
     def assign(self, index: int, value: np.ndarray) -> None:
         """Gives a tensor data; the plan may keep value itself."""
@@ -304,7 +311,7 @@ class Plan:
         outputs = self.graph.outputs if self._ready is None else self._ready.loose_outputs
         if not outputs:
             return
-        live = [at for at in self.graph.inputs if at >= 0] + self._variables
+        live = [at for at in self.graph.inputs if at >= 0] + self.graph.variables
         for index in outputs:
             if index not in live:
                 self.arrays[index] = self._apart(self.array(index), live)
@@ -324,11 +331,16 @@ class Plan:
 
     def release(self) -> None:
         """Frees all data that is not constant; the plan has to be allocated again."""
-        self.arrays = [spec.value for spec in self.graph.tensors]
+        self.arrays = self._constants()
         self._steps = []
         self._known.clear()
         self._ready = self._supposing = None
         self.allocated = False
+
+    def _constants(self) -> LazyList[np.ndarray | None]:
+        """The data of the tensors that are constant."""
+        tensors = self.graph.tensors
+        return LazyList(len(tensors), lambda at: tensors[at].value)
 
     def has_data(self, index: int) -> bool:
         """Whether `array` has something to give."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from litejit.kernels.node import Shape, TensorSpec
 from litejit.schema import TensorType
+from litejit.schema.lazy import Items
 from litejit.step import Step
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ NOTHING: Signature = (), TensorType.FLOAT32
 class Ready(NamedTuple):
     """A plan prepared for some shapes and types of its inputs; see the attributes of those names."""
 
-    specs: list[TensorSpec]
-    arrays: list[np.ndarray | None]
+    specs: Items[TensorSpec]
+    arrays: Items[np.ndarray | None]
     steps: list[Step]
     native: NativePlan | StoredPlan | None
     input_shapes: dict[int, Shape]

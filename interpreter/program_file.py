@@ -1,12 +1,12 @@
-"""Files of arrays under a header, which are mapped into memory: what `stored` keeps of programs.
+"""Files of arrays, which are mapped into memory: what `stored` keeps of programs.
 
-Its arrays lie at multiples of 64 bytes of the file, behind a header in JSON and its length.
+A file begins with the length of its table of contents, and that: a line for each array with its name, dtype and number
+of elements. The arrays follow at multiples of 64 bytes of the file.
 """
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -21,28 +21,28 @@ JUMP, JUMP_IF = -1, -2
 _ALIGNMENT, _LENGTH = 64, 8
 
 
-def write(path: str, header: dict[str, Any], sections: dict[str, np.ndarray]) -> None:
+def write(path: str, arrays: Mapping[str, np.ndarray]) -> None:
     """Stores a file that `read` takes apart again, if possible."""
-    header = {**header, "sections": [(name, str(part.dtype), part.size) for name, part in sections.items()]}
-    text = json.dumps(header).encode()
-    parts = [len(text).to_bytes(_LENGTH, "little"), text, _filling(HEADER_BYTES + _LENGTH + len(text))]
-    for part in sections.values():
-        parts += [part.tobytes(), _filling(part.nbytes)]
+    contents = "\n".join(f"{name} {array.dtype.str} {array.size}" for name, array in arrays.items()).encode()
+    parts = [len(contents).to_bytes(_LENGTH, "little"), contents, _filling(HEADER_BYTES + _LENGTH + len(contents))]
+    for array in arrays.values():
+        parts += [array.tobytes(), _filling(array.nbytes)]
     store(path, *parts)
 
 
-def read(path: str) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
-    """Header and arrays of a file, which are mapped into memory; None if it is not there or not whole."""
+def read(path: str) -> dict[str, np.ndarray] | None:
+    """The arrays of a file, flat, which are mapped into memory; None if it is not there or not whole."""
     content = load_mapped(path)
     if content is None:
         return None
     at = _LENGTH + int.from_bytes(content[:_LENGTH], "little")
-    header, sections = json.loads(bytes(content[_LENGTH:at])), {}
-    for name, dtype, count in header["sections"]:
+    arrays = {}
+    for line in str(content[_LENGTH:at], "utf-8").split("\n"):
+        name, dtype, count = line.split(" ")
         at = aligned(HEADER_BYTES + at) - HEADER_BYTES
-        sections[name] = np.frombuffer(content, dtype, count, at)
-        at += sections[name].nbytes
-    return header, sections
+        arrays[name] = np.frombuffer(content, dtype, int(count), at)
+        at += arrays[name].nbytes
+    return arrays
 
 
 def aligned(size: int) -> int:

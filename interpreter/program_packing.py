@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["packed"]
 
 
-def packed(plan: Plan, native: NativePlan) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
-    """Header and arrays of a file; None for a plan of several programs, or whose program refers to other things."""
+def packed(plan: Plan, native: NativePlan) -> dict[str, np.ndarray] | None:
+    """The arrays of a file; None for a plan of several programs, or whose program refers to other things.
+
+    sizes: threads, bytes of the arena and of scratch memory. kernels: names, a line each. tensors: those in the arena,
+    each with its offset. transient: those that are computed again when they are asked for. types, ranks, dims: of all
+    tensors, the dimensions one after the other. entries, blocks: see `Stretch`, with distances in place of addresses.
+    moved: places of distances in the blocks, each with what it is from. constants: bytes.
+    """
     stretch, storage = native.whole, native.storage
     if stretch is None or not all(map(_is_plain, plan.specs, plan.graph.tensors)):
         return None
@@ -54,18 +60,16 @@ def packed(plan: Plan, native: NativePlan) -> tuple[dict[str, Any], dict[str, np
         blocks.append(item.layout.pack(numbers))
         entries[number, :4] = kernels.index(item.kernel), 8 * size, item.items, item.grain
         size += blocks[-1].size
-    header = {
-        "kernels": kernels,
-        "entry": ENTRY,
-        "threads": stretch.threads,
-        "arena": storage.arena.size,
-        "scratch": native.scratch.nbytes,
-        "tensors": [(at, storage.arena.offsets[storage.root(at)]) for at in storage.tensors if at < len(plan.specs)],
-        "transient": sorted(native.transient | _folded(plan)),
-        "shapes": [spec.shape for spec in plan.specs],
-        "types": [int(spec.type) for spec in plan.specs],
-    }
-    return header, {
+    arena, specs = storage.arena, plan.specs
+    tensors = [(at, arena.offsets[storage.root(at)]) for at in storage.tensors if at < len(specs)]
+    return {
+        "sizes": np.array([stretch.threads, arena.size, native.scratch.nbytes], np.int64),
+        "kernels": np.frombuffer("\n".join(kernels).encode(), np.uint8),
+        "tensors": np.array(tensors, np.int64),
+        "transient": np.array(sorted(native.transient | _folded(plan)), np.int64),
+        "types": np.array([spec.type for spec in specs], np.int64),
+        "ranks": np.array([spec.rank for spec in specs], np.int64),
+        "dims": np.array([dim for spec in specs for dim in spec.dims], np.int64),
         "entries": entries,
         "moved": np.array(moved, np.int64),
         "blocks": np.concatenate(blocks),

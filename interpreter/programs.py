@@ -18,6 +18,7 @@ from litejit.kernels.jit.target import is_checked
 from litejit.kernels.reference.control_flow import CallOnce
 from litejit.rewrites import Task
 from litejit.schema.errors import LitejitError
+from litejit.schema.lazy import Items
 from litejit.storage import Storage
 from litejit.workers import Workers
 
@@ -27,7 +28,7 @@ FEW_STEPS = 1_500_000
 """Work of a program below which waking other threads costs more than they save."""
 
 
-_Arrays = list[np.ndarray | None]
+_Arrays = Items[np.ndarray | None]
 
 
 @dataclass(frozen=True, eq=False)

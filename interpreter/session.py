@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from litejit.kernels.node import Limits, Shape, SubgraphSignature, TensorSpec
 from litejit.numerics import Numerics, Place
 from litejit.overrides import Overrides
 from litejit.plan import Plan
-from litejit.schema import Model, TensorType
+from litejit.schema import Model, TensorType, read_model
 from litejit.schema.errors import InvalidModelError
 
 __all__ = ["Session"]
@@ -24,7 +25,6 @@ class Session:
 
     def __init__(
         self,
-        model: Model,
         source: memoryview,
         custom_ops: Mapping[str, KernelFactory],
         numerics: str | Mapping[Place, str],
@@ -39,7 +39,7 @@ class Session:
         self.numerics = flavours.default
         self.limits = limits
         self.resources: dict[Any, Any] = {}
-        compiler = None
+        compiler = store = None
         if compiled and flavours.is_default:
             from litejit.compiler import Compiler
             from litejit.stored import Store
@@ -47,15 +47,24 @@ class Session:
             own = custom_ops or overrides
             store = None if own else Store(source, f"{threads} threads, keep_all={keep_all}, {limits}")
             compiler = Compiler(threads, keep_all, store, self.plan)
-        graphs = [Graph(model, index, custom_ops, overrides, flavours) for index in range(len(model.subgraphs))]
-        scale_branches(model, graphs)
-        self.plans = [Plan(graph, self, compiler) for graph in graphs]
         # A model whose program has been kept has been found good.
-        if compiler is None or not compiler.has(self.plans[0]):
+        known_good = store is not None and store.has(0)
+        self._read = partial(read_model, source, max_tables=limits.tables, max_call_depth=limits.subgraph_depth)
+        self.model = self._read(known_good=known_good)
+        graphs = [Graph(self.model, at, custom_ops, overrides, flavours) for at in range(len(self.model.subgraphs))]
+        if len(graphs) > 1:
+            scale_branches(self.model, graphs)
+        if not known_good:
             for graph in graphs:
-                _ = graph.operations
+                graph.check()
+        self.plans = [Plan(graph, self, compiler) for graph in graphs]
         overrides.require_used()
         flavours.require_used()
+
+    @property
+    def whole_model(self) -> Model:
+        """The model, all of whose tables are decoded."""
+        return self.model if isinstance(self.model.subgraphs, list) else self._read()
 
     def plan(self, index: int) -> Plan:
         """The plan of a subgraph; InvalidModelError when there is none of that index."""

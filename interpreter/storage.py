@@ -12,6 +12,7 @@ from litejit.kernels.jit.call import Jump, Label
 from litejit.kernels.jit.memory import aligned_buffer, padded
 from litejit.kernels.node import TensorSpec
 from litejit.rewrites import Task
+from litejit.schema.lazy import Items
 
 __all__ = ["FOREVER", "Interface", "Storage"]
 
@@ -156,7 +157,7 @@ class Storage:
         constant = self._specs[index].value
         return self.array(index) if constant is None else constant
 
-    def move_in(self, arrays: list[np.ndarray | None]) -> None:
+    def move_in(self, arrays: Items[np.ndarray | None]) -> None:
         """Puts views of the memory in place of the arrays of the plan's own tensors, what they hold included."""
         for index in (at for at in self.tensors if at < len(arrays)):
             view, before = self.array(index), arrays[index]

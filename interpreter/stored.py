@@ -12,24 +12,28 @@ are kept, MOST_BYTES of them. LITEJIT_PROGRAMS=off does without.
 
 from __future__ import annotations
 
-import hashlib
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from litejit.kernels.jit import library
 from litejit.kernels.jit.cache import digest, load, package_stamp
 from litejit.kernels.jit.forced import forced
+from litejit.kernels.jit.layouts.programs import ENTRY
 from litejit.kernels.jit.memory import aligned_buffer
 from litejit.kernels.jit.target import is_checked
+from litejit.kernels.node import Shape, TensorSpec
 from litejit.program_file import JUMP_IF, read, write
 from litejit.schema import TensorType
+from litejit.schema.lazy import LazyList
 from litejit.shadow import Shadow
 
 if TYPE_CHECKING:
+    from litejit.graph import Graph
     from litejit.native import NativePlan
     from litejit.plan import Plan
     from litejit.workers import Workers
@@ -54,42 +58,42 @@ class Store:
         self._source, self._settings = source, settings
         self._model: str | None = None
 
-    def has(self, plan: Plan) -> bool:
-        """Whether a program for this plan, as it stands, seems to be there."""
-        path = self._path(plan)
+    def has(self, subgraph: int) -> bool:
+        """Whether a program for a subgraph, with the inputs that the file gives it, seems to be there."""
+        path = self._path(subgraph, {}, {})
         return path is not None and os.path.exists(path)
 
     def find(self, plan: Plan, workers: Workers) -> StoredPlan | None:
         """The plan's program, if it has been kept and is whole."""
-        path = self._path(plan)
+        path = self._path(plan.graph.index, plan.input_shapes, plan.input_types)
         content = None if path is None else read(path)
-        return None if content is None else StoredPlan(*content, plan, workers)
+        return None if content is None else StoredPlan(content, plan, workers)
 
     def keep(self, plan: Plan, native: NativePlan) -> None:
         """Keeps the plan's program, if it is one whose parts can be kept."""
-        path = self._path(plan)
+        path = self._path(plan.graph.index, plan.input_shapes, plan.input_types)
         if path is None:
             return
         from litejit.program_packing import packed  # not needed where programs are only found
 
         content = packed(plan, native)
-        if content is None or sum(part.nbytes for part in content[1].values()) > MOST_BYTES // 2:
+        if content is None or sum(part.nbytes for part in content.values()) > MOST_BYTES // 2:
             return
-        write(path, *content)
+        write(path, content)
         with suppress(OSError):
             _make_room(os.path.dirname(path))
 
-    def _path(self, plan: Plan) -> str | None:
+    def _path(self, subgraph: int, shapes: Mapping[int, Shape], types: Mapping[int, TensorType]) -> str | None:
         into = directory()
         if into is None or is_checked() or forced() or os.environ.get("LITEJIT_PROGRAMS") == "off":
             return None
         if self._model is None:
             variables = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("LITEJIT_")]
-            model = hashlib.sha256(self._source).hexdigest()
+            model = digest(self._source)
             measured = load(os.path.join(into, library.TUNED)) or b""
             self._model = digest(model, self._settings, package_stamp(), np.__version__, measured, *variables)
-        inputs = sorted(plan.input_shapes.items()), sorted(plan.input_types.items())
-        return os.path.join(into, f"{_PREFIX}{digest(self._model, str(plan.graph.index), str(inputs))}")
+        inputs = sorted(shapes.items()), sorted(types.items())
+        return os.path.join(into, f"{_PREFIX}{digest(self._model, str(subgraph), str(inputs))}")
 
 
 class StoredPlan:
@@ -98,40 +102,41 @@ class StoredPlan:
     has_steps = False
     strings = None
 
-    def __init__(self, header: dict[str, Any], sections: dict[str, np.ndarray], plan: Plan, workers: Workers) -> None:
-        self._sections = sections
+    def __init__(self, content: Mapping[str, np.ndarray], plan: Plan, workers: Workers) -> None:
+        self._content = content
         self._shadow = Shadow(plan)
         self._plan = plan
         self.loose_outputs: tuple[int, ...] = ()
-        self.transient = frozenset(header["transient"])
-        memory, scratch = aligned_buffer(header["arena"]), aligned_buffer(header["scratch"])
-        entries, blocks = sections["entries"].copy(), sections["blocks"].copy()
-        bases = [part.ctypes.data for part in (memory, sections["constants"], scratch, entries)]
-        places, kinds = sections["moved"].reshape(-1, 2).T
+        self.transient = frozenset(content["transient"].tolist())
+        threads, arena, scratch = content["sizes"].tolist()
+        self._memory, self._scratch = aligned_buffer(arena), aligned_buffer(scratch)
+        self._entries, self._blocks = self._in_place()
+        self.program = workers.program(self._entries.ctypes.data, len(self._entries), threads)
+        tensors = Tensors(content, plan.graph, self._memory)
+        count = len(plan.graph.tensors)
+        self.specs, self.arrays = LazyList(count, tensors.spec), LazyList(count, tensors.array)
+
+    def _in_place(self) -> tuple[np.ndarray, np.ndarray]:
+        """Entries and blocks, with addresses in place of distances."""
+        content = self._content
+        entries, blocks = content["entries"].reshape(-1, ENTRY).copy(), content["blocks"].copy()
+        bases = [part.ctypes.data for part in (self._memory, content["constants"], self._scratch, entries)]
+        places, kinds = content["moved"].reshape(-1, 2).T
         blocks[places] += np.array(bases, np.int64)[kinds]
-        rows = entries.reshape(-1, header["entry"])
-        calls = rows[:, 0] >= 0
-        rows[rows[:, 0] == JUMP_IF, 1] += memory.ctypes.data
-        library.provide(header["kernels"])
-        rows[calls, 0] = np.array([library.address(name) for name in header["kernels"]], np.int64)[rows[calls, 0]]
-        rows[calls, 1] += blocks.ctypes.data
-        rows[~calls, 0] = 0
-        for at, (shape, type) in enumerate(zip(header["shapes"], header["types"], strict=True)):
-            plan.specs[at] = replace(plan.specs[at], shape=tuple(shape), type=TensorType(type))
-        for at, offset in header["tensors"]:
-            spec = plan.specs[at]
-            view = memory[offset : offset + spec.size * spec.dtype.itemsize].view(spec.dtype).reshape(spec.dims)
-            before = plan.arrays[at]
-            if before is not None:
-                view[...] = before
-            plan.arrays[at] = view
-        self.program = workers.program(entries.ctypes.data, len(rows), header["threads"])
-        self._memory = memory, scratch, entries, blocks
+        calls = entries[:, 0] >= 0
+        entries[entries[:, 0] == JUMP_IF, 1] += self._memory.ctypes.data
+        kernels = content["kernels"].tobytes().decode().split("\n")
+        library.provide(kernels)
+        entries[calls, 0] = np.array([library.address(name) for name in kernels], np.int64)[entries[calls, 0]]
+        entries[calls, 1] += blocks.ctypes.data
+        entries[~calls, 0] = 0
+        return entries, blocks
 
     @property
     def bytes(self) -> int:
         """Memory of tensors, scratch memory, and what has been stored."""
-        return sum(part.nbytes for part in (*self._sections.values(), *self._memory))
+        own = self._memory, self._scratch, self._entries, self._blocks
+        return sum(part.nbytes for part in (*self._content.values(), *own))
 
     def run(self) -> None:
         """Computes the graph's outputs."""
@@ -146,6 +151,29 @@ class StoredPlan:
     def recomputed(self, index: int, inputs_changed: bool) -> np.ndarray:
         """What a tensor held at the last run, though its memory has been used for others since then."""
         return self._shadow.array(index, inputs_changed)
+
+
+class Tensors:
+    """The tensors of a stored program: those of the graph, as what they have been found to be."""
+
+    def __init__(self, content: Mapping[str, np.ndarray], graph: Graph, memory: np.ndarray) -> None:
+        self._graph, self._memory = graph, memory
+        self._offsets = dict(content["tensors"].reshape(-1, 2).tolist())
+        self._types, self._dims = content["types"], content["dims"]
+        self._ends = np.cumsum(content["ranks"])
+
+    def spec(self, at: int) -> TensorSpec:
+        """What is known of a tensor."""
+        begin, end = self._ends[at - 1] if at else 0, self._ends[at]
+        shape = tuple(self._dims[begin:end].tolist())
+        return replace(self._graph.tensors[at], shape=shape, type=TensorType(self._types[at]))
+
+    def array(self, at: int) -> np.ndarray | None:
+        """Its memory, or the constant that it is; None if it has none of its own."""
+        spec, offset = self.spec(at), self._offsets.get(at)
+        if offset is None:
+            return spec.value
+        return self._memory[offset : offset + spec.size * spec.dtype.itemsize].view(spec.dtype).reshape(spec.dims)
 
 
 def _make_room(directory: str) -> None:

@@ -138,7 +138,7 @@ class SupposedPlan(Plan):
             if step.kernel is None:
                 return True
             called = [self._world.plan(index) for index in kernel.subgraphs]
-            return any(not p.allocated or p._variables or any(map(p._changes_state, p.steps)) for p in called)
+            return any(not p.allocated or p.graph.variables or any(map(p._changes_state, p.steps)) for p in called)
         if any(at >= 0 and self.specs[at].is_variable for at in step.operation.inputs):
             return True
         return kernel.stateful and not isinstance(kernel, ReadVariable | VarHandle)

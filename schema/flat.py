@@ -9,7 +9,7 @@ skipped.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from .declare import Array, Field, Kind, Table, UnknownTable
 from .errors import InvalidModelError
+from .lazy import LazyList
 
 __all__ = ["MAX_RANK", "MAX_TABLES", "Decoder", "decode"]
 
@@ -53,20 +54,32 @@ class _Layout(NamedTuple):
 
 
 def decode(
-    cls: type[_T], data: memoryview, identifier: bytes, *, max_tables: int = MAX_TABLES, max_rank: int = MAX_RANK
+    cls: type[_T],
+    data: memoryview,
+    identifier: bytes,
+    *,
+    max_tables: int = MAX_TABLES,
+    max_rank: int = MAX_RANK,
+    lazily: bool = False,
 ) -> _T:
     """Decode the root table of `data`, a contiguous read-only view of bytes.
 
-    Raises InvalidModelError, naming the field, when the data are not a well-formed buffer of these tables.
+    lazily: vectors of tables are decoded table by table, when one is asked for.
+
+    Raises InvalidModelError, naming the field, when the data are not a well-formed buffer of these tables; of tables
+    that are decoded lazily, when they are.
     """
-    return Decoder(data, max_tables, max_rank).root(cls, identifier)
+    return Decoder(data, max_tables, max_rank, lazily).root(cls, identifier)
 
 
 class Decoder:
     """Decodes the tables of one buffer."""
 
-    def __init__(self, data: memoryview, max_tables: int = MAX_TABLES, max_rank: int = MAX_RANK) -> None:
+    def __init__(
+        self, data: memoryview, max_tables: int = MAX_TABLES, max_rank: int = MAX_RANK, lazily: bool = False
+    ) -> None:
         self._data = data
+        self._lazily = lazily
         self._size = len(data)
         # Unless tables are shared, each takes the four bytes of a reference to it. Shared tables are legal, but sharing
         # at several levels multiplies; this bound keeps the work proportional to the size of the file.
@@ -185,11 +198,13 @@ class Decoder:
         assert field.table is not None
         return self._table(field.table, self._target(at + offset, value))
 
-    def _children(self, field: Field, offset: int, at: int, value: int) -> list[Table]:
+    def _children(self, field: Field, offset: int, at: int, value: int) -> Sequence[Table]:
         assert field.table is not None
         start, count = self._elements(4, at + offset, value)
         if count > self._tables_left:
             raise _MalformedError(f"{count} tables are too many")
+        if self._lazily:
+            return LazyList(count, partial(self._later_child, field.table, start))
         children = []
         for i, distance in enumerate(struct.unpack_from(f"<{count}I", self._data, start)):
             try:
@@ -198,6 +213,13 @@ class Decoder:
                 error.path.append(f"[{i}]")
                 raise
         return children
+
+    def _later_child(self, cls: type[Table], start: int, i: int) -> Table:
+        try:
+            return self._table(cls, self._follow(start + 4 * i))
+        except _MalformedError as error:
+            where = "".join(reversed(error.path))
+            raise InvalidModelError(f"malformed file: {cls.__name__} {i}{where}: {error}") from None
 
     def _union(self, members: tuple[type[Table], ...], type_offset: int, offset: int, at: int, value: int) -> Any:
         member = self._data[at + type_offset]

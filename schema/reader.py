@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import mmap
 import os
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .declare import Array
 from .errors import InvalidModelError
 from .flat import MAX_RANK, MAX_TABLES, decode
-from .model import Model
+from .lazy import LazyList
+from .model import Buffer, Model, Operator
 from .validate import MAX_CALL_DEPTH, check_model
 
 __all__ = ["FILE_IDENTIFIER", "Source", "read_model"]
@@ -24,6 +27,7 @@ def read_model(
     source: Source,
     *,
     validate: bool = True,
+    known_good: bool = False,
     max_tables: int = MAX_TABLES,
     max_rank: int = MAX_RANK,
     max_call_depth: int = MAX_CALL_DEPTH,
@@ -31,7 +35,8 @@ def read_model(
     """Read a model from a path, which is mapped into memory, or from the bytes of a file.
 
     Vectors of the model are read-only views of the file. With `validate` false only the structure of the file is
-    checked, not what the model says; such a model is for inspection, not for running.
+    checked, not what the model says; such a model is for inspection, not for running. With `known_good`, of a file that
+    has been read before, tables in vectors are decoded when they are asked for, and nothing that they say is checked.
 
     max_tables: most tables that the file may decode to. max_rank: most dimensions of a tensor. max_call_depth: how deep
     subgraphs may call each other.
@@ -39,9 +44,9 @@ def read_model(
     Raises InvalidModelError when the file is malformed, or when the model does not make sense.
     """
     data = open_source(source)
-    model = decode(Model, data, FILE_IDENTIFIER, max_tables=max_tables, max_rank=max_rank)
-    _resolve_outside_data(model, data)
-    if validate:
+    model = decode(Model, data, FILE_IDENTIFIER, max_tables=max_tables, max_rank=max_rank, lazily=known_good)
+    _resolve_outside_data(model, data, LazyList if known_good else _list)
+    if validate and not known_good:
         check_model(model, max_call_depth)
     return model
 
@@ -58,19 +63,34 @@ def open_source(source: Source) -> memoryview:
     return data if np.frombuffer(data, "u1").ctypes.data % 16 == 0 else memoryview(bytes(data))
 
 
-def _resolve_outside_data(model: Model, data: memoryview) -> None:
-    """Replace offset and size of data that lie after the flatbuffer by views of them."""
-    for i, buffer in enumerate(model.buffers):
-        # The schema: an offset is only valid if greater than 1. Like the official runtime, data inside come first.
-        if buffer.offset > 1 and buffer.data is None:
-            buffer.data = _outside(data, buffer.offset, buffer.size, f"buffers[{i}]")
-        buffer.offset = buffer.size = 0
+def _list(length: int, make: Callable[[int], Any]) -> list[Any]:
+    return [make(at) for at in range(length)]
+
+
+def _resolve_outside_data(model: Model, data: memoryview, listed: Callable[[int, Callable[[int], Any]], Any]) -> None:
+    """Replace offset and size of data that lie after the flatbuffer by views of them. listed: makes lists."""
+    model.buffers = listed(len(model.buffers), partial(_resolve_buffer, model.buffers, data))
     for s, subgraph in enumerate(model.subgraphs):
-        for o, op in enumerate(subgraph.operators):
-            if op.large_custom_options_offset > 1 and op.custom_options is None:
-                where = f"subgraph {s}, operator {o}: large_custom_options"
-                op.custom_options = _outside(data, op.large_custom_options_offset, op.large_custom_options_size, where)
-            op.large_custom_options_offset = op.large_custom_options_size = 0
+        resolve = partial(_resolve_custom_options, subgraph.operators, data, f"subgraph {s}")
+        subgraph.operators = listed(len(subgraph.operators), resolve)
+
+
+def _resolve_buffer(buffers: Sequence[Buffer], data: memoryview, i: int) -> Buffer:
+    buffer = buffers[i]
+    # The schema: an offset is only valid if greater than 1. Like the official runtime, data inside come first.
+    if buffer.offset > 1 and buffer.data is None:
+        buffer.data = _outside(data, buffer.offset, buffer.size, f"buffers[{i}]")
+    buffer.offset = buffer.size = 0
+    return buffer
+
+
+def _resolve_custom_options(operators: Sequence[Operator], data: memoryview, subgraph: str, i: int) -> Operator:
+    op = operators[i]
+    if op.large_custom_options_offset > 1 and op.custom_options is None:
+        where = f"{subgraph}, operator {i}: large_custom_options"
+        op.custom_options = _outside(data, op.large_custom_options_offset, op.large_custom_options_size, where)
+    op.large_custom_options_offset = op.large_custom_options_size = 0
+    return op
 
 
 def _outside(data: memoryview, offset: int, size: int, where: str) -> Array:

@@ -149,6 +149,18 @@ def test_malformed(mutate, message):
     mutate(Cursor(data))
     with pytest.raises(InvalidModelError, match=message):
         read_model(data)
+    with pytest.raises(InvalidModelError):
+        write_model(read_model(data, known_good=True))
+
+
+def test_files_known_to_be_good_are_decoded_when_they_are_asked_for():
+    data, bad = good(), bytearray(good())
+    assert write_model(read_model(data, known_good=True)) == write_model(read_model(data))
+    put(lambda m: m.graph.table(SUBGRAPH_TENSORS).target(TENSOR_SHAPE), 0x10000000)(Cursor(bad))
+    subgraph = read_model(bad, known_good=True).subgraphs[0]
+    assert subgraph.operators[0] == read_model(data).subgraphs[0].operators[0]
+    with pytest.raises(InvalidModelError, match=r"Tensor 0.shape: 268435456 elements"):
+        _ = subgraph.tensors[0]
 
 
 def test_the_good_file_is_good():

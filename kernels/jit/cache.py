@@ -1,14 +1,13 @@
 """The folder where what is expensive to make is kept between processes.
 
-It lies in the user's cache directory, or where LITEJIT_CACHE_DIR says; LITEJIT_CACHE_DIR="" does without. Files carry a
-digest of what they hold, and are written aside and renamed: processes may share the folder, a damaged file counts as
-missing, and a folder that cannot be written is done without. Paths are plain text here and where programs are found:
-pathlib takes longer to import than some models to load.
+It lies in the user's cache directory, or where LITEJIT_CACHE_DIR says; LITEJIT_CACHE_DIR="" does without. Files say how
+long they are and carry a checksum, and are written aside and renamed: processes may share the folder, a damaged file
+counts as missing, and a folder that cannot be written is done without. Paths are plain text here and where programs are
+found: pathlib takes longer to import than some models to load.
 """
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import os
 import sys
@@ -16,11 +15,17 @@ import threading
 from contextlib import suppress
 from functools import cache
 from typing import TypeVar
+from zlib import crc32
+
+try:
+    from _blake2 import blake2b  # like `random` of Python's library: hashlib loads OpenSSL, which takes milliseconds
+except ImportError:
+    from hashlib import blake2b
 
 __all__ = ["HEADER_BYTES", "digest", "folder", "load", "load_mapped", "package_stamp", "store"]
 
-_MAGIC = b"litejit 2 "
-HEADER_BYTES = len(_MAGIC) + 65
+_MAGIC = b"litejit 3 "
+HEADER_BYTES = len(_MAGIC) + 26
 """Before what is stored."""
 
 _Content = TypeVar("_Content", bytes, memoryview)
@@ -43,9 +48,13 @@ def _user_cache() -> str:
     return os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
 
 
-def digest(*parts: str | bytes) -> str:
+def digest(*parts: str | bytes | memoryview) -> str:
     """A name for what depends on these."""
-    return hashlib.sha256(b"\0".join(p if isinstance(p, bytes) else p.encode() for p in parts)).hexdigest()[:24]
+    hash = blake2b(digest_size=12)
+    for part in parts:
+        hash.update(part.encode() if isinstance(part, str) else part)
+        hash.update(b"\0")
+    return hash.hexdigest()
 
 
 @cache
@@ -111,7 +120,8 @@ def _whole(content: _Content) -> _Content | None:
 
 
 def _header(*parts: bytes | memoryview) -> bytes:
-    hash = hashlib.sha256()
+    size = checksum = 0
     for part in parts:
-        hash.update(part)
-    return _MAGIC + hash.hexdigest().encode() + b"\n"
+        size += len(part)
+        checksum = crc32(part, checksum)
+    return _MAGIC + f"{size:016x} {checksum:08x}\n".encode()

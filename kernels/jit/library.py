@@ -7,7 +7,6 @@ found. Where code can be flattened (see `images`), loading it takes no LLVM eith
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import re
 import sys
@@ -85,7 +84,7 @@ def _sources() -> dict[str, str]:
     path = None if base is None else os.path.join(base, f"sources-{package_stamp()}")
     known = load(path)
     if known is not None:
-        return dict(json.loads(known))
+        return dict(line.split(" ") for line in known.decode().split("\n"))
     from pathlib import Path  # see `cache`
 
     here = Path(__file__).parent
@@ -101,7 +100,7 @@ def _sources() -> dict[str, str]:
                 reached.add(at)
                 waiting += needs[at]
         found[module.removeprefix("native.")] = digest(*(texts[at] for at in sorted(reached)))
-    store(path, json.dumps(found).encode())
+    store(path, "\n".join(f"{module} {sources}" for module, sources in found.items()).encode())
     return found
 
 

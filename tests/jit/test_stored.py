@@ -15,6 +15,7 @@ from litejit.interpreter import OpResolverType
 from litejit.kernels.jit.target import is_checked
 from litejit.profiler import profile
 from litejit.schema import TensorType
+from litejit.schema.lazy import LazyList
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.skipif(is_checked(), reason="the checked build keeps no programs")
@@ -88,6 +89,31 @@ def test_what_needs_steps_prepares_them() -> None:
     kept.invoke()  # the inputs are still there
     assert [kept.get_tensor(detail["index"]).tobytes() for detail in details] == expected
     assert profile(allocated(model), repeat=1)
+
+
+def test_models_are_read_as_far_as_they_are_asked_for() -> None:
+    model = (ROOT / "interpreter" / "models" / "digits_int8.tflite").read_bytes()
+    fresh, kept = allocated(model), allocated(model)
+    assert outputs(fresh) == outputs(kept)
+    known = kept._session.model.subgraphs[0].tensors
+    assert isinstance(known, LazyList)
+    assert sum(item is not None for item in known._items) == len({*kept._session.plans[0].graph.outputs, 0})
+    assert kept.get_signature_list() == fresh.get_signature_list()
+    assert kept._model == fresh._model
+
+
+def test_several_subgraphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    b = ModelBuilder()
+    x = b.input("x", (1, 4), np.float32)
+    y = b.op("ADD", [x, x])
+    b.output(y)
+    other = b.subgraph("other")
+    z = other.input("z", (2, 2), np.float32)
+    other.output(other.op("MUL", [z, z]))
+    fresh, kept = allocated(b.to_bytes()), allocated(b.to_bytes())
+    assert is_stored(kept)
+    assert outputs(fresh) == outputs(kept)
+    assert str(fresh.get_tensor_details(1)) == str(kept.get_tensor_details(1))
 
 
 def test_views_are_of_the_memory_that_is_used() -> None:
