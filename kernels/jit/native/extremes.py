@@ -15,6 +15,7 @@ from litejit.kernels.jit.native.simd import (
     bits_of_f32x8,
     f32x8_of_bits,
     largest,
+    load_f32,
     load_f32x8,
     load_i8,
     load_i8x32,
