@@ -144,12 +144,12 @@ def _of_words(lowering: Lowering, formula: Any) -> list[Call] | None:
         slots = {f"p{at}": int(multiplier.mantissa) for at, multiplier in enumerate(multipliers)}
         packed = padded(np.array([*exponents, formula.left_shift], np.int8))
         return broadcast_call(
-            lowering, "quantized.sum_16", a, b, {**clamp, **slots, "p3": formula.sign, "table": packed}, work=8
+            lowering, "words.sum", a, b, {**clamp, **slots, "p3": formula.sign, "table": packed}, work=8
         )
     if isinstance(formula, Product) and formula.rescale is multiply_by_quantized_multiplier:
         exponent = int(formula.multiplier.exponent)
         if not -30 <= exponent <= 0 or formula.zero_point or any(formula.offsets):
             return None
         slots = {"p0": int(formula.multiplier.mantissa), "p1": exponent}
-        return broadcast_call(lowering, "quantized.product_16", a, b, {**clamp, **slots}, work=4)
+        return broadcast_call(lowering, "words.product", a, b, {**clamp, **slots}, work=4)
     return None

@@ -39,7 +39,7 @@ def test_two_operands(op: str, dtype: Any) -> None:
             "fused_activation_function": ["NONE", "RELU", "RELU6"][at % 3]
         }  # fmt: skip
         outputs = [out(dtype, scale=scales[2], zero_point=zero(dtype, rng))]
-        kernels = None if op == "MAXIMUM" else ("quantized.", "tables.pairs")
+        kernels = None if op == "MAXIMUM" else ("quantized.", "tables.pairs", "words.")
         check_compiled(single_op(op, operands, outputs=outputs, **activation), kernels, threads=1 + at % 2)
 
 
@@ -58,6 +58,25 @@ def test_all_pairs(op: str, dtype: Any) -> None:
             Input(values, dtype, scale=scales[1], zero_point=zero(dtype, rng)),
         ]
         check_compiled(single_op(op, operands, outputs=[out(dtype, scale=scales[2], zero_point=zero(dtype, rng))]))
+
+
+@pytest.mark.parametrize("op", ["ADD", "SUB", "MUL"])
+def test_words(op: str) -> None:
+    """All of one operand with the ends and the middle of the other; scales with and without ties, and to saturation."""
+    a = np.arange(-(1 << 15), 1 << 15)[:, None]
+    b = np.array([-32768, -32767, -12345, -1, 0, 1, 3, 20000, 32767])
+    for first, second, total in (
+        (3, 3, 6),
+        (3, 3, 3),
+        (3, 1.5, 12),
+        (0.011, 0.02, 0.031),
+        (0.3, 1e-4, 0.2),
+        (1, 3, 700),
+    ):
+        scales = (first, second, total * (second * 20000 if op == "MUL" else 1))
+        left, right = Input(a, np.int16, scale=scales[0]), Input(b, np.int16, scale=scales[1])
+        for operands in ((left, right), (right, left)):
+            check_compiled(single_op(op, operands, outputs=[out(np.int16, scale=scales[2])]), "words.")
 
 
 @pytest.mark.parametrize("op", ["ADD", "SUB"])

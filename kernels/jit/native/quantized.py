@@ -1,21 +1,14 @@
-"""Two broadcast quantized operands.
-
-8-bit operands are combined in arithmetic that was proved equal to the fixed-point formula, int16 ones in the formula.
-"""
+"""Two broadcast quantized operands of 8 bits, in arithmetic that was proved equal to the fixed-point formula."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from numba import int16
-
 from litejit.kernels.jit.native.bytes import pack_bytes, store_bytes_within, wide_bytes
 from litejit.kernels.jit.native.elements import broadcast, broadcast_float, over_rows
-from litejit.kernels.jit.native.fixedpoint import rescaled
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
     load_i8,
-    load_i16,
     load_u8,
     maximum,
     minimum,
@@ -23,7 +16,6 @@ from litejit.kernels.jit.native.simd import (
     splat_f32x8,
     splat_i8x32,
     splat_i32x8,
-    store,
     to_f32x8,
     to_i32x8,
 )
@@ -108,35 +100,3 @@ def _product(x, y, c):
 
 linear = _of_bytes(_linear_constants, _linear_term, _linear)
 product = _of_bytes(_product_constants, _centred, _product)
-
-
-@inline
-def _sum_of_words(args, a, b, out, count, a_step, b_step, room):
-    """p0, p1: mantissas of the operands; p2, p3: of the sum, sign of the second; table: exponents and left shift."""
-    exponents = broadcast(args, "table")
-    first, second, third, left = (
-        load_i8(exponents),
-        load_i8(exponents + 1),
-        load_i8(exponents + 2),
-        load_i8(exponents + 3),
-    )
-    first, second, third, left = int(first), int(second), int(third), int(left)
-    low, high, sign = broadcast(args, "low"), broadcast(args, "high"), broadcast(args, "p3")
-    m0, m1, m2 = broadcast(args, "p0"), broadcast(args, "p1"), broadcast(args, "p2")
-    for at in range(count):
-        x = rescaled(int(load_i16(a + 2 * at * a_step)) << left, m0, first)
-        y = rescaled(int(load_i16(b + 2 * at * b_step)) << left, m1, second)
-        z = rescaled(x + sign * y, m2, third)
-        store(out + 2 * at, int16(min(max(z, low), high)))
-
-
-@inline
-def _product_of_words(args, a, b, out, count, a_step, b_step, room):
-    low, high = broadcast(args, "low"), broadcast(args, "high")
-    mantissa, exponent = broadcast(args, "p0"), broadcast(args, "p1")
-    for at in range(count):
-        x = int(load_i16(a + 2 * at * a_step)) * int(load_i16(b + 2 * at * b_step))
-        store(out + 2 * at, int16(min(max(rescaled(x, mantissa, exponent), low), high)))
-
-
-sum_16, product_16 = over_rows(_sum_of_words, 2), over_rows(_product_of_words, 2)
