@@ -58,7 +58,7 @@ def packed(plan: Plan, native: NativePlan) -> dict[str, np.ndarray] | None:
             moved.append((size + at, place[0]))
             numbers[name] = place[1]
         blocks.append(item.layout.pack(numbers))
-        entries[number, :4] = kernels.index(item.kernel), 8 * size, item.items, item.grain
+        entries[number, :4] = kernels.index(item.kernel), 8 * size, *stretch.entries[number, 2:4]
         size += blocks[-1].size
     arena, specs = storage.arena, plan.specs
     tensors = [(at, arena.offsets[storage.root(at)]) for at in storage.tensors if at < len(specs)]

@@ -11,7 +11,7 @@ import numpy as np
 from litejit.calling import PROGRAM_KERNELS
 from litejit.kernels.jit import library
 from litejit.kernels.jit.call import Call, Jump, Label, Scratch, State, Tensor
-from litejit.kernels.jit.guard import Extent, MemoryAccessError, watch
+from litejit.kernels.jit.guard import Extent, watched
 from litejit.kernels.jit.layouts.programs import ENTRY, FAULT
 from litejit.kernels.jit.memory import SLACK, aligned_buffer
 from litejit.kernels.jit.target import is_checked
@@ -19,14 +19,11 @@ from litejit.kernels.reference.control_flow import CallOnce
 from litejit.rewrites import Task
 from litejit.schema.errors import LitejitError
 from litejit.schema.lazy import Items
+from litejit.sharing import grains
 from litejit.storage import Storage
 from litejit.workers import Workers
 
 __all__ = ["Part", "Programs", "PythonPart", "Stretch"]
-
-FEW_STEPS = 1_500_000
-"""Work of a program below which waking other threads costs more than they save."""
-
 
 _Arrays = Items[np.ndarray | None]
 
@@ -94,12 +91,8 @@ class CheckedStretch(Stretch):
                 continue
             if call in first_calls:
                 self.scratch[:] = 0xA5
-            watch([*allowed, Extent(entry.ctypes.data, entry.nbytes, True)])
-            fault = self.workers.program(entry.ctypes.data, 1, 1)()
-            try:
-                watch([])
-            except MemoryAccessError as error:
-                raise MemoryAccessError(f"{call.kernel}: {error}") from None
+            with watched(call.kernel, [*allowed, Extent(entry.ctypes.data, entry.nbytes, True)]):
+                fault = self.workers.program(entry.ctypes.data, 1, 1)()
             if fault:
                 self.refuse(number)
             number += 1
@@ -190,6 +183,7 @@ class Programs:
         blocks: list[np.ndarray] = []
         extents: list[list[Extent]] = []
         checked = is_checked()
+        taken = [0] * len(items) if checked or self._workers.count == 1 else self._grains(items)
         for at, (entry, item) in enumerate(zip(entries, items, strict=True)):
             if isinstance(item, Jump):
                 condition = 0 if item.condition is None else self._storage.address(item.condition.index)
@@ -198,14 +192,19 @@ class Programs:
                 continue
             fault = entry.ctypes.data + 8 * FAULT
             block = item.bind(self._storage.address, self.scratch.ctypes.data, fault)
-            entry[:4] = library.address(item.kernel), block.ctypes.data, item.items, item.grain
+            entry[:4] = library.address(item.kernel), block.ctypes.data, item.items, taken[at]
             blocks.append(block)
             extents.append(self._extents(item, block) if checked else [])
-        work = sum(item.work for item in items if isinstance(item, Call))
-        threads = self._workers.count if work > FEW_STEPS and not checked else 1
+        threads = self._workers.count if any(taken) else 1
         run = self._workers.program(entries.ctypes.data, len(items), threads)
         made = tasks, items, entries, tuple(blocks), self._workers, threads, self._storage, run
         return CheckedStretch(*made, tuple(extents), self.scratch) if checked else Stretch(*made)
+
+    def _grains(self, items: Sequence[Call | Jump]) -> list[int]:
+        def size(index: int) -> int:
+            return 0 if self._storage.is_constant(index) else self._storage.size(index)
+
+        return grains([item if isinstance(item, Call) else None for item in items], size)
 
     def _extents(self, call: Call, block: np.ndarray) -> list[Extent]:
         """The memory that a call may touch. What it reads may go on for the slack, what it writes may not."""

@@ -6,7 +6,9 @@ here: a few lines of LLVM that search a table of blocks. The normal build has no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -14,7 +16,7 @@ import numpy as np
 
 from litejit.schema.errors import LitejitError
 
-__all__ = ["Extent", "MemoryAccessError", "define", "watch"]
+__all__ = ["Extent", "MemoryAccessError", "alone", "define", "watched"]
 
 _MOST = 64
 _HEAD = 4
@@ -39,19 +41,35 @@ def _table() -> np.ndarray:
     return np.zeros(_HEAD + 3 * _MOST, np.int64)
 
 
-def watch(extents: Iterable[Extent]) -> None:
-    """Makes these the blocks that may be accessed; MemoryAccessError if there were accesses outside the last ones.
+_running = threading.RLock()
+"""There is one table: whoever runs compiled code of the checked build does it alone."""
 
-    Without any, accesses are not checked until the next call.
+
+def alone(run: Callable[[], int]) -> int:
+    """What a program returns, run while no other thread runs one."""
+    with _running:
+        return run()
+
+
+@contextmanager
+def watched(name: str, extents: Iterable[Extent]) -> Iterator[None]:
+    """Compiled code that is run meanwhile, by this thread alone, may access these blocks; otherwise MemoryAccessError.
+
+    name: of what is run, for the message.
     """
-    table = _table()
-    violations, address, size = map(int, table[1:_HEAD])
-    rows = [(extent.address, extent.address + extent.size, int(extent.writable)) for extent in extents]
-    table[:_HEAD] = len(rows), 0, 0, 0
-    if rows:
+    with _running:
+        table = _table()
+        rows = [(extent.address, extent.address + extent.size, int(extent.writable)) for extent in extents]
         table[_HEAD : _HEAD + 3 * len(rows)] = np.ravel(rows)
+        table[:_HEAD] = len(rows), 0, 0, 0
+        try:
+            yield
+        finally:
+            violations, address, size = map(int, table[1:_HEAD])
+            table[:_HEAD] = 0
     if violations:
-        raise MemoryAccessError(f"{violations} accesses outside the given memory, first {size} bytes at {address:#x}")
+        place = f"first {size} bytes at {address:#x}"
+        raise MemoryAccessError(f"{name}: {violations} accesses outside the given memory, {place}")
 
 
 @cache

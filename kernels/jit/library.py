@@ -131,13 +131,19 @@ def _load(code: bytes, symbol: str) -> int:
     return loaded[0]
 
 
+_OF_PYTHON = (
+    *("PyCapsule_GetPointer", "PyEval_SaveThread", "PyEval_RestoreThread", "PyLong_FromLong"),
+    *("PyThread_acquire_lock", "PyThread_release_lock"),
+)
+
+
 @cache
 def _symbols() -> dict[str, int]:
     """What kernels take from outside, by name."""
     library = ctypes.CDLL("kernel32" if sys.platform == "win32" else None)
     give_way = library.SwitchToThread if sys.platform == "win32" else library.sched_yield
     functions: dict[str, Any] = {"litejit_give_way": give_way}
-    for name in ("PyCapsule_GetPointer", "PyEval_SaveThread", "PyEval_RestoreThread", "PyLong_FromLong"):
+    for name in _OF_PYTHON:
         functions[name] = getattr(ctypes.pythonapi, name, None)
     symbols = {name: ctypes.cast(function, ctypes.c_void_p).value or 0 for name, function in functions.items()}
     return {**symbols, "litejit_check": define()} if is_checked() else symbols

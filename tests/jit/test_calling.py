@@ -12,12 +12,13 @@ import pytest
 
 from litejit import calling
 from litejit.kernels.jit import library
+from litejit.kernels.jit.layouts.programs import ENTRY, PROGRAM
 from litejit.workers import Workers
 
 
 def empty_program(kept: object = None) -> np.ndarray:
     """The argument of `executor.run` for a program without entries."""
-    return np.array([0, 0, 0, 1, np.zeros(2, np.int64).ctypes.data, 0, 0, 0], np.int64)
+    return np.array([PROGRAM, 0, 1, 0, 0, 0], np.int64)
 
 
 @pytest.mark.parametrize("implementation", ["cpython", "another"])
@@ -48,7 +49,7 @@ def test_memory_lives_as_long_as_the_function() -> None:
 
 
 def test_programs_of_workers() -> None:
-    entries = np.zeros((1, 8), np.int64)
+    entries = np.zeros((1, ENTRY), np.int64)
     for threads in (1, 2, 3):
         run = Workers(threads).program(entries.ctypes.data, 0, threads)
         assert run() == 0

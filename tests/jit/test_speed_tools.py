@@ -41,12 +41,18 @@ def test_counts_multiply_adds() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_trace_has_a_row_for_each_thread(threads: int) -> None:
-    events = trace(prepared(chain(), num_threads=threads))["traceEvents"]
+    interpreter = prepared(chain(), num_threads=threads)
     if is_checked():
         threads = 1  # one call at a time, so that its memory can be watched
-    assert {event["tid"] for event in events} == set(range(threads))
-    assert len(events) == 6 * threads
-    assert all(event["dur"] >= 0 and event["name"] == "CONV_2D" for event in events)
+    # Helpers may be late, or kept from running by other processes.
+    for _ in range(300):
+        events = trace(interpreter)["traceEvents"]
+        assert [event["tid"] for event in events].count(0) == 6
+        assert all(event["dur"] >= 0 and event["name"] == "CONV_2D" for event in events)
+        if {event["tid"] for event in events} == set(range(threads)):
+            break
+    else:
+        raise AssertionError("no helper has ever come")
 
 
 def test_memory_names_who_holds_what() -> None:

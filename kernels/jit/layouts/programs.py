@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-__all__ = ["ASLEEP", "BLOCK_BYTES", "DOOR_BYTES", "ENTRY", "FAULT", "POSTED", "WAITING"]
+__all__ = [
+    "ASLEEP",
+    "AWAKE",
+    "DONE",
+    "ENDED",
+    "ENTRY",
+    "FAULT",
+    "HELP",
+    "MOST_PORTIONS",
+    "OPEN",
+    "PROGRAM",
+    "SEATS",
+    "SEAT_BYTES",
+    "STARTED",
+    "STOP",
+    "TICKET",
+    "TIMES",
+]
 
-ENTRY, FAULT = 6, 5
+ENTRY, FAULT = 5, 4
 """int64s of a program's entry (see `native.executor`), and which of them is the fault."""
 
-BLOCK_BYTES = 64
-"""From the argument of a thread to that of the next one."""
+PROGRAM, HELP, STOP = 0, 1, 2
+"""What the executor is to do: run a program, help others to run theirs, send those home that help."""
 
-DOOR_BYTES = 64
-"""From the door of a thread to that of the next one; the first is where they meet."""
+TICKET, OPEN, TIMES, DONE, STARTED, ENDED, SEATS = 0, 128, 136, 256, 384, 392, 512
+"""Where things lie in the memory in which threads meet, in bytes: see `native.sharing`. What different threads write at
+the same time is 128 bytes apart, since processors fetch two lines of 64 together."""
 
-ASLEEP, WAITING, POSTED = 0, 1, 2
-"""Where a thread is: it has to be woken, it looks for a program, it has got one and has not come back from it."""
+SEAT_BYTES = 128
+"""From the seat of a thread to that of the next one: its state, and the address of the lock that it sleeps in."""
+
+AWAKE, ASLEEP = 0, 1
+
+MOST_PORTIONS = 4095
+"""Of one call: their number takes 12 bits."""
