@@ -13,8 +13,10 @@ from litejit.kernels.jit.call import Call
 from litejit.kernels.jit.choosing import Algorithm, Illegal, Option, choose, listed
 from litejit.kernels.jit.convolution import direct
 from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.layouts.splitting import QUAD, QUADS
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.packing import panels_of
+from litejit.kernels.jit.splitting import share_of_extra_steps, some_filters
 from litejit.kernels.jit.target import has_feature
 from litejit.kernels.jit.winograd import winograd2, winograd4
 from litejit.kernels.kernel import Kernel
@@ -46,10 +48,26 @@ BYTES = Rates(76_000, {2: 14_700, 4: 5_800}, 27_000)
 DOT_PRODUCTS = replace(BYTES, products=150_000)
 """Where four products of bytes as they are are one instruction, of the direct algorithm alone."""
 
+SPLIT = replace(BYTES, products=115_000)
+"""Of bytes whose weights have been split."""
+
+SPLIT_APART = replace(BYTES, products=10_000)
+"""The same where a processor has no instruction for it."""
+
+EXTRA_STEP = 0.65
+"""What an extra step takes, of the time of a step."""
+
 
 def _direct(lowering: Lowering) -> list[Call] | Illegal:
     calls = direct(lowering)
     return Illegal("operands or types that have no compiled code") if calls is None else calls
+
+
+def _split(lowering: Lowering) -> list[Call] | Illegal:
+    if lowering.input(0).type != TensorType.UINT8:
+        return Illegal("the input is not UINT8")
+    calls = direct(lowering, split=True)
+    return Illegal("operands or factors that have no compiled code") if calls is None else calls
 
 
 def _cost_of_direct(lowering: Lowering) -> float:
@@ -58,6 +76,17 @@ def _cost_of_direct(lowering: Lowering) -> float:
     filter = lowering.input(1).dims
     products = prod(lowering.outputs[0].dims[:3]) * _columns(lowering) * prod(filter[1:])
     return products / rates.products + prod(filter) * _item_bytes(lowering) / rates.weights
+
+
+def _cost_of_split(lowering: Lowering) -> float:
+    """Of steps, one more for each tile, and as many extra steps as have been seen in some of the weights."""
+    filter, rates = lowering.input(1), SPLIT if has_feature("avx2") else SPLIT_APART
+    (_, height, width, channels), step = filter.dims, QUADS * QUAD
+    steps, share = height * -(-width * channels // step), 0.0
+    if filter.value is not None and lowering.input(0).type == TensorType.UINT8:
+        share = share_of_extra_steps(lowering.kernel.products.weights(some_filters(filter.value)))
+    products = prod(lowering.outputs[0].dims[:3]) * _columns(lowering) * step * (steps * (1 + EXTRA_STEP * share) + 1)
+    return products / rates.products + prod(filter.dims) / rates.weights
 
 
 def _cost_of_winograd(outputs: int) -> Callable[[Lowering], float]:
@@ -90,6 +119,7 @@ def _item_bytes(lowering: Lowering) -> int:
 ALGORITHMS: dict[type[Kernel], tuple[Algorithm, ...]] = {
     Conv2D: (
         Algorithm("direct", _direct, _cost_of_direct),
+        Algorithm("split", _split, _cost_of_split),
         Algorithm("winograd2", winograd2, _cost_of_winograd(2)),
         Algorithm("winograd4", winograd4, _cost_of_winograd(4)),
     )

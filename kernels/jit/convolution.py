@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -13,6 +14,7 @@ from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.float_rescaling import prove
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
+from litejit.kernels.jit.layouts.splitting import QUAD, QUADS
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import (
     PERMUTED,
@@ -24,6 +26,7 @@ from litejit.kernels.jit.packing import (
     panels_of,
     sums_fit,
 )
+from litejit.kernels.jit.splitting import pack_split
 from litejit.kernels.jit.target import has_feature
 from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.output_stage import OutputStage
@@ -48,15 +51,15 @@ def float_clamp(activation: ActivationFunctionType | None) -> tuple[float, float
     return float(low), float(high)
 
 
-def direct(lowering: Lowering) -> list[Call] | None:
-    """One call for each group of channels."""
+def direct(lowering: Lowering, split: bool = False) -> list[Call] | None:
+    """One call for each group of channels. split: with weights that are made for products in 16 bits."""
     kernel, filter = lowering.kernel, lowering.input(1)
     biases = lowering.constant_bias(2, filter.dims[0])
     if filter.value is None or biases is None or lowering.outputs[0].size == 0 or kernel.groups > MOST_GROUPS:
         return None
     weights = kernel.products.weights(filter.value)  # [out_channels, height, width, in_channels]
     calls = [
-        convolution(lowering, part, bias_part, group, kernel.groups)
+        convolution(lowering, part, bias_part, group, kernel.groups, split)
         for group, (part, bias_part) in enumerate(
             zip(np.split(weights, kernel.groups), np.split(biases, kernel.groups), strict=True)
         )
@@ -64,16 +67,46 @@ def direct(lowering: Lowering) -> list[Call] | None:
     return None if any(call is None for call in calls) else [call for call in calls if call is not None]
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How products are computed. kernel: what the names of kernels begin with.
+
+    element_bytes: of copied elements; step: elements of a row that are one, and the cycles that it takes; tiles: how
+    many rows they may have.
+    """
+
+    kernel: str
+    element_bytes: int
+    step: int
+    tiles: tuple[int, ...] = (6, 5, 4)
+    cycles: int = 1
+
+
+_FLOATS, _PAIRS = _Way("convolution.float", 4, 1), _Way("convolution.int8", 2, 2)
+_DOT, _BIASED = (_Way(f"dot_products.{name}", 1, 4, (6, 4)) for name in ("int8", "biased"))
+_SPLIT = _Way("split_products.uint8", 1, QUADS * QUAD, (4,), cycles=3)
+
+
+def _way(lowering: Lowering, weights: np.ndarray, split: bool) -> _Way:
+    products, input = lowering.kernel.products, lowering.input(0)
+    if isinstance(products, FloatProducts):
+        return _FLOATS
+    if split:
+        return _SPLIT
+    if _has_dot_products(products, input, weights):
+        return _BIASED if has_feature("avx512vnni") else _DOT
+    return _PAIRS
+
+
 def convolution(
-    lowering: Lowering, weights: np.ndarray, bias: np.ndarray, group: int = 0, groups: int = 1
+    lowering: Lowering, weights: np.ndarray, bias: np.ndarray, group: int = 0, groups: int = 1, split: bool = False
 ) -> Call | None:
     """The call that computes one of the groups of channels."""
     kernel, input, output = lowering.kernel, lowering.input(0), lowering.outputs[0]
-    is_float = isinstance(kernel.products, FloatProducts)
+    way = _way(lowering, weights, split)
+    is_float = way is _FLOATS
     by_tap = groups > 1 or lowering.windows[1].dilation > 1
-    as_bytes = _has_dot_products(kernel.products, input, weights)
-    element_bytes, step = (4, 1) if is_float else (1, 4) if as_bytes else (2, 2)
-    geometry = Geometry.of(lowering.windows, input.dims[0], input.dims[3], element_bytes)
+    geometry = Geometry.of(lowering.windows, input.dims[0], input.dims[3], way.element_bytes)
     columns, group_channels = weights.shape[0], weights.shape[3]
     panels = panels_of(columns)
     depth = group_channels * (1 if by_tap else geometry.taps[1])
@@ -83,21 +116,23 @@ def convolution(
     packed = (
         _packed_float(kernel.products, matrix, bias)
         if is_float
-        else _packed_int8(kernel.products, matrix, bias, group * columns)
+        else stage_of_8_bit(kernel.products, matrix, bias, slice(group * columns, (group + 1) * columns))
     )
-    if packed is None:
+    if packed is None or (split and packed["kind"] != "int8"):
         return None
-    if as_bytes:
-        packed |= {"kind": "dot", "weights": pack_int8_quads(matrix)}
-        if has_feature("avx512vnni"):
-            _take_off_bias(packed["stage"], matrix)
+    wide = packed.pop("kind") == "int8_wide"
+    if not is_float:
+        packed["weights"] = _packed_bytes(way, matrix, segments)
+    if way is _BIASED:
+        _take_off_bias(packed["stage"], matrix)
     panel_bytes = packed["weights"].nbytes // panels
-    kind = packed.pop("kind")
-    if kind == "float" and columns <= COLUMNS // 2:
-        kind = "float_few"
-    tiles = {"int8_wide": (6,), "dot": (6, 4), "float_few": (12, 8)}.get(kind, (6, 5, 4))
-    steps = len(segments) * -(-depth // step)
-    in_place = element_bytes == input.dtype.itemsize and not geometry.needs_padding
+    name, tiles = way.kernel, way.tiles
+    if is_float and columns <= COLUMNS // 2:
+        name, tiles = "convolution.float_few", (12, 8)
+    elif wide:
+        name, tiles = "convolution.int8_wide", (6,)
+    steps = len(segments) * -(-depth // way.step) * way.cycles
+    in_place = way.element_bytes == input.dtype.itemsize and not geometry.needs_padding
     highest = geometry.band_rows(1)
     parts = cut(geometry, panels, panel_bytes, steps, lowering.threads, tiles, highest, copied=not in_place)
     rows, tile = parts.rows, parts.tile
@@ -127,7 +162,7 @@ def convolution(
         "pixels": geometry.pixel_offsets(rows),
         "segments": padded(segments.astype(np.int32)),
         "segment_count": len(segments),
-        "segment_steps": -(-depth // step),
+        "segment_steps": -(-depth // way.step),
         "block": tile if panels * panel_bytes <= BLOCK_BYTES else rows * geometry.out_size[1],
         "panel_bytes": panel_bytes,
         "out": Tensor(output.index, group * columns * item_bytes),
@@ -137,12 +172,8 @@ def convolution(
         "scratch_bytes": 0 if in_place else -(-scratch // 64) * 64 + SLACK,
         **packed,
     }
-    if kind == "float_few" and tile == 1:
-        kind = "float"
     return Call(
-        f"dot_products.{'biased' if has_feature('avx512vnni') else 'int8'}_{tile}"
-        if as_bytes
-        else f"convolution.{kind}_{tile}",
+        f"{way.kernel if is_float and tile == 1 else name}_{tile}",
         CONVOLUTION,
         values,
         items=geometry.images * parts.bands * parts.groups,
@@ -185,9 +216,10 @@ def _take_off_bias(stage: np.ndarray, matrix: np.ndarray) -> None:
     starts[...] = (starts - excess.reshape(starts.shape)[:, PERMUTED]).astype(np.int32)
 
 
-def _packed_int8(products: Any, matrix: np.ndarray, bias: np.ndarray, first: int) -> dict[str, Any] | None:
-    stage = stage_of_8_bit(products, matrix, bias, slice(first, first + matrix.shape[2]))
-    return None if stage is None else {"weights": pack_int16_panels(matrix), **stage}
+def _packed_bytes(way: _Way, matrix: np.ndarray, segments: np.ndarray) -> np.ndarray:
+    if way is _PAIRS:
+        return pack_int16_panels(matrix)
+    return pack_int8_quads(matrix) if way.step == QUAD else pack_split(matrix, segments)
 
 
 def stage_of_8_bit(products: Any, matrix: np.ndarray, bias: np.ndarray, channels: slice) -> dict[str, Any] | None:

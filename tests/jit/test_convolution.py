@@ -85,7 +85,7 @@ def test_random(depthwise: bool, dtype: Any, seed: int) -> None:
     problem = convolution(seed, dtype, depthwise)
     kinds = ("float", "repeated") if dtype == np.float32 else ("int8",)
     names = ("depthwise", "convolution") if depthwise else ("convolution", "winograd")
-    kernels = tuple(f"{name}.{kind}" for name in names for kind in kinds)
+    kernels = (*(f"{name}.{kind}" for name in names for kind in kinds), "split_products.uint8")
     check_compiled(problem, kernels, atol=FLOAT_ATOL, threads=1 + seed % 2)
 
 

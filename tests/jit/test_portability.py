@@ -29,6 +29,7 @@ X86, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
 CASES = [
     ("generic", X86, {"convolution.int8_4": ["pmaddwd", "paddd"], "convolution.float_4": ["mulps", "addps"]}),
     ("haswell", X86, {"convolution.int8_6": [r"vpmaddwd\t.*ymm"], "convolution.float_6": [r"vfmadd231ps\t.*ymm"]}),
+    ("haswell", X86, {"split_products.uint8_4": [r"vpmaddubsw\t.*ymm"]}),
     ("cascadelake", X86, {"convolution.int8_6": [r"vpdpwssd\t.*ymm"], "depthwise.int8_4": [r"vpdpwssd\t.*ymm"]}),
     ("znver4", X86, {"dot_products.biased_6": [r"vpdpbusd\t.*ymm"]}),
     ("cortex-a53", ARM, {"convolution.int8_6": ["smlal", "sqxtn"], "convolution.float_6": [r"fmla\tv.*\.4s"]}),

@@ -41,13 +41,14 @@ Values = list[ir.Value]
 class Operands:
     """What the columns and rows of a kind of product are: how they are loaded, and how a product is added to a sum.
 
-    column_bytes: of 16 columns for one step.
+    column_bytes: of 16 columns for one step; row_bytes: of a row.
     """
 
     load_column: Callable[[ir.IRBuilder, ir.Value, int], ir.Value]
     load_row: Callable[[ir.IRBuilder, ir.Value], ir.Value]
     accumulate: Callable[[ir.IRBuilder, ir.Value, ir.Value, ir.Value], ir.Value]
     column_bytes: int = 64
+    row_bytes: int = 4
 
 
 FLOATS = Operands(
@@ -128,7 +129,7 @@ def _emit_steps(
         halves = range(len(sums[0]) // len(panels))
         columns = [operands.load_column(b, b.add(panel, at), half) for panel in panels for half in halves]
         for row, into in zip(rows, sums, strict=True):
-            x = operands.load_row(b, b.add(row, b.mul(k, I64(4))))
+            x = operands.load_row(b, b.add(row, b.mul(k, I64(operands.row_bytes))))
             for y, variable in zip(columns, into, strict=True):
                 b.store(operands.accumulate(b, x, y, b.load(variable)), variable)
 
