@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from litejit.interpreter import Delegate, Interpreter, OpResolverType, SignatureRunner, load_delegate
-from litejit.schema import read_model
 from litejit.schema.errors import InvalidInputError, InvalidModelError, LitejitError, UnsupportedError
+from litejit.schema.reader import read_model
 
 if TYPE_CHECKING:
     from litejit.schema import ModelBuilder, write_model

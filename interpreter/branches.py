@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
-from litejit.graph import Graph, Operation
+from litejit.graph import Graph
+from litejit.operations import Operation
 from litejit.schema import BuiltinOperator, Model, TensorType
 
 __all__ = ["scale_branches"]

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from litejit.graph import KernelFactory
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node
+from litejit.operations import KernelFactory
 from litejit.schema.errors import InvalidInputError, InvalidModelError
 
 __all__ = ["custom_op"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from litejit.graph import Operation
-from litejit.kernels.node import Quantization, TensorSpec
-from litejit.schema import TensorType
+from litejit.kernels.tensor_spec import Quantization, TensorSpec
+from litejit.schema.tensor_types import TensorType
+
+if TYPE_CHECKING:
+    from litejit.operations import Operation
 
 __all__ = ["details_dtype", "operator_details", "tensor_details"]
 

@@ -3,51 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from litejit.kernels.kernel import DEFAULT_FLAVOUR, Kernel
-from litejit.kernels.node import Quantization, SubgraphSignature, TensorSpec
-from litejit.kernels.registry import builtin_kernel, custom_kernel
-from litejit.numerics import Numerics
-from litejit.overrides import Overrides
-from litejit.schema import OPTIONS_OF, BuiltinOperator, Model, Operator, SubGraph, Tensor, UnknownTable, tensor_value
-from litejit.schema.errors import InvalidModelError, UnsupportedError
+from litejit.kernels.tensor_spec import Quantization, TensorSpec
+from litejit.schema.errors import InvalidModelError
 from litejit.schema.lazy import LazyList
+from litejit.schema.model import Model, SubGraph, Tensor
+from litejit.schema.types import tensor_value
 
-__all__ = ["Graph", "KernelFactory", "Operation"]
+if TYPE_CHECKING:
+    from litejit.kernels.node import SubgraphSignature
+    from litejit.numerics import Numerics
+    from litejit.operations import KernelFactory, Operation
+    from litejit.overrides import Overrides
 
-KernelFactory = Callable[[], Kernel]
-
-
-@dataclass(frozen=True, eq=False)
-class Operation:
-    """One operator of a subgraph. factory makes its kernel; it is None where no kernel is known.
-
-    inputs: tensor indices, -1 for an optional operand left out. numerics: name of the flavour that its kernel follows.
-    """
-
-    where: str
-    name: str
-    custom: bool
-    version: int
-    factory: KernelFactory | None
-    options: Any
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    intermediates: tuple[int, ...]
-    numerics: str = DEFAULT_FLAVOUR
-
-    def make_kernel(self) -> Kernel:
-        """A fresh kernel; UnsupportedError when there is none for this operator."""
-        if self.factory is None:
-            hint = f'; give one as Interpreter(custom_ops={{"{self.name}": …}})' if self.custom else ""
-            raise UnsupportedError(f"{self.where}: there is no kernel for this operator{hint}")
-        return self.factory()
+__all__ = ["Graph"]
 
 
 class Graph:
@@ -62,7 +36,7 @@ class Graph:
         model: Model,
         index: int,
         custom_ops: Mapping[str, KernelFactory],
-        overrides: Overrides,
+        overrides: Overrides | None,
         numerics: Numerics,
     ) -> None:
         subgraph = model.subgraphs[index]
@@ -71,13 +45,15 @@ class Graph:
         self.inputs = tuple(map(int, subgraph.inputs))
         self.outputs = tuple(map(int, subgraph.outputs))
         self.tensors = LazyList(len(subgraph.tensors), partial(_tensor_spec, model, subgraph))
-        self._operation = partial(_operation, model, index, custom_ops, overrides, numerics)
         self._operators = subgraph.operators
+        self._found_by = model, index, custom_ops, overrides, numerics
 
     @cached_property
     def operations(self) -> list[Operation]:
         """Made when they are first asked for. Raises InvalidModelError for options of another operator."""
-        return [self._operation(at, operator) for at, operator in enumerate(self._operators)]
+        from litejit.operations import decoded_operation  # not needed to run a program that is kept
+
+        return [decoded_operation(*self._found_by, at, operator) for at, operator in enumerate(self._operators)]
 
     def check(self) -> None:
         """Makes all that is made when it is asked for. Raises InvalidModelError for what makes no sense."""
@@ -92,6 +68,8 @@ class Graph:
     @property
     def signature(self) -> SubgraphSignature:
         """What an operator that calls this subgraph may know of it."""
+        from litejit.kernels.node import SubgraphSignature
+
         return SubgraphSignature(
             self.name or f"subgraph {self.index}",
             tuple(self.tensors[i] for i in self.inputs),
@@ -143,49 +121,3 @@ def _quantization(model: Model, subgraph: SubGraph, tensor: Tensor) -> Quantizat
     if zero_point.size != scale.size:
         zero_point = np.resize(zero_point, scale.size) if zero_point.size else np.zeros(scale.size, np.int64)
     return Quantization(scale, zero_point, table.quantized_dimension)
-
-
-def _operation(
-    model: Model,
-    subgraph_index: int,
-    custom_ops: Mapping[str, KernelFactory],
-    overrides: Overrides,
-    numerics: Numerics,
-    index: int,
-    operator: Operator,
-) -> Operation:
-    code = model.operator_codes[operator.opcode_index]
-    if code.operator == BuiltinOperator.CUSTOM:
-        name = code.custom_code or ""
-        factory: KernelFactory | None = custom_ops.get(name) or custom_kernel(name)
-        raw = operator.custom_options
-        options: Any = b"" if raw is None else bytes(raw)
-    else:
-        known = isinstance(code.operator, BuiltinOperator)
-        name = code.operator.name if known else f"builtin operator {int(code.operator)}"
-        factory = builtin_kernel(code.operator) if known else None
-        options = _builtin_options(f"subgraph {subgraph_index}, operator {index} ({name})", code.operator, operator)
-    return Operation(
-        where=f"subgraph {subgraph_index}, operator {index} ({name})",
-        name=name,
-        custom=code.operator == BuiltinOperator.CUSTOM,
-        version=code.version,
-        factory=overrides.apply(subgraph_index, index, name, factory),
-        options=options,
-        inputs=tuple(map(int, operator.inputs)),
-        outputs=tuple(map(int, operator.outputs)),
-        intermediates=() if operator.intermediates is None else tuple(map(int, operator.intermediates)),
-        numerics=numerics.of(subgraph_index, index, name),
-    )
-
-
-def _builtin_options(where: str, code: BuiltinOperator, operator: Operator) -> Any:
-    expected = OPTIONS_OF.get(code)
-    if expected is None:
-        return None
-    options = operator.options
-    if options is None or isinstance(options, UnknownTable):
-        return expected()
-    if not isinstance(options, expected):
-        raise InvalidModelError(f"{where}: builtin_options is {type(options).__name__}, expected {expected.__name__}")
-    return options

@@ -6,53 +6,29 @@ Names, arguments, return types and error classes are those of LiteRT tflite/pyth
 
 from __future__ import annotations
 
-import enum
 import operator
 import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from litejit.custom import as_factory
+from litejit.delegates import Delegate, OpResolverType, load_delegate
 from litejit.details import operator_details, tensor_details
-from litejit.kernels.kernel import DEFAULT_FLAVOUR
-from litejit.kernels.node import Limits, TensorSpec
+from litejit.kernels.flavours import DEFAULT_FLAVOUR
+from litejit.kernels.tensor_spec import Limits, TensorSpec
 from litejit.numerics import checked_flavour
-from litejit.overrides import Overrides
 from litejit.plan import Plan
-from litejit.schema import Model, TensorMap, open_source
 from litejit.schema.errors import InvalidInputError, UnsupportedError
+from litejit.schema.model import Model, TensorMap
+from litejit.schema.reader import map_file, open_source
 from litejit.session import Session
-from litejit.single import run_operator
+from litejit.signature_runner import SignatureRunner
 from litejit.values import as_tensor_value
 
 __all__ = ["Delegate", "Interpreter", "OpResolverType", "SignatureRunner", "load_delegate"]
-
-
-@enum.unique
-class OpResolverType(enum.Enum):
-    """Which kernels run. BUILTIN_REF is the reference tier; the others allow faster kernels with the same results."""
-
-    AUTO = 0
-    BUILTIN = 1
-    BUILTIN_REF = 2
-    BUILTIN_WITHOUT_DEFAULT_DELEGATES = 3
-
-
-class Delegate:
-    """Delegates are native plug-ins of the official runtime; litejit has none. Raises UnsupportedError."""
-
-    def __init__(self, library: str, options: Mapping[str, Any] | None = None) -> None:
-        raise UnsupportedError(f"cannot load '{library}': litejit runs its own kernels and takes no native delegates")
-
-
-def load_delegate(library: str, options: Mapping[str, Any] | None = None) -> NoReturn:
-    """Raises UnsupportedError: litejit takes no native delegates."""
-    Delegate(library, options)
-    raise AssertionError
 
 
 class _Guard:
@@ -128,14 +104,17 @@ class Interpreter:
             raise InvalidInputError("`model_path` or `model_content` must be specified.")
         self._experimental_compress_quantization_zero_points = experimental_compress_quantization_zero_points
         limits = limits or Limits()
-        source = open_source(_existing(model_path) if model_path else model_content)  # type: ignore[arg-type]
-        factories = {name: as_factory(name, op) for name, op in (custom_ops or {}).items()}
+        if model_path:
+            source, file = map_file(_existing(model_path))
+        else:
+            source, file = open_source(model_content), None  # type: ignore[arg-type]
         self._session = Session(
             source,
-            factories,
+            file,
+            custom_ops or {},
             numerics,
             limits,
-            Overrides(kernels),
+            kernels or {},
             compiled=experimental_op_resolver_type != OpResolverType.BUILTIN_REF,
             threads=num_threads or 1,
             keep_all=experimental_preserve_all_tensors,
@@ -199,6 +178,8 @@ class Interpreter:
         plan = self._plan(subgraph_index)
         if not 0 <= op_index < len(plan.graph.operations):
             raise InvalidInputError(f"op_index is {op_index}, the subgraph has {len(plan.graph.operations)} operators")
+        from litejit.single import run_operator
+
         own = plan.graph.operations[op_index].numerics
         return run_operator(plan, op_index, operands, own if numerics is None else checked_flavour(numerics))
 
@@ -429,58 +410,6 @@ class Interpreter:
     def _shape_signature(self, tensor_index: int, subgraph_index: int) -> tuple[int, ...]:
         tensor = self._session.model.subgraphs[subgraph_index].tensors[tensor_index]
         return tuple(tensor.shape_signature or self._spec(tensor_index, subgraph_index).dims)
-
-
-class SignatureRunner:
-    """Runs a signature by the names of its inputs and outputs. Made by `Interpreter.get_signature_runner`."""
-
-    def __init__(self, interpreter: Interpreter, signature_key: str) -> None:
-        if not interpreter:
-            raise ValueError("None interpreter provided.")
-        if not signature_key:
-            raise ValueError("None signature_key provided.")
-        signatures = interpreter._get_full_signature_list()
-        if signature_key not in signatures:
-            raise ValueError(f'Invalid signature_key provided: "{signature_key}".')
-        self._interpreter = interpreter
-        self._inputs = signatures[signature_key]["inputs"]
-        self._outputs = signatures[signature_key]["outputs"]
-        self._subgraph_index = next(
-            int(signature.subgraph_index)
-            for signature in interpreter._session.model.signature_defs
-            if signature.signature_key == signature_key
-        )
-
-    def __call__(self, **kwargs: Any) -> dict[str, np.ndarray]:
-        """Runs the signature on arrays by input name; inputs are reshaped to. Returns arrays by output name."""
-        if len(kwargs) != len(self._inputs):
-            raise ValueError(
-                "Invalid number of inputs provided for running a SignatureDef, "
-                f"expected {len(self._inputs)} vs provided {len(kwargs)}"
-            )
-        interpreter, subgraph = self._interpreter, self._subgraph_index
-        for name, value in kwargs.items():
-            if name not in self._inputs:
-                raise ValueError(f"Invalid Input name ({name}) for SignatureDef")
-            interpreter._resize(self._inputs[name], np.shape(value), False, subgraph)
-        interpreter._ensure_safe()
-        interpreter._plan(subgraph).allocate()
-        for name, value in kwargs.items():
-            interpreter._set_tensor(self._inputs[name], value, subgraph)
-        interpreter._plan(subgraph).invoke()
-        return {name: interpreter.get_tensor(index, subgraph) for name, index in self._outputs.items()}
-
-    def get_input_details(self) -> dict[str, dict[str, Any]]:
-        """Tensor details of the inputs by name."""
-        return self._details(self._inputs)
-
-    def get_output_details(self) -> dict[str, dict[str, Any]]:
-        """Tensor details of the outputs by name."""
-        return self._details(self._outputs)
-
-    def _details(self, indices: dict[str, int]) -> dict[str, dict[str, Any]]:
-        subgraph = self._subgraph_index
-        return {name: self._interpreter._get_tensor_details(index, subgraph) for name, index in indices.items()}
 
 
 def _existing(path: str | os.PathLike[str]) -> str:

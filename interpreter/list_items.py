@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from litejit.graph import Graph, Operation
+from litejit.graph import Graph
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.arithmetic import Add
 from litejit.kernels.reference.joining import Concatenation, Pack
 from litejit.kernels.reference.shape import ExpandDims, Reshape, Squeeze
 from litejit.kernels.reference.slicing import Slice
+from litejit.operations import Operation
 from litejit.schema import TensorType
 
 __all__ = ["ListItem", "ListItems"]

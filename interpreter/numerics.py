@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from litejit.kernels.kernel import ALL_FLAVOURS, DEFAULT_FLAVOUR
+from litejit.kernels.flavours import ALL_FLAVOURS, DEFAULT_FLAVOUR
 from litejit.schema.errors import InvalidInputError
 
 __all__ = ["Numerics", "Place", "checked_flavour"]

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from litejit.graph import Graph
-from litejit.kernels.node import Context, Shape, TensorSpec
-from litejit.preparations import NOTHING, Preparations, Ready, Signature
-from litejit.schema import TensorType
+from litejit.kernels.tensor_spec import Shape, TensorSpec
+from litejit.preparations import NOTHING, Deviation, Preparations, Ready, Signature
 from litejit.schema.errors import InvalidInputError, InvalidModelError
 from litejit.schema.lazy import Items, LazyList
-from litejit.step import Deviation, Step
+from litejit.schema.tensor_types import TensorType
 
 if TYPE_CHECKING:
     from litejit.compiler import Compiler
+    from litejit.kernels.node import Context
     from litejit.native import NativePlan
     from litejit.rewrites import Task
+    from litejit.step import Step
     from litejit.stored import StoredPlan
     from litejit.supposing import Supposing
 
@@ -96,6 +97,8 @@ class Plan:
             return
         if self._allocating:
             raise InvalidModelError(f"subgraph {self.graph.index} calls itself")
+        from litejit.step import Step  # not needed to run a program that is kept
+
         # Subgraphs call each other through this: a frame less for each counts.
         self._allocating = True
         try:

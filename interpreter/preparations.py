@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from litejit.kernels.node import Shape, TensorSpec
-from litejit.schema import TensorType
+from litejit.kernels.tensor_spec import Shape, TensorSpec
 from litejit.schema.lazy import Items
-from litejit.step import Step
+from litejit.schema.tensor_types import TensorType
 
 if TYPE_CHECKING:
     from litejit.native import NativePlan
+    from litejit.step import Step
     from litejit.stored import StoredPlan
 
-__all__ = ["NOTHING", "Preparations", "Ready", "Signature"]
+__all__ = ["NOTHING", "Deviation", "Preparations", "Ready", "Signature"]
 
 _MOST_KNOWN, _MOST_BYTES = 64, 1 << 28
 """What is kept: so many preparations, so many bytes."""
@@ -25,6 +25,10 @@ Signature = tuple[Shape, TensorType]
 
 NOTHING: Signature = (), TensorType.FLOAT32
 """An input that is not there."""
+
+
+class Deviation(Exception):
+    """Data are not as a preparation supposes."""
 
 
 class Ready(NamedTuple):

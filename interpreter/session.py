@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from litejit.branches import scale_branches
-from litejit.graph import Graph, KernelFactory
-from litejit.kernels.node import Limits, Shape, SubgraphSignature, TensorSpec
+from litejit.graph import Graph
+from litejit.kernels.tensor_spec import Limits, Shape, TensorSpec
 from litejit.numerics import Numerics, Place
-from litejit.overrides import Overrides
 from litejit.plan import Plan
-from litejit.schema import Model, TensorType, read_model
 from litejit.schema.errors import InvalidModelError
+from litejit.schema.model import Model
+from litejit.schema.reader import read_model
+from litejit.schema.tensor_types import TensorType
+
+if TYPE_CHECKING:
+    from litejit.kernels.node import SubgraphSignature
+    from litejit.operations import KernelFactory
+    from litejit.overrides import Overrides
 
 __all__ = ["Session"]
 
@@ -26,16 +32,18 @@ class Session:
     def __init__(
         self,
         source: memoryview,
-        custom_ops: Mapping[str, KernelFactory],
+        file: os.stat_result | None,
+        custom_ops: Mapping[str, Any],
         numerics: str | Mapping[Place, str],
         limits: Limits,
-        overrides: Overrides,
+        kernels: Mapping[Any, Any],
         *,
         compiled: bool = False,
         threads: int = 1,
         keep_all: bool = False,
     ) -> None:
         flavours = Numerics(numerics)
+        factories, overrides = _own(custom_ops, kernels)
         self.numerics = flavours.default
         self.limits = limits
         self.resources: dict[Any, Any] = {}
@@ -44,21 +52,24 @@ class Session:
             from litejit.compiler import Compiler
             from litejit.stored import Store
 
-            own = custom_ops or overrides
-            store = None if own else Store(source, f"{threads} threads, keep_all={keep_all}, {limits}")
+            own = custom_ops or kernels
+            store = None if own else Store(source, file, f"{threads} threads, keep_all={keep_all}, {limits}")
             compiler = Compiler(threads, keep_all, store, self.plan)
         # A model whose program has been kept has been found good.
         known_good = store is not None and store.has(0)
         self._read = partial(read_model, source, max_tables=limits.tables, max_call_depth=limits.subgraph_depth)
         self.model = self._read(known_good=known_good)
-        graphs = [Graph(self.model, at, custom_ops, overrides, flavours) for at in range(len(self.model.subgraphs))]
+        graphs = [Graph(self.model, at, factories, overrides, flavours) for at in range(len(self.model.subgraphs))]
         if len(graphs) > 1:
+            from litejit.branches import scale_branches
+
             scale_branches(self.model, graphs)
         if not known_good:
             for graph in graphs:
                 graph.check()
         self.plans = [Plan(graph, self, compiler) for graph in graphs]
-        overrides.require_used()
+        if overrides is not None:
+            overrides.require_used()
         flavours.require_used()
 
     @property
@@ -111,3 +122,15 @@ class Session:
                 for index, array in arrays.items():
                     plan.assign(index, array)
         self.resources.setdefault("variables", {}).update(values)
+
+
+def _own(
+    custom_ops: Mapping[str, Any], kernels: Mapping[Any, Any]
+) -> tuple[dict[str, KernelFactory], Overrides | None]:
+    """What makes the kernels that a user gives, of custom and of builtin operators."""
+    if not custom_ops and not kernels:
+        return {}, None  # without importing what kernels are
+    from litejit.custom import as_factory
+    from litejit.overrides import Overrides
+
+    return {name: as_factory(name, op) for name, op in custom_ops.items()}, Overrides(kernels)

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from litejit.graph import Operation
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.node import Context, NeedsData, Node, Shape, TensorSpec
+from litejit.operations import Operation
+from litejit.preparations import Deviation
 from litejit.schema.errors import InvalidModelError, LitejitError
 
 if TYPE_CHECKING:
     from litejit.plan import Plan
 
-__all__ = ["Deviation", "Step", "prepared"]
+__all__ = ["Step", "prepared"]
 
 
 _MOST_KNOWN, _MOST_BYTES = 64, 1024
@@ -37,10 +38,6 @@ def _content(value: np.ndarray | None) -> bytes | tuple[bytes, ...]:
     if value is None:
         return b""
     return tuple(value.ravel().tolist()) if value.dtype.kind == "O" else value.tobytes()
-
-
-class Deviation(Exception):
-    """Data are not as the plan supposes."""
 
 
 class Step:

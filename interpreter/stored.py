@@ -5,7 +5,8 @@ and where tensors lie. Addresses in it are distances from the beginning of the a
 memory or of the entries, and listed, so that they become addresses again. Everything else about the model (steps,
 kernels of the reference tier) is made when somebody asks for it.
 
-A program is found by all that it depends on: the bytes of the model, shapes of the inputs, threads, limits, sources of
+A program is found by all that it depends on: the bytes of the model (whose digest is kept, too, for files that do not
+change), shapes of the inputs, threads, limits, sources of
 litejit, processor, what `litejit tune` has measured, and the variables LITEJIT_… of the environment. Those used last
 are kept, MOST_BYTES of them. LITEJIT_PROGRAMS=off does without.
 """
@@ -20,16 +21,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from litejit.content import content_digest
 from litejit.kernels.jit import library
 from litejit.kernels.jit.cache import digest, load, package_stamp
 from litejit.kernels.jit.forced import forced
 from litejit.kernels.jit.layouts.programs import ENTRY
 from litejit.kernels.jit.memory import aligned_buffer
 from litejit.kernels.jit.target import is_checked
-from litejit.kernels.node import Shape, TensorSpec
+from litejit.kernels.tensor_spec import Shape, TensorSpec
 from litejit.program_file import JUMP_IF, read, write
-from litejit.schema import TensorType
 from litejit.schema.lazy import LazyList
+from litejit.schema.tensor_types import TensorType
 from litejit.shadow import Shadow
 
 if TYPE_CHECKING:
@@ -54,8 +56,9 @@ def directory() -> str | None:
 class Store:
     """The programs of one model with one choice of settings (a text)."""
 
-    def __init__(self, source: memoryview, settings: str) -> None:
-        self._source, self._settings = source, settings
+    def __init__(self, source: memoryview, file: os.stat_result | None, settings: str) -> None:
+        """file: what is known of the model's file."""
+        self._source, self._file, self._settings = source, file, settings
         self._model: str | None = None
 
     def has(self, subgraph: int) -> bool:
@@ -89,9 +92,9 @@ class Store:
             return None
         if self._model is None:
             variables = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("LITEJIT_")]
-            model = digest(self._source)
             measured = load(os.path.join(into, library.TUNED)) or b""
-            self._model = digest(model, self._settings, package_stamp(), np.__version__, measured, *variables)
+            content = content_digest(self._source, self._file, into)
+            self._model = digest(content, self._settings, package_stamp(), np.__version__, measured, *variables)
         inputs = sorted(shapes.items()), sorted(types.items())
         return os.path.join(into, f"{_PREFIX}{digest(self._model, str(subgraph), str(inputs))}")
 

@@ -22,11 +22,11 @@ from litejit.kernels.reference.resource import ReadVariable, VarHandle
 from litejit.list_items import ListItems
 from litejit.native import NativePlan
 from litejit.plan import RUNS_TO_SUPPOSE, Plan
-from litejit.preparations import Ready
+from litejit.preparations import Deviation, Ready
 from litejit.rewrites import Task
 from litejit.schema import TensorType
 from litejit.schema.errors import LitejitError
-from litejit.step import Deviation, Step, prepared
+from litejit.step import Step, prepared
 
 if TYPE_CHECKING:
     from litejit.session import Session

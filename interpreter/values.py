@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from litejit.kernels.node import TensorSpec
-from litejit.schema import TensorType
+from litejit.kernels.tensor_spec import TensorSpec
 from litejit.schema.errors import InvalidInputError
+from litejit.schema.tensor_types import TensorType
 
 __all__ = ["as_tensor_value"]
 

@@ -14,13 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from litejit.kernels.flavours import ALL_FLAVOURS, DEFAULT_FLAVOUR
 from litejit.kernels.node import Node, TensorSpec
 from litejit.schema import FullyConnectedOptions, FullyConnectedOptionsWeightsFormat, TensorType
 
 __all__ = ["ALL_FLAVOURS", "DEFAULT_FLAVOUR", "ESTABLISHED", "established", "signature"]
-
-DEFAULT_FLAVOUR = "litert-ref"
-ALL_FLAVOURS = frozenset({"litert-ref", "litert-opt", "xnnpack", "tflm", "single-rounding"})
 
 _OFFICIAL = "litert-ref litert-opt xnnpack"
 _BUILDS = f"{_OFFICIAL} single-rounding"

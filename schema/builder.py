@@ -17,16 +17,15 @@ from .model import (
     Buffer,
     Metadata,
     Model,
-    Operator,
-    OperatorCode,
     QuantizationParameters,
     SignatureDef,
-    SparsityParameters,
     SubGraph,
     Tensor,
     TensorMap,
 )
+from .operators import Operator, OperatorCode
 from .options import BUILTIN_OPTIONS, OPTIONS_OF
+from .sparsity import SparsityParameters
 from .types import pack, tensor_type
 from .writer import write_model
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from functools import partial
+from functools import cached_property, partial
+from importlib import import_module
 from typing import Any, ClassVar, TypeAlias, dataclass_transform
 
 import numpy as np
@@ -49,9 +50,19 @@ class Field:
     align: int = 4
     optional: bool = False
     """Strings, tuples and lists: an empty one is left out of the file."""
-    table: type[Table] | None = None
+    of: type[Table] | str = ""
+    """Tables: which, or "module.Name" of one in a module that is imported when such a table is first met."""
     members: tuple[type[Table], ...] = ()
     """Union: member i is stored as type i + 1."""
+
+    @cached_property
+    def table(self) -> type[Table]:
+        """Which table it is, or which tables they are."""
+        if not isinstance(self.of, str):
+            return self.of
+        module, _, name = self.of.partition(".")
+        table: type[Table] = getattr(import_module(f".{module}", __package__), name)
+        return table
 
 
 @dataclass_transform(kw_only_default=True)
@@ -220,14 +231,14 @@ def dims(*, optional: bool = False, slot: int = -1) -> Any:
     return Field(Kind.DIMS, None if optional else (), slot)
 
 
-def table(cls: type[Table], *, slot: int = -1) -> Any:
-    """Declare a table; absent reads as None."""
-    return Field(Kind.TABLE, None, slot, table=cls)
+def table(cls: type[Table] | str, *, slot: int = -1) -> Any:
+    """Declare a table, see `Field.of`; absent reads as None."""
+    return Field(Kind.TABLE, None, slot, of=cls)
 
 
-def tables(cls: type[Table], *, optional: bool = False, slot: int = -1) -> Any:
-    """Declare a vector of tables, a list; absent reads as an empty list."""
-    return Field(Kind.TABLES, None, slot, optional=optional, table=cls)
+def tables(cls: type[Table] | str, *, optional: bool = False, slot: int = -1) -> Any:
+    """Declare a vector of tables, see `Field.of`, a list; absent reads as an empty list."""
+    return Field(Kind.TABLES, None, slot, optional=optional, of=cls)
 
 
 def union(*members: type[Table], slot: int = -1) -> Any:

@@ -18,13 +18,9 @@ import numpy as np
 from .declare import Array, Field, Kind, Table, UnknownTable
 from .errors import InvalidModelError
 from .lazy import LazyList
+from .limits import MAX_RANK, MAX_TABLES
 
-__all__ = ["MAX_RANK", "MAX_TABLES", "Decoder", "decode"]
-
-MAX_TABLES = 500_000
-"""Most tables that are decoded from one buffer, by default."""
-MAX_RANK = 64 if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else 32
-"""Most dimensions that a shape may have, by default: as many as NumPy's arrays."""
+__all__ = ["Decoder", "decode"]
 
 _T = TypeVar("_T", bound=Table)
 _Conversion: TypeAlias = Callable[[int, Any], Any]
@@ -195,16 +191,14 @@ class Decoder:
     # What the offset `value`, stored at byte `at + offset`, refers to -----------------------------------------------
 
     def _child(self, field: Field, offset: int, at: int, value: int) -> Table:
-        assert field.table is not None
         return self._table(field.table, self._target(at + offset, value))
 
     def _children(self, field: Field, offset: int, at: int, value: int) -> Sequence[Table]:
-        assert field.table is not None
         start, count = self._elements(4, at + offset, value)
         if count > self._tables_left:
             raise _MalformedError(f"{count} tables are too many")
         if self._lazily:
-            return LazyList(count, partial(self._later_child, field.table, start))
+            return LazyList(count, partial(self._later_child, field, start))
         children = []
         for i, distance in enumerate(struct.unpack_from(f"<{count}I", self._data, start)):
             try:
@@ -214,12 +208,12 @@ class Decoder:
                 raise
         return children
 
-    def _later_child(self, cls: type[Table], start: int, i: int) -> Table:
+    def _later_child(self, field: Field, start: int, i: int) -> Table:
         try:
-            return self._table(cls, self._follow(start + 4 * i))
+            return self._table(field.table, self._follow(start + 4 * i))
         except _MalformedError as error:
             where = "".join(reversed(error.path))
-            raise InvalidModelError(f"malformed file: {cls.__name__} {i}{where}: {error}") from None
+            raise InvalidModelError(f"malformed file: {field.table.__name__} {i}{where}: {error}") from None
 
     def _union(self, members: tuple[type[Table], ...], type_offset: int, offset: int, at: int, value: int) -> Any:
         member = self._data[at + type_offset]

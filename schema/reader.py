@@ -6,16 +6,19 @@ import mmap
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from .declare import Array
 from .errors import InvalidModelError
-from .flat import MAX_RANK, MAX_TABLES, decode
+from .flat import decode
 from .lazy import LazyList
-from .model import Buffer, Model, Operator
-from .validate import MAX_CALL_DEPTH, check_model
+from .limits import MAX_CALL_DEPTH, MAX_RANK, MAX_TABLES
+from .model import Buffer, Model
+
+if TYPE_CHECKING:
+    from .operators import Operator
 
 __all__ = ["FILE_IDENTIFIER", "Source", "read_model"]
 
@@ -47,6 +50,8 @@ def read_model(
     model = decode(Model, data, FILE_IDENTIFIER, max_tables=max_tables, max_rank=max_rank, lazily=known_good)
     _resolve_outside_data(model, data, LazyList if known_good else _list)
     if validate and not known_good:
+        from .validate import check_model  # it needs the tables of all operators
+
         check_model(model, max_call_depth)
     return model
 
@@ -54,13 +59,19 @@ def read_model(
 def open_source(source: Source) -> memoryview:
     """The bytes of `source` as a read-only view; a path is mapped into memory."""
     if isinstance(source, (str, os.PathLike)):
-        with open(source, "rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                raise InvalidModelError(f"{os.fspath(source)!r} is empty")
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return map_file(source)[0]
     data = memoryview(source).cast("B").toreadonly()
     # A view into the middle of something else may start at any address; tensors must be aligned in memory.
     return data if np.frombuffer(data, "u1").ctypes.data % 16 == 0 else memoryview(bytes(data))
+
+
+def map_file(path: str | os.PathLike[str]) -> tuple[memoryview, os.stat_result]:
+    """The bytes of a file, mapped into memory and read-only, and what the system says of it."""
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        if status.st_size == 0:
+            raise InvalidModelError(f"{os.fspath(path)!r} is empty")
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)), status
 
 
 def _list(length: int, make: Callable[[int], Any]) -> list[Any]:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .declare import Array
-from .enums import TensorType
 from .errors import InvalidModelError, UnsupportedError
 from .model import Model, Tensor
+from .tensor_types import TensorType
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -13,7 +13,9 @@ from typing import Any
 from .declare import UnknownTable
 from .enums import BuiltinOperator
 from .errors import InvalidModelError, UnsupportedError
-from .model import Model, Operator, SignatureDef, SubGraph, TensorMap
+from .limits import MAX_CALL_DEPTH
+from .model import Model, SignatureDef, SubGraph, TensorMap
+from .operators import Operator
 from .options import OPTIONS_OF
 from .options_control import CallOnceOptions, CallOptions, IfOptions, WhileOptions
 from .options_stablehlo import (
@@ -29,11 +31,9 @@ from .options_stablehlo import (
 from .types import HANDLE_TYPES, tensor_data
 from .validate_tensors import check_tensor
 
-__all__ = ["MAX_CALLS", "MAX_CALL_DEPTH", "SCHEMA_VERSION", "called_subgraphs", "check_model"]
+__all__ = ["MAX_CALLS", "SCHEMA_VERSION", "called_subgraphs", "check_model"]
 
 SCHEMA_VERSION = 3
-MAX_CALL_DEPTH = 64
-"""How deep subgraphs may call each other."""
 MAX_CALLS = 10_000
 """Most subgraphs that one inference may enter when each operator that calls one does so once."""
 

@@ -10,18 +10,8 @@ import numpy as np
 from .declare import Array
 from .enums import DimensionType, TensorType
 from .errors import InvalidModelError, UnsupportedError
-from .model import (
-    BlockwiseQuantization,
-    DimensionMetadata,
-    Int32Vector,
-    Model,
-    MultiAxisQuantization,
-    QuantizationParameters,
-    SparsityParameters,
-    Tensor,
-    Uint8Vector,
-    Uint16Vector,
-)
+from .model import BlockwiseQuantization, Model, MultiAxisQuantization, QuantizationParameters, Tensor
+from .sparsity import DimensionMetadata, Int32Vector, SparsityParameters, Uint8Vector, Uint16Vector
 from .types import packed_size, string_offsets, tensor_data
 
 __all__ = ["MAX_TENSOR_BYTES", "check_tensor"]

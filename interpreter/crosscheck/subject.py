@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from litejit.crosscheck.cut import SingleOperator, cut
-from litejit.graph import KernelFactory, Operation
 from litejit.interpreter import Interpreter, OpResolverType
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.node import Limits, Shape, SubgraphSignature, TensorSpec
 from litejit.kernels.registry import builtin_kernels, custom_kernels
+from litejit.operations import KernelFactory, Operation
 from litejit.plan import Plan
 from litejit.schema import BuiltinOperator, Model, TensorType, write_model
 from litejit.schema.errors import InvalidInputError

@@ -60,6 +60,33 @@ def test_warm_process_does_without_llvm(tmp_path: Path) -> None:
     assert cold[2] == warm[2]
 
 
+@pytest.mark.skipif(not HERE, reason="code is loaded without LLVM on x86-64 Linux alone")
+@pytest.mark.skipif(is_checked(), reason="the checked build keeps no programs")
+def test_what_a_process_with_a_kept_program_imports(tmp_path: Path) -> None:
+    """No more than it takes to run the program: each of these costs a good part of the time until the first result."""
+    script = """
+import sys
+import numpy
+before = set(sys.modules)
+from litejit import Interpreter
+interpreter = Interpreter({model!r})
+interpreter.allocate_tensors()
+interpreter.set_tensor(interpreter.get_input_details()[0]["index"], numpy.zeros((1, 8, 8, 1), numpy.int8))
+interpreter.invoke()
+interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+print(*sorted(set(sys.modules) - before))
+"""
+    in_a_process(str(tmp_path), script)
+    imported = in_a_process(str(tmp_path), script)
+    own = {name for name in imported if name.startswith("litejit")}
+    others = set(imported) - own - {"_blake2", "atexit", "copy", "dataclasses", "mmap", "threading", "zlib"}
+    assert not {name for name in others if not name.startswith("_")}
+    for part in ("kernels.reference", "kernels.node", "kernels.registry", "kernels.jit.lowering", "step", "native"):
+        assert f"litejit.{part}" not in own
+    for part in ("enums", "builtin_operator", "operators", "options", "sparsity", "validate", "builder", "writer"):
+        assert f"litejit.schema.{part}" not in own
+
+
 def test_damaged_objects_are_compiled_again(tmp_path: Path) -> None:
     good = in_a_process(str(tmp_path))
     for number, path in enumerate(sorted(path for path in tmp_path.rglob("*") if path.is_file())):

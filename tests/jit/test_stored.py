@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from litejit import Interpreter, InvalidInputError, ModelBuilder, stored
+from litejit import Interpreter, InvalidInputError, ModelBuilder, content, stored
 from litejit import compiler as compiling
 from litejit.interpreter import OpResolverType
+from litejit.kernels.jit import cache
 from litejit.kernels.jit.target import is_checked
 from litejit.profiler import profile
 from litejit.schema import TensorType
@@ -173,6 +175,37 @@ def test_models_one_byte_apart() -> None:
     allocated(first)
     assert not is_stored(allocated(bytes(other)))
     assert is_stored(allocated(first))
+
+
+def test_files_that_change(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a model.tflite"
+    model = bytearray(DIGITS[0].read_bytes())
+
+    def write() -> None:
+        """In place, at what looks like the same time."""
+        with path.open("r+b" if path.exists() else "wb") as file:
+            file.write(model)
+        os.utime(path, (1, 1))
+        time.sleep(0.05)  # a tick of the file system's clock
+
+    def is_known() -> bool:
+        interpreter = Interpreter(path)
+        interpreter.allocate_tensors()
+        return is_stored(interpreter)
+
+    write()
+    assert [is_known(), is_known()] == [False, True]
+    assert not list(folder.glob("model-*")), "it has been written just now"
+    monkeypatch.setattr(content, "SETTLED_NS", 0)
+    assert is_known()
+    assert len(list(folder.glob("model-*"))) == 1
+    digests: list[object] = []
+    monkeypatch.setattr(content, "digest", lambda part: digests.append(part) or cache.digest(part))
+    assert is_known()
+    assert list(map(type, digests)) == [str], "its bytes are not read again"
+    model[len(model) // 2] ^= 1
+    write()
+    assert [is_known(), is_known()] == [False, True]
 
 
 @pytest.mark.parametrize("damage", ["empty", "half", "a byte", "another file"])
