@@ -76,8 +76,7 @@ interpreter.invoke()
 interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 print(*sorted(set(sys.modules) - before))
 """
-    in_a_process(str(tmp_path), script)
-    imported = in_a_process(str(tmp_path), script)
+    _, imported = (in_a_process(str(tmp_path), script, LITEJIT_PROGRAMS="on") for _ in range(2))
     own = {name for name in imported if name.startswith("litejit")}
     others = set(imported) - own - {"_blake2", "atexit", "copy", "dataclasses", "mmap", "threading", "zlib"}
     assert not {name for name in others if not name.startswith("_")}
