@@ -9,7 +9,7 @@ import numpy as np
 
 from litejit.kernels.jit.bands import Geometry
 from litejit.kernels.jit.call import Call, Tensor
-from litejit.kernels.jit.few_rows import few_rows
+from litejit.kernels.jit.few_rows import beats_packing, few_rows
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.matrices import Rows, packed_right, spread, stage_of_matrix
 from litejit.kernels.jit.products import Out, Right, matrix_rows, product
@@ -50,9 +50,10 @@ def batch_matmul(lowering: Lowering) -> Sequence[Call] | None:
     if matrix is None:
         zero_point = 0 if rhs.type == TensorType.FLOAT32 else products.filter_zero_point
         matrices = np.zeros(1, np.int64) if len(images) == 1 else spread(rhs.dims[:-2], output.dims[:-2])
-        few = few_rows(left, rhs, matrices, options.adj_y, zero_point, out, stage, lowering.threads)
-        if few is not None:
-            return [*rows.calls, few]
+        if beats_packing(geometry.out_size[0], depth, options.adj_y, stage.kind == "float"):
+            few = few_rows(left, rhs, matrices, options.adj_y, zero_point, out, stage, lowering.threads)
+            if few is not None:
+                return [*rows.calls, few]
         right = packed_right(rows, rhs, columns, options.adj_y, zero_point, stage.factor, matrices)
         left = rows.left(geometry, images)
     else:

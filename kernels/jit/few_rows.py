@@ -1,4 +1,4 @@
-"""Calls of `native.few_rows`: products of few rows with matrices of run time, which are read where they lie."""
+"""Calls of `native.few_rows`: products of few rows with matrices that are read as they lie, instead of being packed."""
 
 from __future__ import annotations
 
@@ -13,45 +13,64 @@ from litejit.kernels.jit.products import Left, Out
 from litejit.kernels.jit.stages import PackedStage
 from litejit.kernels.node import TensorSpec
 
-__all__ = ["few_rows"]
+__all__ = ["beats_packing", "beats_panels", "few_rows"]
 
 _KINDS = ("float", "fixed8", "double8", "scaled")
 _AT_ONCE = 4
 """Panels that are computed at once where columns lie side by side and there are as many."""
 
+_FEW_COLUMNS = 8
+"""Columns up to which each is computed by itself: otherwise always 16 are."""
 
-def _is_quicker(rows: int, depth: int, transposed: bool, is_float: bool) -> bool:
-    """Than packing the matrix: measured. Columns are read again for every row; of short ones little is gained."""
+
+def beats_packing(rows: int, depth: int, transposed: bool, is_float: bool) -> bool:
+    """Whether few rows are quicker than packing the matrix in every inference: measured.
+
+    Columns are read again for every row; of short ones little is gained.
+    """
     if transposed:
         return rows <= max(1, min(12, depth // 8))
     return rows <= (4 if is_float else 2)
 
 
-def few_rows(
-    left: Left, rhs: TensorSpec, images: np.ndarray, transposed: bool, zero_point: int, out: Out, stage: PackedStage,
-    threads: int,
-) -> Call | None:  # fmt: skip
-    """The call that computes out = stage(left x right); None where packing the right matrix is quicker.
+def beats_panels(rows: int, depth: int, columns: int, is_float: bool) -> bool:
+    """Whether few rows are quicker than panels that have been packed before: measured.
 
-    images: which of the matrices of `rhs` each image takes. zero_point: what is taken off its elements.
+    A tile of a single row over fewer than four panels waits for its sums of floats, and a panel of a few columns holds
+    nothing else.
     """
-    rows, matrix = left.geometry.out_size[0], prod(rhs.dims[-2:])
-    depth, columns = rhs.dims[-2:][:: -1 if transposed else 1]
-    if stage.kind not in _KINDS or not _is_quicker(rows, depth, transposed, stage.kind == "float"):
+    if rows > 3 or depth < 32:
+        return False
+    return columns <= 48 if is_float else columns <= _FEW_COLUMNS and depth >= 256
+
+
+def few_rows(
+    left: Left, right: TensorSpec | np.ndarray, images: np.ndarray, transposed: bool, zero_point: int, out: Out,
+    stage: PackedStage, threads: int,
+) -> Call | None:  # fmt: skip
+    """The call that computes out = stage(left x right); None where there is no kernel for the output stage.
+
+    right: matrices, the operand or a constant. images: which of them each image takes. zero_point: what is taken off
+    their elements.
+    """
+    if stage.kind not in _KINDS:
         return None
+    dims = right.dims if isinstance(right, TensorSpec) else right.shape
+    rows, matrix = left.geometry.out_size[0], prod(dims[-2:])
+    depth, columns = dims[-2:][:: -1 if transposed else 1]
     panels = panels_of(columns)
     at_once = _AT_ONCE if panels >= _AT_ONCE and not transposed else 1
     wanted = 1 if threads == 1 else -(-4 * threads // len(images))
     group_panels = max(at_once, -(-panels // wanted))
     groups = -(-panels // group_panels)
-    item_bytes = rhs.dtype.itemsize
+    item_bytes = right.dtype.itemsize
     values = {
         "left": left.source,
         "left_images": padded(left.image_offsets.astype(np.int64)),
         "left_pitch": left.geometry.channels * left.geometry.element_bytes,
         "rows": rows,
         "depth": depth,
-        "right": Tensor(rhs.index),
+        "right": Tensor(right.index) if isinstance(right, TensorSpec) else padded(right),
         "right_images": padded(images.astype(np.int64) * matrix * item_bytes),
         "right_pitch": (depth if transposed else columns) * item_bytes,
         "columns": columns,
@@ -69,7 +88,7 @@ def few_rows(
         "low": stage.low,
         "high": stage.high,
     }
-    how = "across" if transposed else f"along_{at_once}"
+    how = f"along_{at_once}" if not transposed else "singly" if columns <= _FEW_COLUMNS else "across"
     return Call(
         f"few_rows.{stage.kind}_{how}",
         FEW_ROWS,

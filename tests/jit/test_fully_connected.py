@@ -44,6 +44,18 @@ def test_weights_of_run_time(kind: str, size: tuple[int, int, int]) -> None:
     check_compiled(connected(values, FORMATS[kind].options), first, atol=values.atol)
 
 
+@pytest.mark.parametrize("kind", ["float", "int8", "int8-channels"])
+def test_few_units(kind: str) -> None:
+    """Weights that are not packed."""
+    depths = (32, 37, 64, 100, 300) if kind == "float" else (256, 257, 300, 1000)
+    for rows, features in zip((1, 2, 3, 1, 2), depths, strict=False):
+        for units in (1, 3, 8, 9, 17, 48) if kind == "float" else (1, 3, 8):
+            values = operands(FORMATS[kind], (rows, features), (units, features), channel_axis=0, seed=units)
+            options = {"fused_activation_function": ["NONE", "RELU6"][units % 2]}
+            first = "few_rows.float" if kind == "float" else "panels.centred"
+            check_compiled(connected(values, options), first, atol=values.atol, threads=1 + rows % 2)
+
+
 @pytest.mark.parametrize("activation", ["RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT"])
 @pytest.mark.parametrize("kind", ["float", "uint8", "int8-channels", "int16", "hybrid", "hybrid-channels"])
 def test_activations(kind: str, activation: str) -> None:

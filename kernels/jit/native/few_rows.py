@@ -1,7 +1,8 @@
 """Products of few rows with matrices of run time, read where they lie: to pack them takes longer than to use them once.
 
 "along": a row of the right matrix holds one element of the depth for all columns. "across": it holds the whole depth of
-one column, which is how transposed matrices lie. Sums of 16 columns go to the output stages of `products`.
+one column, which is how transposed matrices and the weights of FULLY_CONNECTED lie; 8 columns are computed at a time,
+"singly" one after the other. Sums of 16 columns go to the output stages of `products`.
 """
 
 from __future__ import annotations
@@ -170,15 +171,59 @@ def _emit_across(b: ir.IRBuilder, of: _Elements, row: ir.Value, right: _Right) -
 
         emit_loop(b, rounds, lambda at, add=add: add(b.mul(at, I64(of.lanes)), None))
         done = b.mul(rounds, I64(of.lanes))
-        rest = b.sub(right.depth, done)
-        with b.if_then(b.icmp_signed(">", rest, I64(0))):
-            lanes = ir.VectorType(I64, of.lanes)
-            exist = b.icmp_signed("<", ir.Constant(lanes, list(range(of.lanes))), emit_splat(b, rest, of.lanes))
-            add(done, exist)
+        _emit_rest(b, of, b.sub(right.depth, done), lambda exist, add=add, done=done: add(done, exist))
         halves.append(_emit_totals(b, of, [b.load(variable) for variable in sums]))
     if of is _BYTES:
         halves = [emit_shuffle(b, *halves, lanes) for lanes in _HALVES]
     return [halves]
+
+
+def _emit_singly(b: ir.IRBuilder, of: _Elements, row: ir.Value, right: _Right) -> list[Values]:
+    """[1][2] sums, one column at a time, the depth in four sums."""
+    with b.goto_entry_block():
+        place = b.alloca(ir.ArrayType(of.sums.element, COLUMNS))
+    b.store(ir.Constant(place.type.pointee, None), place)
+
+    def column(number: ir.Value) -> None:
+        at = b.add(right.at, b.mul(number, right.pitch))
+        sums = [emit_variable(b, emit_constant(of.sums, 0)) for _ in range(4)]
+
+        def add(k: ir.Value, chain: int, exist: ir.Value | None = None) -> None:
+            x = emit_load(b, b.add(row, b.mul(k, I64(of.row_bytes))), of.row)
+            if exist is not None:
+                x = b.select(exist, x, emit_constant(of.row, 0))
+            y = b.add(at, b.mul(k, I64(of.bytes)))
+            b.store(of.across(b, x, y, exist, right, b.load(sums[chain])), sums[chain])
+
+        rounds = b.udiv(right.depth, I64(4 * of.lanes))
+
+        def together(round: ir.Value) -> None:
+            for chain in range(4):
+                add(b.add(b.mul(round, I64(4 * of.lanes)), I64(chain * of.lanes)), chain)
+
+        emit_loop(b, rounds, together)
+        done = b.mul(rounds, I64(4 * of.lanes))
+        left = b.udiv(b.sub(right.depth, done), I64(of.lanes))
+        emit_loop(b, left, lambda step: add(b.add(done, b.mul(step, I64(of.lanes))), 0))
+        done = b.add(done, b.mul(left, I64(of.lanes)))
+        _emit_rest(b, of, b.sub(right.depth, done), lambda exist: add(done, 1, exist))
+        total = _added(b, of, [b.load(variable) for variable in sums])
+        for half in (4, 2, 1):
+            parts = [emit_shuffle(b, total, total, range(start, start + half)) for start in (0, half)]
+            total = getattr(b, of.add)(*parts)
+        b.store(b.extract_element(total, I32(0)), b.gep(place, [I32(0), b.trunc(number, I32)]))
+
+    emit_loop(b, emit_min(b, right.columns, I64(COLUMNS)), column)
+    whole = b.load(b.bitcast(place, ir.VectorType(of.sums.element, COLUMNS).as_pointer()), align=4)
+    halves = _HALVES if of is _BYTES else ([*range(8)], [*range(8, 16)])
+    return [[emit_shuffle(b, whole, whole, lanes) for lanes in halves]]
+
+
+def _emit_rest(b: ir.IRBuilder, of: _Elements, rest: ir.Value, add: Callable[[ir.Value], None]) -> None:
+    """The last elements of the depth, where they do not fill a vector; add(which of its lanes exist)."""
+    with b.if_then(b.icmp_signed(">", rest, I64(0))):
+        numbers = ir.Constant(ir.VectorType(I64, of.lanes), list(range(of.lanes)))
+        add(b.icmp_signed("<", numbers, emit_splat(b, rest, of.lanes)))
 
 
 def _added(b: ir.IRBuilder, of: _Elements, values: Values) -> ir.Value:
@@ -197,7 +242,10 @@ def _emit_totals(b: ir.IRBuilder, of: _Elements, vectors: Values) -> ir.Value:
     return _added(b, of, [emit_shuffle(b, *vectors, lanes) for lanes in (_LOW, _HIGH)])
 
 
-def _tile(stage: Stage, of: _Elements, across: bool, panels: int) -> Any:
+_EMIT = {"across": _emit_across, "singly": _emit_singly}
+
+
+def _tile(stage: Stage, of: _Elements, how: str, panels: int) -> Any:
     """out = stage(row x panels): `panels` of 16 columns from an address on, of which `columns` exist."""
     bound = types.float64 if stage.float_clamp else types.int64
 
@@ -206,7 +254,7 @@ def _tile(stage: Stage, of: _Elements, across: bool, panels: int) -> Any:
         def emit(c, b, s, a):
             row, depth, at, pitch, columns, right_zero, factor, scales, stages, out, zero_point, low, high = a
             right = _Right(at, pitch, depth, columns, right_zero)
-            sums = _emit_across(b, of, row, right) if across else _emit_along(b, of, row, right, panels)
+            sums = _EMIT[how](b, of, row, right) if how in _EMIT else _emit_along(b, of, row, right, panels)
             scale = emit_splat(b, emit_load(b, scales, F32), 8)
             for panel, values in enumerate(sums):
                 own = emit_offset(b, stages, stage.bytes * panel)
@@ -226,9 +274,10 @@ def _tile(stage: Stage, of: _Elements, across: bool, panels: int) -> Any:
     return tile
 
 
-def _products(kind: str, across: bool, at_once: int) -> Any:
+def _products(kind: str, how: str, at_once: int) -> Any:
     stage, of = STAGES[kind], _FLOATS if kind == "float" else _BYTES
-    tile = _tile(stage, of, across, at_once)
+    tile = _tile(stage, of, how, at_once)
+    across = how in _EMIT
     read = get_float if stage.float_clamp else get
     stage_bytes, panel_out, column_bytes = stage.bytes, COLUMNS * stage.item_bytes, of.bytes
 
@@ -259,6 +308,7 @@ def _products(kind: str, across: bool, at_once: int) -> Any:
 
 
 for _kind in ("float", "fixed8", "double8", "scaled"):
-    globals()[f"{_kind}_across"] = _products(_kind, True, 1)
+    for _how in _EMIT:
+        globals()[f"{_kind}_{_how}"] = _products(_kind, _how, 1)
     for _panels in (1, 4):
-        globals()[f"{_kind}_along_{_panels}"] = _products(_kind, False, _panels)
+        globals()[f"{_kind}_along_{_panels}"] = _products(_kind, "along", _panels)
