@@ -68,6 +68,20 @@ def test_multiply_by_quantized_multiplier_q15(x: int, mantissa: int, exponent: i
     assert fp.multiply_by_quantized_multiplier_q15(np.array([x]), multiplier(mantissa, exponent))[0] == expected
 
 
+@settings(max_examples=400)
+@given(INT32, MULTIPLIER, st.integers(-31, 8))
+def test_multiply_by_quantized_multiplier_single(x: int, mantissa: int, exponent: int) -> None:
+    expected = (x * mantissa + 2 ** (30 - exponent)) >> (31 - exponent)
+    assert fp.multiply_by_quantized_multiplier_single(np.array([x]), multiplier(mantissa, exponent))[0] == expected
+
+
+@given(st.floats(width=32))
+def test_float_to_int32(x: float) -> None:
+    whole = np.trunc(np.float32(x))
+    expected = int(whole) if -(2**31) <= whole < 2**31 else -(2**31)
+    assert fp.float_to_int32(np.float32([whole]))[0] == expected
+
+
 @given(st.floats(2.0**-40, 2.0**20))
 def test_quantize_multiplier_is_the_nearest_mantissa(real: float) -> None:
     m = fp.Multiplier.from_real(real)

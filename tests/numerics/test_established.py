@@ -7,6 +7,8 @@ catalogue come out alike under all official kernel sets.
 
 from __future__ import annotations
 
+import importlib
+import re
 from functools import cache
 
 import numpy as np
@@ -211,3 +213,27 @@ def test_documentation_names_every_sweep() -> None:
         module, function = test.split(".")[-2:]
         assert f"{module}.py" in text, module
         assert function in text, function
+
+
+PAGE = (ROOT / "docs" / "numerics.md").read_text()
+SECTIONS = {part.split("\n")[0]: part for part in PAGE.split("\n## ")[1:]}
+SWEPT = [title for title, text in SECTIONS.items() if "| swept in |" in text]
+
+
+def test_tables_are_swept() -> None:
+    assert len(SWEPT) == 7
+
+
+@pytest.mark.parametrize("title", [title for title, text in SECTIONS.items() if "tests/" in text and title != "Sweeps"])
+def test_documentation_names_tests_that_exist(title: str) -> None:
+    """The tests that a section names are in the modules that it names, and every row of its table names one."""
+    text = SECTIONS[title]
+    modules = [
+        importlib.import_module(path.replace("/", ".")) for path in re.findall(r"(tests/\w+(?:/\w+)?)\.py", text)
+    ]
+    assert modules
+    for module, test in re.findall(r"`(?:(test_\w+)\.)?(test_\w+)`", text):
+        assert any(hasattr(one, test) and one.__name__.endswith(module) for one in modules), f"{module}.{test}"
+    for row in text.split("\n") if title in SWEPT else ():
+        is_of_numbers = row.startswith("| ") and not row.startswith("| operator")
+        assert not is_of_numbers or re.search(r"`[\w.]*test_\w+` \|$", row), row

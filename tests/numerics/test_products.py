@@ -186,7 +186,9 @@ def rescaled(
         axis = 3 if op == "DEPTHWISE_CONV_2D" else 0
         fields = {"scale": np.full(count, scales[1]), "zero_point": 0, "quantized_dimension": axis}
         weights = Const(np.zeros(filter_shape, weights_type), **fields)
-    bias_operand = Const(bias, bias_type, scale=np.float32(scales[0]) * np.float32(scales[1]))
+    # One scale for several of the weights makes the official default fail.
+    bias_scale = np.full(count if channels else 1, np.float32(scales[0]) * np.float32(scales[1]))
+    bias_operand = Const(bias, bias_type, scale=bias_scale)
     shape = (*image[:-1], count)
     outputs = [out(dtype, scale=scales[2], zero_point=zero_point, shape=shape)]
     options: dict[str, Any] = {} if op == "FULLY_CONNECTED" else {"stride_h": 1, "stride_w": 1, "padding": "SAME"}
@@ -205,14 +207,44 @@ def rescaled(
 OPERATORS = ["CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"]
 
 
+REVEALED = [(np.int8, np.int32), (np.uint8, np.int32), (np.int16, np.int32), (np.int16, np.int64)]
+"""Types of numbers and of the bias."""
+
+
 @pytest.mark.parametrize("scales", SCALES, ids=str)
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16])
+@pytest.mark.parametrize("channels", [False, True])
+@pytest.mark.parametrize(("dtype", "bias"), REVEALED)
 @pytest.mark.parametrize("op", OPERATORS)
 @pytest.mark.parametrize(("flavour", "resolver"), [("litert-ref", "ref"), *OFFICIAL])
-def test_revealing_sums(flavour: str, resolver: str, op: str, dtype: Any, scales: Any) -> None:
-    if op == "DEPTHWISE_CONV_2D" and dtype == np.int16:
-        pytest.skip("its sums have 64 bits")
-    check(rescaled(op, dtype, scales, 1501), resolver=resolver, numerics=flavour)
+def test_revealing_sums(
+    flavour: str, resolver: str, op: str, dtype: Any, bias: Any, channels: bool, scales: Any
+) -> None:
+    if (dtype, bias) == (np.int16, np.int32) and op in ("DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):
+        pytest.skip("its sums have 64 bits" if op == "DEPTHWISE_CONV_2D" else "the official kernel takes it for INT64")
+    if channels and dtype == np.uint8:
+        pytest.skip("uint8 weights have one scale")
+    problem = rescaled(op, dtype, scales, 1501, channels=channels, bias_type=bias)
+    check(problem, resolver=resolver, numerics=flavour)
+
+
+@pytest.mark.parametrize("scales", SCALES, ids=str)
+@pytest.mark.parametrize(("flavour", "resolver"), [("litert-ref", "ref"), *OFFICIAL])
+def test_revealing_products(flavour: str, resolver: str, scales: Any) -> None:
+    """Each sum as 127 times what numbers of 8 bits add up to, and the rest."""
+    sums, depth = revealing_sums(scales, 128, 4000), 70
+    sums = sums[np.abs(sums) < 127 * 127 * (depth - 1)]
+    high, low = np.fix(sums / 127).astype(np.int64), np.fmod(sums, 127)
+    rhs = np.zeros((depth, sums.size), np.int64)
+    rhs[:-1] = high // (depth - 1)
+    rhs[:-1] += np.arange(depth - 1)[:, None] < high % (depth - 1)
+    rhs[-1] = low
+    lhs = np.full((3, depth), 127, np.int8)
+    lhs[:, -1] = 1
+    assert sums.size > 100
+    assert (lhs[0].astype(np.int64) @ rhs == sums).all()
+    operands = [Input(lhs, scale=scales[0], zero_point=0), Const(rhs.astype(np.int8), scale=scales[1], zero_point=0)]
+    outputs = [out(np.int8, scale=scales[2], zero_point=0, shape=(3, sums.size))]
+    check(single_op("BATCH_MATMUL", operands, outputs), resolver=resolver, numerics=flavour)
 
 
 # XNNPACK's limits ----------------------------------------------------------------------------------------------------
