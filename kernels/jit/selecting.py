@@ -30,8 +30,9 @@ def select(lowering: Lowering) -> list[Call] | None:
     chosen = condition.dims
     if isinstance(lowering.kernel, Select):
         chosen = (*chosen, *(1,) * (output.rank - len(chosen)))
-    strides = (strides_in(output.dims, chosen), *(strides_in(output.dims, spec.dims) for spec in (x, y)))
-    dims, steps = collapse(output.dims, *strides)
+    # One element may have fewer dimensions in the output than in the operands.
+    shape = output.dims if output.size > 1 else (1,) * max(len(chosen), x.rank, y.rank, output.rank)
+    dims, steps = collapse(shape, *(strides_in(shape, operand) for operand in (chosen, x.dims, y.dims)))
     if len(dims) > _OUTER + 1:
         return None
     inner = dims.pop()

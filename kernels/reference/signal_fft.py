@@ -171,7 +171,7 @@ class _RealTransform(Kernel):
     def prepare(self, node: Node) -> None:
         """Reads the options, makes twiddles."""
         x = node.input("input")
-        node.require(x.rank >= 1, "the input is a single number")
+        node.require(x.rank >= 1 and x.dims[-1] >= 1, "the input has shape {}, expected samples", x.dims)
         options = decode_flexbuffer(node.options)
         self.fft_length = length = int(number(node, options, "fft_length"))
         node.require(length >= 2 and length % 2 == 0, "fft_length is {}, expected an even number above 0", length)

@@ -95,7 +95,7 @@ class SignalOverlapAdd(_Stream):
     def __call__(self, input: np.ndarray) -> np.ndarray:
         """The samples that are complete."""
         rows, size = self.pending.shape
-        frames = input.reshape(rows, -1, size)
+        frames = input.reshape(rows, input.shape[-2], size)
         complete = np.empty((rows, frames.shape[1], self.frame_step), input.dtype)
         for at in range(frames.shape[1]):
             if input.dtype == np.int16:
@@ -114,7 +114,7 @@ class SignalDelay(_Stream):
     def prepare(self, node: Node) -> None:
         """samples: [rows, delay_length], what is yet to come."""
         x = node.input("input")
-        node.require(x.rank >= 1, "the input is a single number")
+        node.require(x.rank >= 1 and x.dims[-1] >= 1, "the input has shape {}, expected samples", x.dims)
         self.samples = np.zeros((prod(x.dims[:-1]), self._length(node, "delay_length", 0)), np.int16)
         node.output(x.dims, types=TensorType.INT16)
 

@@ -74,5 +74,8 @@ def test_choices(dtype: Any) -> None:
         for shapes in ((left, left, right), (right, left, left), (left, right, ())):
             if len(np.broadcast_shapes(*shapes)) < 6:
                 check_compiled(problem("SELECT_V2", *shapes), "selecting.", threads=1 + at % 2)
+    for shapes in (((1,), (1,), ()), ((), (1, 1), (1,)), ((1, 1, 1), (), ())):  # the output is a scalar all the same
+        check_compiled(problem("SELECT_V2", *shapes), "selecting.")
+    check_compiled(problem("SELECT", (1,), (1, 1), (1, 1)), "selecting.")
     for condition, shape in (((4,), (4, 3, 5)), ((), (4, 3)), ((2, 3), (2, 3)), ((7,), (7, 40))):
         check_compiled(problem("SELECT", condition, shape, shape), "selecting.")

@@ -66,6 +66,12 @@ def test_slices(dtype: Any) -> None:
         check_compiled(single_op("STRIDED_SLICE", operands, **masks), MOVED)
 
 
+def test_a_slice_without_dimensions() -> None:
+    nothing = Const(np.zeros(0, np.int32))
+    for value in (np.array(True), np.array(-5, np.int16), np.array(7, np.float32), np.array(True)):
+        check_compiled(single_op("SLICE", [Input(value), nothing, nothing], [out(value.dtype)]), MOVED)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.int8, np.int16])
 @pytest.mark.parametrize("axis", [0, 1, 2, -1])
 def test_joining_and_splitting(axis: int, dtype: Any) -> None:

@@ -45,7 +45,7 @@ def applies(mutant: Mutant, change: Change) -> bool:
     """Makes the change, unless an earlier one has taken away what it is about."""
     try:
         change(mutant)
-    except (ValueError, TypeError, IndexError, AttributeError):
+    except (ValueError, TypeError, IndexError, AttributeError, MemoryError):
         return False
     return True
 
