@@ -13,7 +13,7 @@ from litejit.kernels.node import Shape, TensorSpec
 
 __all__ = ["broadcast_call", "collapse", "contiguous", "strides_in"]
 
-PIECE = 8192
+PIECE = 4096
 """Elements of a work item, or a few more."""
 
 OUTER = 4

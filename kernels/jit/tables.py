@@ -12,7 +12,7 @@ from litejit.kernels.jit.lowering import Lowering
 
 __all__ = ["FEW_WORDS", "elements_call", "pieces_call", "planes_of", "table_call", "table_slots", "tabulated"]
 
-PIECE = 16384
+PIECE = 4096
 """Elements of a work item."""
 
 _KERNELS = {
