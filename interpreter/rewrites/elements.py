@@ -10,11 +10,13 @@ import numpy as np
 from litejit.kernels.jit.arithmetic import BINARY
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.pointwise import UNARY, swish
+from litejit.kernels.jit.reduction import sum_of_squares
 from litejit.kernels.jit.tables import table_call
 from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.arithmetic import Mul
 from litejit.kernels.reference.curves import Logistic
 from litejit.kernels.reference.quantization import Dequantize, Quantize
+from litejit.kernels.reference.reduction import Mean, Sum
 from litejit.rewrites.task import Task, without_unread
 from litejit.schema import ActivationFunctionType, TensorType
 from litejit.schema.errors import LitejitError
@@ -75,8 +77,9 @@ def _is_per_channel(spec: TensorSpec) -> bool:
 
 
 def one_pass(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
-    """x * logistic(x) of floats is computed at once."""
+    """x * logistic(x) of floats is computed at once, and so are sums of x * x."""
     gates: dict[int, TensorSpec] = {}
+    squares: dict[int, TensorSpec] = {}
     result: list[Task] = []
     for task in tasks:
         lowering = task.lowering
@@ -87,8 +90,21 @@ def one_pass(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
             elif isinstance(lowering.kernel, Mul) and (gated := _gated(lowering, gates)) is not None:
                 calls = swish(replace(lowering, inputs=(gated,)))
                 task = replace(task, lowering=None, inputs=(gated.index,), result=tuple(calls or ()))
+            elif isinstance(lowering.kernel, Mul) and x.value is None and _is_square(lowering):
+                squares[task.outputs[0]] = x
+            elif isinstance(lowering.kernel, (Mean, Sum)) and x.index in squares:
+                root = squares[x.index]
+                sums = sum_of_squares(replace(lowering, inputs=(root, *lowering.inputs[1:])))
+                if sums is not None:
+                    task = replace(task, lowering=None, inputs=(root.index, *task.inputs[1:]), result=tuple(sums))
         result.append(task)
-    return without_unread(result, gates, needed)
+    return without_unread(result, {*gates, *squares}, needed)
+
+
+def _is_square(lowering: Lowering) -> bool:
+    """Whether it is x * x."""
+    same = lowering.input(0).index == lowering.input(1).index
+    return same and lowering.kernel.options.fused_activation_function == ActivationFunctionType.NONE
 
 
 def _gated(lowering: Lowering, gates: Mapping[int, TensorSpec]) -> TensorSpec | None:

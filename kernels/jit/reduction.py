@@ -26,7 +26,7 @@ from litejit.kernels.reference.reduction import (
 from litejit.kernels.reference.reduction_flavours import FixedPoint, RoundedAway
 from litejit.schema import TensorType
 
-__all__: list[str] = []
+__all__ = ["sum_of_squares"]
 
 _BLOCK = 64
 _MOST = (1 << 31) - 1
@@ -99,6 +99,18 @@ def reduction(lowering: Lowering) -> list[Call] | None:
     scratch_bytes = -(-input.size * size // 64) * 64 + 64
     calls = gathered, _call(lowering, found[0], Scratch(), dims, found[1])
     return [replace(call, scratch_bytes=scratch_bytes) for call in calls]
+
+
+def sum_of_squares(lowering: Lowering) -> list[Call] | None:
+    """What MEAN or SUM of floats makes of the squares of its operand, if it sums rows."""
+    input = lowering.input(0)
+    dims = _middle(input, lowering.kernel.axes)
+    if dims is None or dims[2] != 1 or input.size == 0:
+        return None
+    found = _arithmetic(lowering.kernel, input, dims[1], 1)
+    if found is None or found[0] != "reduction.sum_rows_f32":
+        return None
+    return [_call(lowering, "reduction.sum_rows_of_squares_f32", Tensor(input.index), dims, found[1])]
 
 
 def _arithmetic(kernel: Any, input: TensorSpec, count: int, inner: int) -> tuple[str, dict[str, Any]] | None:

@@ -112,3 +112,38 @@ def test_an_activation_is_left() -> None:
     problem = swish("RELU")
     assert calls(problem) == ["pointwise.logistic_f32", "arithmetic.mul_f32"]
     check_compiled(problem, ulp=4)
+
+
+def summed_squares(op: str, shape: tuple[int, ...], axes: list[int], **options: Any) -> Problem:
+    """A sum of x * x; x has some numbers that are not finite, and one that is none."""
+    rng = np.random.default_rng(len(shape) + shape[-1])
+    values = rng.normal(0, 1, shape).astype(np.float32)
+    values.ravel()[:: shape[-1] * 2 + 1] = np.inf
+    values.flat[-1] = np.nan
+    b = ModelBuilder()
+    x = b.input("x", shape, np.float32)
+    square = b.op("MUL", [x, x], **options)
+    b.output(b.op(op, [square, b.constant(np.array(axes, np.int32))], keep_dims=True))
+    return Problem(b.to_bytes(), [values])
+
+
+@pytest.mark.parametrize("op", ["SUM", "MEAN"])
+@pytest.mark.parametrize("width", [1, 7, 8, 31, 32, 33, 100, 2048])
+def test_sums_of_squares_are_computed_at_once(op: str, width: int) -> None:
+    problem = summed_squares(op, (3, 5, width), [2])
+    assert calls(problem) == ["reduction.sum_rows_of_squares_f32"]
+    results = []
+    for keywords in ({}, {"num_threads": 2}, {"experimental_preserve_all_tensors": True}):
+        interpreter = Interpreter(model_content=problem.model, **keywords)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], problem.inputs[0])
+        interpreter.invoke()
+        results.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+    assert len(native_calls(interpreter)) == 2
+    for result in results[:2]:
+        np.testing.assert_array_equal(result.view(np.int32), results[2].view(np.int32))
+
+
+def test_other_sums_are_left() -> None:
+    assert len(calls(summed_squares("SUM", (3, 5, 40), [1]))) == 2
+    assert len(calls(summed_squares("SUM", (3, 5, 40), [2], fused_activation_function="RELU"))) == 2

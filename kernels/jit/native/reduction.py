@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import float32, float64, int8, int16
 
 from litejit.kernels.jit.layouts.reduction import REDUCE
@@ -19,6 +20,7 @@ from litejit.kernels.jit.native.simd import (
     load_i16,
     load_i16x16,
     load_u8,
+    minimum,
     multiply_add_pairs,
     splat_f32x8,
     splat_i16x16,
@@ -30,6 +32,8 @@ from litejit.kernels.jit.native.simd import (
 )
 
 get, get_float = getters(REDUCE)
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 CHUNK = 64
 """Floats that are added to a sum of their own first, so that long sums stay precise."""
@@ -76,19 +80,37 @@ def sum_f32(args, first, last, rank):
             store_first(out + 4 * column, whole / divisor, columns - column)
 
 
-def sum_rows_f32(args, first, last, rank):
-    """Sums of rows, divided by the divisor."""
-    count, divisor = get(args, "count"), float32(get_float(args, "divisor"))
-    for item in range(first, last):
-        source = get(args, "source") + 4 * item * count
-        s0, s1 = like(load_f32x16(source), 0.0), like(load_f32x16(source), 0.0)
-        whole = count & -32
-        for at in range(0, whole, 32):
-            s0, s1 = s0 + load_f32x16(source + 4 * at), s1 + load_f32x16(source + 4 * at + 64)
-        rest = splat_f32x8(0.0)
-        for at in range(whole, count, 8):
-            rest = rest + first_of(count - at, load_f32x8(source + 4 * at), splat_f32x8(0.0))
-        store(get(args, "out") + 4 * item, float32((total(s0 + s1) + total(rest)) / divisor))
+def _sums_of_rows(term: Any) -> Any:
+    """A kernel of sums of rows, divided by the divisor. term(x): what is added for x."""
+
+    def kernel(args, first, last, rank):
+        count, divisor = get(args, "count"), float32(get_float(args, "divisor"))
+        for item in range(first, last):
+            source = get(args, "source") + 4 * item * count
+            s0, s1 = like(load_f32x16(source), 0.0), like(load_f32x16(source), 0.0)
+            whole = count & -32
+            for at in range(0, whole, 32):
+                s0, s1 = s0 + term(load_f32x16(source + 4 * at)), s1 + term(load_f32x16(source + 4 * at + 64))
+            rest = splat_f32x8(0.0)
+            for at in range(whole, count, 8):
+                rest = rest + term(first_of(count - at, load_f32x8(source + 4 * at), splat_f32x8(0.0)))
+            store(get(args, "out") + 4 * item, float32((total(s0 + s1) + total(rest)) / divisor))
+
+    return kernel
+
+
+@inline
+def _itself(x):
+    return x
+
+
+@inline
+def _squared(x):
+    """MUL without an activation has finite results, too, unless they are NaN."""
+    return minimum(like(x, _LARGEST), x * x)
+
+
+sum_rows_f32, sum_rows_of_squares_f32 = _sums_of_rows(_itself), _sums_of_rows(_squared)
 
 
 @inline
