@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from litejit.kernels.jit.memory import SLACK
 
-__all__ = ["Arena", "Block", "lower_bound", "place"]
+__all__ = ["Arena", "Block", "lower_bound", "place", "room"]
 
 _ALIGNMENT = 64
 
@@ -66,7 +66,7 @@ _ORDERS: tuple[Callable[[Block], tuple[int, int]], ...] = (
 def _placed(blocks: Sequence[Block]) -> Arena:
     placed: list[tuple[int, int, Block]] = []
     for block in blocks:
-        size, offset = _room(block.size), 0
+        size, offset = room(block.size), 0
         rivals = sorted((at, end) for at, end, other in placed if _overlap(block, other))
         for at, end in rivals:
             if at - offset >= size:
@@ -80,10 +80,11 @@ def _placed(blocks: Sequence[Block]) -> Arena:
 def lower_bound(blocks: Sequence[Block]) -> int:
     """The most bytes that live at once: no arena can be smaller."""
     steps = {block.first for block in blocks}
-    return max((sum(_room(b.size) for b in blocks if b.first <= step <= b.last) for step in steps), default=0)
+    return max((sum(room(b.size) for b in blocks if b.first <= step <= b.last) for step in steps), default=0)
 
 
-def _room(size: int) -> int:
+def room(size: int) -> int:
+    """Bytes that a tensor of this size takes, with what kernels may read behind it."""
     return -(-(size + SLACK) // _ALIGNMENT) * _ALIGNMENT
 
 

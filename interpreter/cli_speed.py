@@ -111,11 +111,12 @@ def _print_memory(use: MemoryUse) -> None:
     table = Table("offset", "bytes", "operators", "tensors")
     for row in use.tensors:
         last = "end" if row.last < 0 else str(row.last)
-        table.add_row(str(row.offset), str(row.size), f"{row.first} .. {last}", ", ".join(row.tensors))
+        names = ", ".join(row.tensors) or "(scratch memory)"
+        table.add_row(str(row.offset), str(row.size), f"{row.first} .. {last}", names)
     screen = console()
     screen.print(table)
     over = use.arena / use.bound if use.bound else 1.0
-    screen.print(f"arena {use.arena} bytes, {over:.2f} of the least possible {use.bound}; scratch {use.scratch} bytes")
+    screen.print(f"arena {use.arena} bytes, {over:.2f} of the least possible {use.bound}")
 
 
 def run_precompile(options: argparse.Namespace) -> None:

@@ -59,15 +59,14 @@ class NativePlan:
         tasks = self._lowered()
         self.tasks, aliases = _without_views(self.specs, tasks, {*plan.graph.outputs, *self._inlining.own})
         interface = Interface(plan.graph.inputs, [*self._needed], plan.graph.variables)
-        self.storage = Storage(self.specs, self.tasks, aliases, interface, self._keeps_all)
+        self.storage = Storage(self.specs, self.tasks, aliases, interface, self._keeps_all, workers.count)
         self.loose_outputs = [
             at for at in plan.graph.outputs if at not in self.storage.tensors and plan.specs[at].value is None
         ]
         """Outputs of the graph that are computed, with no memory of their own in the arena."""
         self.transient = self._not_kept()
         self.storage.move_in(plan.arrays)
-        self._programs = Programs(self.storage, workers, self.tasks, plan.arrays)
-        self.scratch = self._programs.scratch
+        self._programs = Programs(self.storage, workers, plan.arrays)
         self.parts: list[Part] = []
         self.program: Callable[[], int] | None = None
         """All there is to do, if that is one native call."""
@@ -76,7 +75,7 @@ class NativePlan:
 
     @property
     def bytes(self) -> int:
-        """Memory of tensors, scratch memory, and packed constants."""
+        """Memory of tensors (scratch memory included), and packed constants."""
         constants = [
             value
             for task in self.tasks
@@ -85,7 +84,7 @@ class NativePlan:
             if isinstance(value, np.ndarray)
         ]
         packed = sum({id(value): value.nbytes for value in constants}.values())
-        return self.storage.memory.nbytes + self.scratch.nbytes + packed
+        return self.storage.memory.nbytes + packed
 
     def _divide(self) -> None:
         """Makes parts of what is left to do."""

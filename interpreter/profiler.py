@@ -147,7 +147,10 @@ def _bytes(plan: Plan, step: Step) -> int:
 
 @dataclass(frozen=True)
 class TensorMemory:
-    """Bytes of the arena that tensors (views of one another) hold, from one operator to another; last -1: for good."""
+    """Bytes of the arena that tensors (views of one another) hold, from one operator to another; last -1: for good.
+
+    tensors: none for the scratch memory of an operator.
+    """
 
     tensors: tuple[str, ...]
     size: int
@@ -158,11 +161,10 @@ class TensorMemory:
 
 @dataclass(frozen=True)
 class MemoryUse:
-    """arena: bytes. bound: the most that live at once, below which no arrangement can get. scratch: of all threads."""
+    """arena: bytes, scratch memory of all threads included. bound: the most that live at once, the least possible."""
 
     arena: int
     bound: int
-    scratch: int
     tensors: tuple[TensorMemory, ...]
 
 
@@ -186,7 +188,7 @@ def memory(interpreter: Interpreter) -> MemoryUse:
         for block in native.storage.blocks
     ]
     rows.sort(key=lambda row: (row.first, -row.size))
-    return MemoryUse(native.storage.arena.size, lower_bound(native.storage.blocks), native.scratch.nbytes, tuple(rows))
+    return MemoryUse(native.storage.arena.size, lower_bound(native.storage.blocks), tuple(rows))
 
 
 def trace(interpreter: Interpreter) -> dict[str, Any]:

@@ -12,9 +12,9 @@ import numpy as np
 
 from litejit.kernels.jit.cache import HEADER_BYTES, load_mapped, store
 
-__all__ = ["ARENA", "CONSTANTS", "ENTRIES", "JUMP", "JUMP_IF", "SCRATCH", "aligned", "read", "write"]
+__all__ = ["ARENA", "CONSTANTS", "ENTRIES", "JUMP", "JUMP_IF", "aligned", "read", "write"]
 
-ARENA, CONSTANTS, SCRATCH, ENTRIES = range(4)
+ARENA, CONSTANTS, ENTRIES = range(3)
 """What a distance in a stored program is from."""
 JUMP, JUMP_IF = -1, -2
 """In the place of a kernel's number."""

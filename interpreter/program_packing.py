@@ -9,7 +9,7 @@ import numpy as np
 from litejit.kernels.jit.call import Fault, Jump, Scratch, Tensor
 from litejit.kernels.jit.layouts.programs import ENTRY, FAULT
 from litejit.kernels.jit.memory import SLACK
-from litejit.program_file import ARENA, CONSTANTS, ENTRIES, JUMP, JUMP_IF, SCRATCH, aligned
+from litejit.program_file import ARENA, CONSTANTS, ENTRIES, JUMP, JUMP_IF, aligned
 
 if TYPE_CHECKING:
     from litejit.kernels.node import TensorSpec
@@ -23,7 +23,7 @@ __all__ = ["packed"]
 def packed(plan: Plan, native: NativePlan) -> dict[str, np.ndarray] | None:
     """The arrays of a file; None for a plan of several programs, or whose program refers to other things.
 
-    sizes: threads, bytes of the arena and of scratch memory. kernels: names, a line each. tensors: those in the arena,
+    sizes: threads, bytes of the arena. kernels: names, a line each. tensors: those in the arena,
     each with its offset. transient: those that are computed again when they are asked for. types, ranks, dims: of all
     tensors, the dimensions one after the other. entries, blocks: see `Stretch`, with distances in place of addresses.
     moved: places of distances in the blocks, each with what it is from. constants: bytes.
@@ -39,7 +39,7 @@ def packed(plan: Plan, native: NativePlan) -> dict[str, np.ndarray] | None:
     size = 0
     for number, item in enumerate(stretch.items):
         if isinstance(item, Jump):
-            place = None if item.condition is None else _place(item.condition, storage, constants, number)
+            place = None if item.condition is None else _place(item.condition, storage, constants, number, 0)
             if place is not None and place[0] != ARENA:
                 return None
             entries[number, :3] = JUMP, 0, stretch.entries[number, 2]
@@ -52,7 +52,7 @@ def packed(plan: Plan, native: NativePlan) -> dict[str, np.ndarray] | None:
             if isinstance(value, (int, float, np.integer, np.floating)):
                 numbers[name] = float(value) if isinstance(value, (float, np.floating)) else int(value)
                 continue
-            place = _place(value, storage, constants, number)
+            place = _place(value, storage, constants, number, storage.scratch_offset(item))
             if place is None:
                 return None
             moved.append((size + at, place[0]))
@@ -63,7 +63,7 @@ def packed(plan: Plan, native: NativePlan) -> dict[str, np.ndarray] | None:
     arena, specs = storage.arena, plan.specs
     tensors = [(at, arena.offsets[storage.root(at)]) for at in storage.tensors if at < len(specs)]
     return {
-        "sizes": np.array([stretch.threads, arena.size, native.scratch.nbytes], np.int64),
+        "sizes": np.array([stretch.threads, arena.size], np.int64),
         "kernels": np.frombuffer("\n".join(kernels).encode(), np.uint8),
         "tensors": np.array(tensors, np.int64),
         "transient": np.array(sorted(native.transient | _folded(plan)), np.int64),
@@ -77,8 +77,11 @@ def packed(plan: Plan, native: NativePlan) -> dict[str, np.ndarray] | None:
     }
 
 
-def _place(value: Any, storage: Storage, constants: _Constants, number: int) -> tuple[int, int] | None:
-    """(what a distance is from, the distance) for what stands for an address in an entry's block; None for others."""
+def _place(value: Any, storage: Storage, constants: _Constants, number: int, scratch: int) -> tuple[int, int] | None:
+    """(what a distance is from, the distance) for what stands for an address in an entry's block; None for others.
+
+    number, scratch: of the entry; where in the arena its scratch memory begins.
+    """
     if isinstance(value, np.ndarray):
         return CONSTANTS, constants.add(value)
     if isinstance(value, Tensor) and storage.is_constant(value.index):
@@ -86,7 +89,7 @@ def _place(value: Any, storage: Storage, constants: _Constants, number: int) -> 
     if isinstance(value, Tensor):
         return ARENA, storage.arena.offsets[storage.root(value.index)] + value.offset
     if isinstance(value, Scratch):
-        return SCRATCH, value.offset
+        return ARENA, scratch + value.offset
     return (ENTRIES, 8 * (number * ENTRY + FAULT)) if isinstance(value, Fault) else None
 
 

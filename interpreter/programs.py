@@ -13,7 +13,7 @@ from litejit.kernels.jit import library
 from litejit.kernels.jit.call import Call, Jump, Label, Scratch, State, Tensor
 from litejit.kernels.jit.guard import Extent, watched
 from litejit.kernels.jit.layouts.programs import ENTRY, FAULT
-from litejit.kernels.jit.memory import SLACK, aligned_buffer
+from litejit.kernels.jit.memory import SLACK
 from litejit.kernels.jit.target import is_checked
 from litejit.kernels.reference.control_flow import CallOnce
 from litejit.rewrites import Task
@@ -76,7 +76,6 @@ class CheckedStretch(Stretch):
     """The program one call at a time, each with its memory watched. extents: of each call."""
 
     extents: tuple[list[Extent], ...]
-    scratch: np.ndarray
 
     def __call__(self) -> None:
         """Runs the calls; MemoryAccessError for one that touches other memory than its own."""
@@ -90,7 +89,7 @@ class CheckedStretch(Stretch):
                 number += 1 if condition is not None and condition.any() else int(entry[2])
                 continue
             if call in first_calls:
-                self.scratch[:] = 0xA5
+                self.storage.scratch(call)[:] = 0xA5
             with watched(call.kernel, [*allowed, Extent(entry.ctypes.data, entry.nbytes, True)]):
                 fault = self.workers.program(entry.ctypes.data, 1, 1)()
             if fault:
@@ -145,12 +144,10 @@ def _places(tasks: Sequence[Task]) -> dict[Label, int]:
 
 
 class Programs:
-    """Makes parts of tasks whose tensors have been given memory, and shares scratch memory among them."""
+    """Makes parts of tasks whose tensors have been given memory."""
 
-    def __init__(self, storage: Storage, workers: Workers, tasks: Sequence[Task], arrays: _Arrays) -> None:
+    def __init__(self, storage: Storage, workers: Workers, arrays: _Arrays) -> None:
         self._storage, self._workers, self._arrays = storage, workers, arrays
-        scratch_bytes = max((call.scratch_bytes for task in tasks for call in task.calls), default=0)
-        self.scratch = aligned_buffer(scratch_bytes * workers.count + SLACK)
 
     def parts(self, tasks: Sequence[Task], once: Callable[[], None]) -> list[Part]:
         """The parts, in order: as much in one program as lies side by side.
@@ -191,14 +188,14 @@ class Programs:
                 extents.append([])
                 continue
             fault = entry.ctypes.data + 8 * FAULT
-            block = item.bind(self._storage.address, self.scratch.ctypes.data, fault)
+            block = item.bind(self._storage.address, self._storage.scratch_address(item), fault)
             entry[:4] = library.address(item.kernel), block.ctypes.data, item.items, taken[at]
             blocks.append(block)
             extents.append(self._extents(item, block) if checked else [])
         threads = self._workers.count if any(taken) else 1
         run = self._workers.program(entries.ctypes.data, len(items), threads)
         made = tasks, items, entries, tuple(blocks), self._workers, threads, self._storage, run
-        return CheckedStretch(*made, tuple(extents), self.scratch) if checked else Stretch(*made)
+        return CheckedStretch(*made, tuple(extents)) if checked else Stretch(*made)
 
     def _grains(self, items: Sequence[Call | Jump]) -> list[int]:
         def size(index: int) -> int:
@@ -221,7 +218,7 @@ class Programs:
                 extents.append(Extent(value.memory.ctypes.data, value.memory.nbytes + SLACK, False))
                 extents.append(Extent(value.memory.ctypes.data, value.memory.nbytes, True))
             elif isinstance(value, Scratch):
-                extents.append(Extent(self.scratch.ctypes.data, call.scratch_bytes, True))
+                extents.append(Extent(self._storage.scratch_address(call), call.scratch_bytes, True))
         return extents
 
     def _python_part(self, task: Task, once: Callable[[], None]) -> PythonPart:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from litejit.kernels.jit.call import Call, Tensor
 from litejit.kernels.jit.layouts.programs import MOST_PORTIONS
 
-__all__ = ["cost", "grains"]
+__all__ = ["cost", "grains", "is_worth_sharing"]
 
 _STEPS, _BYTES = 32, 20
 """Multiply-adds (or steps of elements), and bytes of tensors, that a processor of today does in a nanosecond."""
@@ -27,13 +27,15 @@ def cost(call: Call, size: Callable[[int], int]) -> float:
 
 def grains(calls: Sequence[Call | None], size: Callable[[int], int]) -> list[int]:
     """For each call the number of items that a thread takes at a time; 0 for those of one thread. None: no call."""
-    costs = [0 if call is None or call.items <= call.grain else cost(call, size) for call in calls]
-    shared = [cost > WORTH_SHARING for cost in costs]
-    if sum(cost for cost, is_shared in zip(costs, shared, strict=True) if is_shared) <= WORTH_WAKING:
+    shared = [call for call in calls if call is not None and is_worth_sharing(call, size)]
+    if sum(cost(call, size) for call in shared) <= WORTH_WAKING:
         return [0] * len(calls)
-    return [
-        _grain(call) if is_shared and call is not None else 0 for call, is_shared in zip(calls, shared, strict=True)
-    ]
+    return [_grain(call) if call is not None and is_worth_sharing(call, size) else 0 for call in calls]
+
+
+def is_worth_sharing(call: Call, size: Callable[[int], int]) -> bool:
+    """Whether others may help with a call, in a program that has helpers; size: as above."""
+    return call.items > call.grain and cost(call, size) > WORTH_SHARING
 
 
 def _grain(call: Call) -> int:

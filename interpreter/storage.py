@@ -1,4 +1,7 @@
-"""`Storage`: where the tensors of a native plan lie. Tensors that never live at once share memory."""
+"""`Storage`: where the tensors of a native plan lie, and the scratch memory of its tasks.
+
+What never lives at once shares memory.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from litejit.arena import Arena, Block, place
-from litejit.kernels.jit.call import Jump, Label
+from litejit.kernels.jit.call import Call, Jump, Label
 from litejit.kernels.jit.memory import aligned_buffer, padded
+from litejit.kernels.jit.target import is_checked
 from litejit.kernels.node import TensorSpec
 from litejit.rewrites import Task
+from litejit.rewrites.task import scratch_bytes
 from litejit.schema.lazy import Items
 
 __all__ = ["FOREVER", "Interface", "Storage"]
@@ -45,7 +50,9 @@ def _loops(tasks: Sequence[Task]) -> list[tuple[int, int]]:
 class Storage:
     """The memory of all tensors with data that are not constant, and copies of the constants that are read.
 
-    aliases: tensors that are others under another name. keep_all: no tensor shares memory with another one.
+    The scratch memory of a task lies among them, for as long as the task takes; its block has a key below 0.
+    aliases: tensors that are others under another name. keep_all: no tensor shares memory with another one. threads:
+    that calls may have.
     """
 
     def __init__(
@@ -55,10 +62,12 @@ class Storage:
         aliases: Mapping[int, int],
         interface: Interface,
         keep_all: bool,
+        threads: int,
     ) -> None:
         self._specs, self._aliases = specs, aliases
         self.tensors = self._in_arena(tasks, interface)
-        self.blocks = self._lifetimes(tasks, interface, keep_all)
+        self._scratch = self._scratch_blocks(tasks, 1 if is_checked() else threads)
+        self.blocks = [*self._lifetimes(tasks, interface, keep_all), *dict.fromkeys(self._scratch.values())]
         self.arena: Arena = place(self.blocks)
         self.memory = aligned_buffer(self.arena.size)
         self._constants: dict[int, np.ndarray] = {}
@@ -106,6 +115,15 @@ class Storage:
             blocks[root] = block
         return list(blocks.values())
 
+    def _scratch_blocks(self, tasks: Sequence[Task], threads: int) -> dict[Call, Block]:
+        """The scratch memory of each call that needs some."""
+        blocks: dict[Call, Block] = {}
+        for at, task in enumerate(tasks):
+            size = scratch_bytes(task.calls, threads, lambda index: 0 if self.is_constant(index) else self.size(index))
+            if size:
+                blocks.update(dict.fromkeys(task.calls, Block(-1 - at, size, at, at)))
+        return blocks
+
     def root(self, index: int) -> int:
         """The tensor that this one is a view of, or itself."""
         while index in self._aliases:
@@ -116,6 +134,20 @@ class Storage:
         """Bytes of a tensor."""
         spec = self._specs[index]
         return spec.size * spec.dtype.itemsize
+
+    def scratch_offset(self, call: Call) -> int:
+        """Where in the memory the scratch memory of a call begins, which all calls of a task have in common."""
+        block = self._scratch.get(call)
+        return 0 if block is None else self.arena.offsets[block.key]
+
+    def scratch_address(self, call: Call) -> int:
+        """The same as an address."""
+        return int(self.memory.ctypes.data) + self.scratch_offset(call)
+
+    def scratch(self, call: Call) -> np.ndarray:
+        """The scratch memory of a call."""
+        block, offset = self._scratch.get(call), self.scratch_offset(call)
+        return self.memory[offset : offset + (0 if block is None else block.size)]
 
     def is_constant(self, index: int) -> bool:
         """Whether a tensor is never written."""

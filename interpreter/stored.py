@@ -1,9 +1,9 @@
 """Programs that are kept between processes: what it took long to make of a model, in one file that is mapped.
 
 A file holds the program's entries and argument blocks, its constants (weights in the layout of the kernels among them)
-and where tensors lie. Addresses in it are distances from the beginning of the arena, of the constants, of the scratch
-memory or of the entries, and listed, so that they become addresses again. Everything else about the model (steps,
-kernels of the reference tier) is made when somebody asks for it.
+and where tensors lie. Addresses in it are distances from the beginning of the arena, of the constants or of the
+entries, and listed, so that they become addresses again. Everything else about the model (steps, kernels of the
+reference tier) is made when somebody asks for it.
 
 A program is found by all that it depends on: the bytes of the model (whose digest is kept, too, for files that do not
 change), shapes of the inputs, threads, limits, sources of
@@ -111,8 +111,8 @@ class StoredPlan:
         self._plan = plan
         self.loose_outputs: tuple[int, ...] = ()
         self.transient = frozenset(content["transient"].tolist())
-        threads, arena, scratch = content["sizes"].tolist()
-        self._memory, self._scratch = aligned_buffer(arena), aligned_buffer(scratch)
+        threads, arena = content["sizes"].tolist()
+        self._memory = aligned_buffer(arena)
         self._entries, self._blocks = self._in_place()
         self.program = workers.program(self._entries.ctypes.data, len(self._entries), threads)
         tensors = Tensors(content, plan.graph, self._memory)
@@ -123,7 +123,7 @@ class StoredPlan:
         """Entries and blocks, with addresses in place of distances."""
         content = self._content
         entries, blocks = content["entries"].reshape(-1, ENTRY).copy(), content["blocks"].copy()
-        bases = [part.ctypes.data for part in (self._memory, content["constants"], self._scratch, entries)]
+        bases = [part.ctypes.data for part in (self._memory, content["constants"], entries)]
         places, kinds = content["moved"].reshape(-1, 2).T
         blocks[places] += np.array(bases, np.int64)[kinds]
         calls = entries[:, 0] >= 0
@@ -137,8 +137,8 @@ class StoredPlan:
 
     @property
     def bytes(self) -> int:
-        """Memory of tensors, scratch memory, and what has been stored."""
-        own = self._memory, self._scratch, self._entries, self._blocks
+        """Memory of tensors (scratch memory included), and what has been stored."""
+        own = self._memory, self._entries, self._blocks
         return sum(part.nbytes for part in (*self._content.values(), *own))
 
     def run(self) -> None:

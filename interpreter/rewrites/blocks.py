@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from litejit.kernels.jit.call import View
 from litejit.kernels.jit.fused import Block, is_enabled
+from litejit.kernels.jit.lowering import lower
 from litejit.kernels.reference.arithmetic import Add
 from litejit.kernels.reference.convolution import Conv2D, DepthwiseConv2D
-from litejit.rewrites.task import Task
+from litejit.rewrites.peak import Peak
+from litejit.rewrites.task import Task, scratch_bytes
 from litejit.schema import TensorType
 
 __all__ = ["fuse_blocks"]
 
 
 def fuse_blocks(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
-    """Depthwise convolutions with the 1 x 1 convolutions around them, where nobody else reads what lies between."""
+    """Depthwise convolutions with the 1 x 1 convolutions around them, where nobody else reads what lies between.
+
+    Only where the plan needs no more memory for that: what a block needs for itself has to fit beside its tensors.
+    """
     if not is_enabled():
         return list(tasks)
     readers: dict[int, list[int]] = {}
@@ -26,6 +32,7 @@ def fuse_blocks(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
         index: at for index, (at, *others) in readers.items() if not others and index not in needed and index >= 0
     }
     writer = {index: at for at, task in enumerate(tasks) for index in task.outputs}
+    peak: Peak | None = None
     result = list(tasks)
     for at, task in enumerate(tasks):
         if task.lowering is not None and isinstance(task.lowering.kernel, DepthwiseConv2D):
@@ -33,9 +40,18 @@ def fuse_blocks(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
             parts = [part for part in _around(tasks, at, follower, writer) if result[part] is tasks[part]]
             *inner, last = parts
             block = _block([tasks[part] for part in parts])
-            calls = None if block is None else block.calls()
-            if block is not None and calls is not None:
-                inputs = [block.input.index] + ([block.residual.index] if block.residual is not None else [])
+            if block is None or not block.is_wanted:
+                continue
+            inputs = [block.input.index] + ([block.residual.index] if block.residual is not None else [])
+            peak = peak or Peak(tasks, needed)
+            between = [index for part in inner for index in tasks[part].outputs]
+            spare = peak.spare(parts, inputs, between)
+            if block.scratch_bytes > spare:
+                # Lowering takes long: what operators apart would need is found out only where it matters.
+                apart = [_scratch_bytes(tasks[part], peak) for part in parts]
+                spare = peak.spare(parts, inputs, between, apart)
+            calls = block.calls(spare)
+            if calls is not None:
                 steps = tuple(tasks[part].step for part in inner)
                 fused = replace(tasks[last], lowering=None, inputs=tuple(inputs), result=tuple(calls), others=steps)
                 result[last] = fused
@@ -73,6 +89,14 @@ def _block(parts: Sequence[Task]) -> Block | None:
         one, other = addition.input(0), addition.input(1)
         residual = other if one.index == lowerings[at + 1].outputs[0].index else one
     return Block(lowerings[at - 1] if at else None, lowerings[at], lowerings[at + 1], residual, addition)
+
+
+def _scratch_bytes(task: Task, peak: Peak) -> int:
+    """What a task would need for itself."""
+    lowered = None if task.lowering is None else lower(task.lowering)
+    if task.lowering is None or lowered is None or isinstance(lowered, View):
+        return 0
+    return scratch_bytes(lowered, task.lowering.threads, peak.size)
 
 
 def _is_pointwise(task: Task) -> bool:

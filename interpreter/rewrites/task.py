@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from litejit.kernels.jit.call import Call, Jump, Label, View
 from litejit.kernels.jit.lowering import Lowering
+from litejit.sharing import is_worth_sharing
 
 if TYPE_CHECKING:
     from litejit.step import Step
 
-__all__ = ["Rewrite", "Task", "without_unread"]
+__all__ = ["Rewrite", "Task", "scratch_bytes", "without_unread"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,19 @@ class Task:
     def dropped(self) -> Task:
         """The task without anything to do."""
         return replace(self, lowering=None, inputs=(), outputs=(), result=())
+
+
+def scratch_bytes(calls: Sequence[Call], threads: int, size: Callable[[int], int]) -> int:
+    """The scratch memory that the calls of a task need: they have it in common. size: bytes of a tensor.
+
+    For each thread that may help, that is what a slot of a call says, if there is one; the rest is there once.
+    """
+
+    def needed(call: Call) -> int:
+        helpers = threads - 1 if is_worth_sharing(call, size) else 0
+        return call.scratch_bytes + helpers * int(call.values.get("scratch_bytes", 0))
+
+    return max(map(needed, calls), default=0)
 
 
 Rewrite = Callable[[Sequence[Task], Collection[int]], list[Task]]

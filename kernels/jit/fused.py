@@ -8,7 +8,7 @@ bands have in common would have to be expanded twice.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -32,6 +32,10 @@ BAND_PIXELS = 112
 
 SMALL_WIDTH = 20
 """Output images up to this width are not cut into bands."""
+
+
+def _always() -> bool:
+    return os.environ.get("LITEJIT_FUSION") == "always"
 
 
 def is_enabled() -> bool:
@@ -64,8 +68,16 @@ class Block:
 
     @property
     def cut(self) -> _Cut:
-        """How the block is cut."""
-        return _Cut.of(self.depthwise, 2 if self.input.dtype.itemsize == 1 else 4, self.expand is None)
+        """How the block is best cut."""
+        cut = _Cut.of(self.depthwise, 2 if self.input.dtype.itemsize == 1 else 4, self.expand is None)
+        return replace(cut, band_rows=min(cut.band_rows, self._piece_rows(cut)))
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the operators may be fused, and should be."""
+        if not all(_is_constant(part) for part in self.parts) or not _fits(self.depthwise):
+            return False
+        return self.is_worthwhile or _always()
 
     @property
     def is_worthwhile(self) -> bool:
@@ -85,17 +97,18 @@ class Block:
         """The convolutions."""
         return [part for part in (self.expand, self.depthwise, self.project) if part is not None]
 
-    def calls(self) -> list[Call] | None:
-        """One or two calls; None if the operators have to stay apart."""
-        if not all(_is_constant(part) for part in self.parts) or not _fits(self.depthwise):
-            return None
-        if not self.is_worthwhile and os.environ.get("LITEJIT_FUSION") != "always":
+    def calls(self, spare: int) -> list[Call] | None:
+        """One or two calls, of a block that is wanted; None if the operators have to stay apart.
+
+        spare: bytes that scratch memory may have, except where blocks are always fused.
+        """
+        cut = self._fitting(spare)
+        if cut is None:
             return None
         pack = {4: pack_floats, 1: pack_bytes}.get(self.input.dtype.itemsize)
         packed = None if pack is None else pack(self.expand, self.depthwise, self.project)
         if packed is None:
             return None
-        cut = self.cut
         geometry = cut.geometry
         added = (0, 0) if self.addition is None else _clamp(self.addition)
         values = {
@@ -121,13 +134,30 @@ class Block:
             Call(project, FUSED, values, geometry.images * values["panel_groups"], 1, scratch, project_work),
         ]
 
+    def _fitting(self, spare: int) -> _Cut | None:
+        """The cut with the highest bands that need no more scratch memory than that; None if even the lowest do."""
+        cut = self.cut
+        for rows in range(cut.band_rows, 0, -1) if cut.in_bands else (cut.band_rows,):
+            lower = replace(cut, band_rows=rows)
+            if _always() or self._scratch_bytes(lower) <= spare:
+                return lower
+        return None
+
+    def _scratch_bytes(self, cut: _Cut) -> int:
+        memory = self._memory(cut)
+        return int(memory["shared"] + self.depthwise.threads * memory["scratch_bytes"] + SLACK)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Scratch memory of all threads that would be best."""
+        return self._scratch_bytes(self.cut)
+
     def _sizes(self, cut: _Cut) -> dict[str, Any]:
         """How the block is cut, for so many threads."""
         geometry, threads = cut.geometry, self.depthwise.threads
         (height, width), (out_height, out_width), (top, left) = geometry.in_size, geometry.out_size, geometry.pads
         chunks, panels = panels_of(geometry.channels), panels_of(self.output.dims[3])
-        pieces = 1 if threads == 1 or not cut.in_bands else min(2 * threads, -(-out_height // cut.band_rows))
-        piece_rows = -(-out_height // pieces)
+        piece_rows = self._piece_rows(cut)
         groups = 1 if threads == 1 or cut.in_bands else min(chunks, 6 * threads)
         panel_groups = 1 if threads == 1 else panels
         return {
@@ -137,7 +167,7 @@ class Block:
             "is_unsigned": int(self.input.type == TensorType.UINT8),
             "pieces": -(-out_height // piece_rows),
             "piece_rows": piece_rows,
-            "band_rows": min(cut.band_rows, piece_rows),
+            "band_rows": cut.band_rows,
             "group_chunks": -(-chunks // groups),
             "chunk_groups": -(-chunks // -(-chunks // groups)),
             "chunks": chunks,
@@ -152,6 +182,12 @@ class Block:
             "group_panels": -(-panels // panel_groups),
             "panels": panels,
         }
+
+    def _piece_rows(self, cut: _Cut) -> int:
+        """Output rows that a thread computes at a time: some bands."""
+        threads, (out_height, _) = self.depthwise.threads, cut.geometry.out_size
+        pieces = 1 if threads == 1 or not cut.in_bands else min(2 * threads, -(-out_height // cut.band_rows))
+        return -(-out_height // pieces)
 
     def _memory(self, cut: _Cut) -> dict[str, Any]:
         """Where everything lies."""
