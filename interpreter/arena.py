@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from litejit.kernels.jit.memory import SLACK
@@ -36,12 +36,13 @@ def place(blocks: Sequence[Block]) -> Arena:
     Where no order reaches what lives at once, the block that ends highest is placed first the next time, some times.
     """
     least = lower_bound(blocks)
-    orders = [sorted(blocks, key=order) for order in _ORDERS]
-    best = _placed(orders[0])
-    for order in orders[1:]:
-        if best.size > least:
-            best = min(best, _placed(order), key=lambda arena: arena.size)
-    order, arena = orders[0], best
+    first = sorted(blocks, key=_ORDERS[0])
+    best = _placed(first)
+    for order in _orders(blocks):
+        if best.size == least:
+            break
+        best = min(best, _placed(order), key=lambda arena: arena.size)
+    order, arena = first, best
     for _ in range(_TRIES):
         if best.size == least:
             break
@@ -63,6 +64,18 @@ _ORDERS: tuple[Callable[[Block], tuple[int, int]], ...] = (
 """The largest first, the earliest first, those that live on, those that live long."""
 
 
+def _orders(blocks: Sequence[Block]) -> Iterator[list[Block]]:
+    """The second order and those after it, then those in which what lives when most is needed comes first."""
+    for order in _ORDERS[1:]:
+        yield sorted(blocks, key=order)
+    needed = {step: _live(blocks, step) for step in {block.first for block in blocks}}
+    most = {
+        block.key: max(live for step, live in needed.items() if block.first <= step <= block.last) for block in blocks
+    }
+    for by in (*_ORDERS[2:], lambda block: (block.first - block.last, block.first)):
+        yield sorted(blocks, key=lambda block: (-most[block.key], *by(block)))
+
+
 def _placed(blocks: Sequence[Block]) -> Arena:
     placed: list[tuple[int, int, Block]] = []
     for block in blocks:
@@ -79,8 +92,11 @@ def _placed(blocks: Sequence[Block]) -> Arena:
 
 def lower_bound(blocks: Sequence[Block]) -> int:
     """The most bytes that live at once: no arena can be smaller."""
-    steps = {block.first for block in blocks}
-    return max((sum(room(b.size) for b in blocks if b.first <= step <= b.last) for step in steps), default=0)
+    return max((_live(blocks, step) for step in {block.first for block in blocks}), default=0)
+
+
+def _live(blocks: Sequence[Block], step: int) -> int:
+    return sum(room(block.size) for block in blocks if block.first <= step <= block.last)
 
 
 def room(size: int) -> int:
