@@ -106,6 +106,8 @@ for _name in ("REAL", "IMAG", "COMPLEX_ABS"):
     add(_name, [Input([[1 + 2j, -3j]], np.complex128)], [out(np.float64)])
 add("SELECT", [Input([True, False]), floats(2), floats(2, low=1)])
 add("SELECT_V2", [Input([[True], [False]]), floats(2), floats(2, low=1)])
+for _name in ("SELECT", "SELECT_V2"):
+    add(_name, [Input([[True]]), Input([3], F32), Input(4, F32)], [out(shape=())])
 
 # Types ----------------------------------------------------------------------------------------------------------------
 
@@ -247,6 +249,7 @@ for _type in (I32, F32, I8, U8, I16, I64):
 add("TOPK_V2", [floats(2, 4), const(2)], [out(), out(I32)])
 for _name in ("ARG_MAX", "ARG_MIN"):
     add(_name, [floats(2, 3), const(1)], [out(I32)], output_type="INT32")
+    add(_name, [Input([[np.nan, 1, 2, 3, 0]], F32), const(1)], [out(I32)], output_type="INT32")
 _SCENE = [Input(np.arange(20).reshape(5, 4), F32), floats(5, low=0)]
 _NMS = [*_SCENE, const(3), Const(0.5, F32), Const(0.1, F32)]
 add("NON_MAX_SUPPRESSION_V4", _NMS, [out(I32), out(I32)])

@@ -167,6 +167,6 @@ def arg(lowering: Lowering) -> list[Call] | None:
     if kind in (None, "i64") or input.size == 0:
         return None
     dims = prod(input.dims[: kernel.axis]), input.dims[kernel.axis], prod(input.dims[kernel.axis + 1 :])
-    slots = {"flip": _flip(kernel, input), "wide": output.type == TensorType.INT64}
+    slots = {"flip": _flip(kernel, input), "wide": output.type == TensorType.INT64, "lanes": kernel.lanes}
     kernel_name = f"searching.{'rows' if dims[2] == 1 else 'columns'}_{kind}"
     return [_call(lowering, kernel_name, Tensor(input.index), dims, slots)]

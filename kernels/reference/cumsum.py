@@ -42,6 +42,7 @@ class Cumsum(Kernel):
             along = along[::-1]
         with np.errstate(all="ignore"):
             sums = np.cumsum(along, axis=0, dtype=input.dtype)
+            sums += 0  # of the sign of 0 in front of the first element
         if self.options.exclusive:
             sums[1:] = sums[:-1].copy()
             sums[:1] = 0

@@ -75,14 +75,16 @@ class Select(_Select):
 
 @builtin(BuiltinOperator.SELECT_V2, versions=(1, 2))
 class SelectV2(_Select):
-    """x where condition else y, all three broadcast.
+    """x where condition else y, all three broadcast, to 8 dimensions at most.
 
     Semantics: LiteRT tflite/kernels/select.cc, internal/reference/select.h (BroadcastSelect5DSlow).
     """
 
     def combined_shape(self, node: Node, condition: Shape, x: Shape, y: Shape) -> Shape:
         """The broadcast shape."""
-        return broadcast_shapes(condition, x, y)
+        shape = broadcast_shapes(condition, x, y)
+        node.require(len(shape) <= 8, "{} is broadcast to {} dimensions, at most 8 are supported", node.op, len(shape))
+        return shape
 
     def __call__(self, condition: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The output."""

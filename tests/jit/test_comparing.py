@@ -79,3 +79,6 @@ def test_choices(dtype: Any) -> None:
     check_compiled(problem("SELECT", (1,), (1, 1), (1, 1)), "selecting.")
     for condition, shape in (((4,), (4, 3, 5)), ((), (4, 3)), ((2, 3), (2, 3)), ((7,), (7, 40))):
         check_compiled(problem("SELECT", condition, shape, shape), "selecting.")
+    for op in ("SELECT", "SELECT_V2"):  # one element each, which keeps the declared shape of the output
+        for shapes in (((1,), (), (1, 1)), ((1, 1), (), (1,)), ((), (1, 1), ())):
+            check_compiled(problem(op, *shapes), "selecting.")

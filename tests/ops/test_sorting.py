@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from litejit.interpreter import OpResolverType
 from litejit.testing import Const, Input, check, out, refused, single_op
 from tests.ops.values import edges, filled
 
@@ -23,6 +24,20 @@ def test_arg(op: str, dtype: Any, index: Any) -> None:
         x = filled(shape, dtype, at)
         x = np.nan_to_num(x) if dtype == np.float32 else x
         check(single_op(op, [Input(x), Const(np.array(axis, index))], outputs=[out(index)], output_type=NAMES[index]))
+
+
+@pytest.mark.parametrize("op", ["ARG_MAX", "ARG_MIN"])
+@pytest.mark.parametrize("length", [*range(1, 10), 33])
+def test_arg_passes_over_what_is_not_a_number(op: str, length: int) -> None:
+    """All places of not-a-number in rows, which the official kernel searches in four parts, and in columns."""
+    rng = np.random.default_rng(length)
+    masks = rng.integers(0, 2, (200, length)) if length > 8 else np.indices((2,) * length).reshape(length, -1).T
+    numbers = [rng.integers(-3, 4, masks.shape), np.arange(length) + 0 * masks, -np.inf * np.ones(masks.shape)]
+    x = np.concatenate([np.where(masks, np.nan, number) for number in numbers]).astype(np.float32)
+    for axis, values in ((1, x), (0, np.ascontiguousarray(x.T)), (-1, x[:, :, None].swapaxes(1, 2))):
+        problem = single_op(op, [Input(values), Const(np.int32(axis))], outputs=[out(np.int32)], output_type="INT32")
+        for resolver in (OpResolverType.BUILTIN_REF, OpResolverType.AUTO):
+            check(problem, experimental_op_resolver_type=resolver)
 
 
 @pytest.mark.parametrize("op", ["ARG_MAX", "ARG_MIN"])

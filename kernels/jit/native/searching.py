@@ -1,7 +1,7 @@
 """Where the largest of [outer, count, inner] lies along the middle, the first one of several; rows are inner = 1.
 
-The smallest is the largest of turned numbers. A number that is not larger than what is not a number does not take its
-place: what is not a number is found where it comes first, and never else.
+The smallest is the largest of turned numbers. What is not a number is passed over: the vectors do that unless it comes
+first, so rows and columns that begin with it are searched once more, an element after the other.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 
 from litejit.kernels.jit.native.bytes import lane
 from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.lanes import all_of
 from litejit.kernels.jit.native.reduction import get, place
 from litejit.kernels.jit.native.simd import (
     I1,
@@ -201,9 +202,82 @@ def _in_columns(load: Any, size: int) -> Any:
     return kernel
 
 
+@inline
+def _first_largest(address, step, count, flip):
+    """The largest of floats that are so many bytes apart, and where; what is not a number is passed over."""
+    best, where = _float(address, flip), 0
+    for number in range(1, count):
+        x = _float(address + number * step, flip)
+        if x > best or (best != best and x == x):
+            best, where = x, number
+    return best, where
+
+
+@inline
+def _float(address, flip):
+    x = load_f32(address)
+    return x if flip == 0 else -x
+
+
+@inline
+def _by_lanes(source, count, flip):
+    """Where the largest of a row is, as the official kernel finds it: see litejit.kernels.reference.arg."""
+    end = count & -4
+    b0, w0 = _first_largest(source, 16, end >> 2, flip)
+    b1, w1 = _first_largest(source + 4, 16, end >> 2, flip)
+    b2, w2 = _first_largest(source + 8, 16, end >> 2, flip)
+    b3, w3 = _first_largest(source + 12, 16, end >> 2, flip)
+    left, right = b1 if b0 < b1 else b0, b3 if b2 < b3 else b2
+    best = right if left < right else left
+    where = count
+    where = min(where, 4 * w0) if b0 == best else where
+    where = min(where, 4 * w1 + 1) if b1 == best else where
+    where = min(where, 4 * w2 + 2) if b2 == best else where
+    where = min(where, 4 * w3 + 3) if b3 == best else where
+    for number in range(end, count):
+        x = _float(source + 4 * number, flip)
+        if x > best or (best != best and x == x):
+            best, where = x, number
+    return where if best == best else 0
+
+
+_rows_of_floats = inline(_in_rows(_turn, _floats, splat_f32x8, _one_float, 4, 8))
+_columns_of_floats = inline(_in_columns(_floats, 4))
+
+
+def rows_f32(args, first, last, rank):
+    """Those of which the official kernel could not find the largest of a lane, or the first, are searched again."""
+    _rows_of_floats(args, first, last, rank)
+    count, flip, out = get(args, "count"), get(args, "flip"), get(args, "out")
+    for item in range(first, last):
+        source = get(args, "source") + item * count * 4
+        if get(args, "lanes") == 1:
+            a, b, c, d = load_f32(source), load_f32(source + 4), load_f32(source + 8), load_f32(source + 12)
+            if a != a or b != b or c != c or d != d:
+                _put(args, out, item, _by_lanes(source, count, flip))
+        elif load_f32(source) != load_f32(source):
+            _, where = _first_largest(source, 4, count, flip)
+            _put(args, out, item, where)
+
+
+def columns_f32(args, first, last, rank):
+    """Those that do not begin with a number are searched again."""
+    _columns_of_floats(args, first, last, rank)
+    count, flip, pitch = get(args, "count"), get(args, "flip"), 4 * get(args, "inner")
+    for item in range(first, last):
+        source, out, columns = place(args, item, 4, 8 if get(args, "wide") == 1 else 4)
+        for start in range(0, columns, 8):
+            heads = load_f32x8(source + 4 * start)
+            if all_of(heads == heads):
+                continue
+            for column in range(start, min(start + 8, columns)):
+                if load_f32(source + 4 * column) != load_f32(source + 4 * column):
+                    _, where = _first_largest(source + 4 * column, pitch, count, flip)
+                    _put(args, out, column, where)
+
+
 rows_bytes = _in_rows(_turn_bytes, _bytes, splat_i8x32, _one_byte, 1, 32)
 rows_words = _in_rows(_turn_words, _words, splat_i16x16, _one_word, 2, 16)
 rows_i32 = _in_rows(_turn, _integers, splat_i32x8, _one_integer, 4, 8)
-rows_f32 = _in_rows(_turn, _floats, splat_f32x8, _one_float, 4, 8)
 columns_bytes, columns_words = _in_columns(_wide_bytes, 1), _in_columns(_wide_words, 2)
-columns_i32, columns_f32 = _in_columns(_integers, 4), _in_columns(_floats, 4)
+columns_i32 = _in_columns(_integers, 4)
