@@ -47,7 +47,6 @@ DIFFERENCES: tuple[Known, ...] = (
     Known("STRIDED_SLICE", r"0 (operand 3 of shape .*|(ellipsis|shrink_axis)_mask = .*)", _ILLEGAL),
     Known("STRIDED_SLICE", "0 new_axis_mask = -1", _BITS, (Kind.DIFFERENT,)),
     Known("TRANSPOSE", r"0 operand 1 all .*", _ILLEGAL),
-    Known("TOPK_V2", "0 operand 1 all -1", _ILLEGAL),
     Known("SPACE_TO_BATCH_ND", "0 operand 2 all -1", _PLACES),
     Known("AVERAGE_POOL_2D MAX_POOL_2D L2_POOL_2D", r"\d filter_(width|height) = -1", _ILLEGAL),
     Known("LOCAL_RESPONSE_NORMALIZATION", "0 radius = -1", _ILLEGAL),

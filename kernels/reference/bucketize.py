@@ -16,7 +16,7 @@ __all__ = ["Bucketize"]
 class Bucketize(Kernel):
     """How many boundaries are not above each element of input; integers are compared as float32.
 
-    boundaries: the option's float32 numbers, in rising order.
+    boundaries: the option's float32 numbers, none of them below the one before.
     input: FLOAT32, FLOAT64, INT32 or INT64 -> INT32 of the same shape
     Semantics: LiteRT tflite/kernels/bucketize.cc.
     """
@@ -38,4 +38,19 @@ class Bucketize(Kernel):
         """The output."""
         if input.dtype.kind == "i":
             input = input.astype(np.float32)
+        if np.isnan(self.boundaries).any():
+            return _bisected(self.boundaries, input)
         return np.searchsorted(self.boundaries, input, side="right").astype(np.int32)
+
+
+def _bisected(boundaries: np.ndarray, input: np.ndarray) -> np.ndarray:
+    """Where halving leads, as std::upper_bound does it: what is not a number is above nothing, in whatever place."""
+    first = np.zeros(input.shape, np.int32)
+    length = np.full(input.shape, boundaries.size, np.int32)
+    while (length > 0).any():
+        half = length >> 1
+        above = input < boundaries[np.minimum(first + half, boundaries.size - 1)]
+        on = (length > 0) & ~above
+        length = np.where(above, half, length - half - 1) * (length > 0)
+        first = np.where(on, first + half + 1, first)
+    return first

@@ -20,7 +20,8 @@ __all__ = ["TopK", "Unique"]
 class TopK(Kernel):
     """input: [..., n], k: one integer -> the k largest of each row in falling order, and their indices.
 
-    Of equal elements the one with the lower index comes first. InvalidModelError when k is not in 0 .. n.
+    Of equal elements the one with the lower index comes first; not-a-number comes last. A negative k counts as 0.
+    InvalidModelError when k is above n.
     """
 
     types = (
@@ -40,8 +41,8 @@ class TopK(Kernel):
         k = node.input("k", types=(TensorType.INT32, TensorType.INT16))
         node.require(k.size == 1, "operand 'k' has shape {}, expected one element", k.dims)
         node.require(x.rank >= 1, "the input must have at least one dimension")
-        self.k = int(node.value("k").reshape(-1)[0])
-        node.require(0 <= self.k <= x.dims[-1], "k is {}, the last dimension has {} elements", self.k, x.dims[-1])
+        self.k = max(0, int(node.value("k").reshape(-1)[0]))
+        node.require(self.k <= x.dims[-1], "k is {}, the last dimension has {} elements", self.k, x.dims[-1])
         shape = (*x.dims[:-1], self.k)
         node.output(shape, at=0, types=x.type)
         self.index_dtype = node.output(shape, at=1, types=(TensorType.INT32, TensorType.INT16)).dtype

@@ -78,6 +78,15 @@ def test_bucketize(dtype: Any, boundaries: list[float]) -> None:
     check(single_op("BUCKETIZE", [Input(x)], outputs=[out(np.int32)], **options))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
+def test_bucketize_with_boundaries_that_are_not_numbers(dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate([edges(dtype), np.arange(-4, 5).astype(dtype)])
+    for size in (1, 1, *range(2, 9)) * 3:
+        boundaries = np.where(rng.random(size) < 0.4, np.nan, np.sort(rng.integers(-3, 4, size))).astype(np.float32)
+        check(single_op("BUCKETIZE", [Input(x)], outputs=[out(np.int32)], boundaries=boundaries))
+
+
 @pytest.mark.parametrize(
     ("shape", "fft_length"),
     [
