@@ -83,8 +83,8 @@ def _slices(
     lowering: Lowering, source: TensorSpec, positions: TensorSpec, axis: int, batch_dims: int
 ) -> list[Call] | None:
     output = lowering.outputs[0]
-    if source.dtype.kind == "O" or source.dims[axis] == 0:
-        return None
+    if source.dtype.kind == "O" or source.dims[axis] == 0 or (output.size == 0 and positions.size > 0):
+        return None  # positions of what takes no room are checked all the same
     if output.size == 0:
         return []
     dims = source.dims

@@ -86,8 +86,9 @@ class Mfcc(Kernel):
         node.require(bins >= 2, "the spectrogram has {} bins, expected at least 2", bins)
         node.require(0 <= low < high, "frequency limits are {} and {}, expected 0 <= lower < upper", low, high)
         node.require(
-            1 <= coefficients <= self.bands <= 1 << 16,
-            "dct_coefficient_count is {}, filterbank_channel_count {}, expected 1 <= coefficients <= channels <= 65536",
+            0 <= coefficients <= self.bands and 1 <= self.bands <= 1 << 16,
+            "dct_coefficient_count is {}, filterbank_channel_count {}, expected 0 <= coefficients <= channels and "
+            "1 <= channels <= 65536",
             coefficients,
             self.bands,
         )

@@ -75,7 +75,7 @@ class DetectionPostProcess(Kernel):
     n = max_detections * max_classes_per_detection. Unused entries are 0.
 
     Options (FlexBuffers): max_detections, max_classes_per_detection, detections_per_class (100), use_regular_nms,
-    nms_score_threshold, nms_iou_threshold, num_classes, y_scale, x_scale, h_scale, w_scale.
+    nms_score_threshold, nms_iou_threshold, num_classes, y_scale, x_scale, h_scale, w_scale; 0 where they are left out.
     """
 
     types = (TensorType.FLOAT32, TensorType.UINT8)
@@ -89,11 +89,11 @@ class DetectionPostProcess(Kernel):
         anchors = node.input("anchors", rank=2, types=encodings.type)
         options = decode_flexbuffer(node.options)
         counts = ("max_detections", "max_classes_per_detection", "num_classes")
-        self.most, self.most_classes, self.classes = (int(number(node, options, name)) for name in counts)
+        self.most, self.most_classes, self.classes = (int(number(node, options, name, 0)) for name in counts)
         thresholds = ("nms_score_threshold", "nms_iou_threshold")
-        self.score_threshold, self.threshold = (float(number(node, options, name)) for name in thresholds)
+        self.score_threshold, self.threshold = (float(number(node, options, name, 0)) for name in thresholds)
         scales = ("y_scale", "x_scale", "h_scale", "w_scale")
-        self.scales = np.array([number(node, options, name) for name in scales], np.float32)
+        self.scales = np.array([number(node, options, name, 0) for name in scales], np.float32)
         self.regular = bool(number(node, options, "use_regular_nms", False))
         self.per_class = min(int(number(node, options, "detections_per_class", 100)), self.most)
         boxes = encodings.dims[1]
@@ -104,7 +104,7 @@ class DetectionPostProcess(Kernel):
             predictions.dims[1] == boxes, "class predictions are for {} boxes, not {}", predictions.dims[1], boxes
         )
         node.require(
-            self.most > 0 and self.most_classes > 0, "max_detections and max_classes_per_detection must be > 0"
+            self.most >= 0 and self.most_classes > 0, "max_detections must be >= 0, max_classes_per_detection > 0"
         )
         node.require(
             self.classes > 0 and 0 <= predictions.dims[2] - self.classes <= 1,
@@ -114,7 +114,6 @@ class DetectionPostProcess(Kernel):
         )
         node.require(0 < self.threshold <= 1, "nms_iou_threshold is {}, expected 0 < threshold <= 1", self.threshold)
         node.require(not self.regular or self.per_class > 0, "detections_per_class must be > 0")
-        node.require((self.scales != 0).all(), "scales must not be 0")
         self.reals = [_Real.of(spec) for spec in (encodings, predictions, anchors)]
         count = self.most * self.most_classes
         for at, shape in enumerate(((1, count, 4), (1, count), (1, count), (1,))):

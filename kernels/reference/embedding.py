@@ -38,6 +38,8 @@ class EmbeddingLookup(Kernel):
         node.require(value.rank >= 2, "{} has shape {}, expected rank 2 or more", value, value.dims)
         node.require(value.type != TensorType.STRING, "{} is STRING, expected numbers", value)
         scaled = output.type in _FLOAT and value.type in _SCALED
+        per_tensor = value.quantization is None or value.quantization.scale.size == 1
+        node.require(scaled or per_tensor, "rows of {} have scales of their own, the output must be FLOAT32", value)
         self.scale = _row_scales(node, value) if scaled else None
         self.dtype = output.dtype
         node.output((lookup.size, *value.dims[1:]), types=_FLOAT if scaled else value.type)

@@ -139,7 +139,9 @@ class ResizeBilinear(Kernel):
 
     float32; uint8 (float32 weights); int8, int16 (10-bit weights). Pixels are aligned at their corners, or at the
     centres of the corner pixels (align_corners), or at their centres (half_pixel_centers).
-    Raises InvalidModelError when a size is not positive or both options are set.
+    Raises InvalidModelError when a size is not positive. Both options exclude each other; the official kernel does not
+    look at that where size is no constant, which is followed as far as it reads no pixels that there are not. It does
+    that for int8 and int16, too, where 10-bit steps lead beyond the last pixel: here, they end there.
     Semantics: LiteRT tflite/kernels/resize_bilinear.cc, internal/reference/resize_bilinear.h; litert-opt multiplies the
     weights of uint8 first; xnnpack has 11-bit weights for int8 and uint8 where size is a constant.
     """
@@ -151,10 +153,13 @@ class ResizeBilinear(Kernel):
     def prepare(self, node: Node) -> None:
         """Derives `blend` and the interpolation of rows and columns."""
         align_corners, half_pixel_centers = self.options.align_corners, self.options.half_pixel_centers
-        node.require(
-            not (align_corners and half_pixel_centers), "align_corners and half_pixel_centers exclude each other"
-        )
         x, height, width = _resized(node, 1)
+        if align_corners and half_pixel_centers:
+            near = all(
+                old - 1 < 3 * (new - 1) or new == 1 for old, new in zip(x.dims[1:3], (height, width), strict=True)
+            )
+            static = node.input("size").value is not None
+            node.require(near and not static, "align_corners and half_pixel_centers exclude each other")
         delegated = self.flavour == "xnnpack" and takes_resize(x, node.input("size"))
         self.blend, interpolation = self._arithmetic(x.type, delegated)
         self.rows = interpolation(x.dims[1], height, align_corners, half_pixel_centers)

@@ -109,8 +109,9 @@ MFCC_ERRORS = {
     "rate": ({}, 0, "sample_rate is 0"),
     "limits": ({"upper_frequency_limit": 20}, 16000, "expected 0 <= lower < upper"),
     "negative limit": ({"lower_frequency_limit": -1}, 16000, "expected 0 <= lower < upper"),
-    "coefficients": ({"dct_coefficient_count": 41}, 16000, "1 <= coefficients <= channels"),
-    "no coefficients": ({"dct_coefficient_count": 0}, 16000, "1 <= coefficients <= channels"),
+    "coefficients": ({"dct_coefficient_count": 41}, 16000, "0 <= coefficients <= channels"),
+    "few coefficients": ({"dct_coefficient_count": -1}, 16000, "0 <= coefficients <= channels"),
+    "no channels": ({"filterbank_channel_count": 0, "dct_coefficient_count": 0}, 16000, "1 <= channels"),
     "channels": ({"filterbank_channel_count": 1 << 31}, 16000, "channels <= 65536"),
 }
 

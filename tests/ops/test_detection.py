@@ -126,11 +126,10 @@ def test_many_boxes(ties: bool, regular: bool) -> None:
 
 
 OPTION_ERRORS = {
-    "no detections": ({"max_detections": 0}, "must be > 0"),
-    "no classes per detection": ({"max_classes_per_detection": 0}, "must be > 0"),
+    "few detections": ({"max_detections": -1}, "must be >= 0"),
+    "no classes per detection": ({"max_classes_per_detection": 0}, "max_classes_per_detection > 0"),
     "threshold 0": ({"nms_iou_threshold": 0.0}, "expected 0 < threshold <= 1"),
     "threshold 2": ({"nms_iou_threshold": 2.0}, "expected 0 < threshold <= 1"),
-    "scale 0": ({"h_scale": 0.0}, "scales must not be 0"),
     "text": ({"x_scale": "wide"}, "custom option 'x_scale' is 'wide', expected a number"),
     "per class": ({"use_regular_nms": True, "detections_per_class": 0}, "detections_per_class must be > 0"),
     "huge": ({"max_detections": 1 << 40}, "31 bits"),
@@ -148,12 +147,17 @@ def test_number_of_classes(background: int) -> None:
     refused(detection(0, background=background), "num_classes is 4")
 
 
-def test_missing_option() -> None:
-    operands = [Input(np.zeros(shape), np.float32) for shape in ((1, 2, 4), (1, 2, 5), (2, 4))]
-    options = {name: value for name, value in DEFAULTS.items() if name != "num_classes"}
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_options_that_are_left_out_are_0(name: str) -> None:
+    """Even a scale, by which is divided: infinite boxes, or none."""
+    operands = [Input(np.full(shape, 0.25), np.float32) for shape in ((1, 2, 4), (1, 2, 5), (2, 4))]
+    options = {option: value for option, value in DEFAULTS.items() if option != name}
     data = encode_flexbuffer(options)
     problem = single_op("TFLite_Detection_PostProcess", operands, [out()] * 4, custom=True, custom_options=data)
-    refused(problem, "custom option 'num_classes' is missing")
+    if name in ("num_classes", "nms_iou_threshold", "max_classes_per_detection"):
+        refused(problem, name, official_too=True)
+    else:
+        check_detections(problem, 1)
 
 
 BOXES, SCORES = np.zeros((3, 4)), np.zeros(3)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from litejit import ModelBuilder
+from litejit.interpreter import OpResolverType
 from litejit.schema import BlockwiseQuantization, QuantizationParameters, TensorType
 from litejit.testing import Const, Input, Problem, check, out, refused, run, single_op
 from tests.ops.elements import STRING, elements
@@ -132,6 +133,7 @@ ERRORS = {
         lookup(Const(NO_SCALE.value, **ROW_SCALES, quantized_dimension=1), np.float32),
         "scales along dimension 1",
     ),
+    "lookup rows": (lookup(Const(NO_SCALE.value, **ROW_SCALES), np.int8), "have scales of their own"),
     "lookup blocks": (blockwise(TensorType.INT4, 6, 4, np.ones((4, 1))), "does not have 4 scales of 4 columns"),
     "lookup block scales": (blockwise(TensorType.INT4, 8, 4, np.ones((4, 1))), "does not have 4 scales"),
     "lookup block type": (blockwise(TensorType.INT8, 8, 4, np.ones((4, 2))), "need INT4 or INT2"),
@@ -146,6 +148,16 @@ ERRORS = {
     "hashtable output": (hashtable(3, 3, np.int8), "expected INT8"),
     "hashtable hits": (hashtable(3, 3, hits=np.int8), "expected UINT8"),
 }
+
+
+@pytest.mark.parametrize("resolver", [OpResolverType.BUILTIN_REF, OpResolverType.AUTO])
+def test_rows_without_columns_exist_or_do_not(resolver: OpResolverType) -> None:
+    problems = [
+        lookup(Const(np.zeros((4, 0), np.float32), shape=(4, 0)), np.float32, [4]),
+        single_op("GATHER", [Input(np.zeros((4, 0), np.float32)), Input(np.array([4], np.int32))], axis=0),
+    ]
+    for problem in problems:
+        refused(problem, "4 is out of range", official_too=True, experimental_op_resolver_type=resolver)
 
 
 @pytest.mark.parametrize("case", ERRORS)

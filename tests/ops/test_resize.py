@@ -58,6 +58,18 @@ def test_nearest_of_any_type(dtype: Any) -> None:
     check(single_op("RESIZE_NEAREST_NEIGHBOR", [x, Const([7, 2], np.int32)]))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.int8, np.int16])
+def test_both_alignments_of_a_size_known_at_run_time(dtype: Any) -> None:
+    """The official kernel refuses that of constants only; in steps of 3 pixels it reads beyond the last one."""
+    x = np.random.default_rng(0).integers(0, 99, (2, 4, 5, 2)).astype(dtype)
+    options = {"align_corners": True, "half_pixel_centers": True}
+    for size in ([1, 1], [3, 3], [4, 5], [8, 11], [1, 9]):
+        operands = [Input(x), Input(np.array(size, np.int32))]
+        check(single_op("RESIZE_BILINEAR", operands, [out(dtype)], **options))
+    far = single_op("RESIZE_BILINEAR", [Input(x), Input(np.array([2, 5], np.int32))], [out(dtype)], **options)
+    refused(far, "exclude each other")
+
+
 def test_nearest_with_both_alignments() -> None:
     x = Input(np.random.default_rng(0).normal(0, 3, (1, 5, 9, 2)), np.float32)
     options = {"align_corners": True, "half_pixel_centers": True}
