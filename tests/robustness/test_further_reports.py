@@ -63,6 +63,10 @@ def output_is_an_operand(m: Mutant) -> None:
     m.graph.outputs = m.operator.outputs
 
 
+def output_left_out(m: Mutant) -> None:
+    m.operator.outputs = np.array([-1], np.int32)
+
+
 def options(**fields: Any) -> Callable[[Mutant], None]:
     return lambda m: vars(m.operator.options).update(fields)
 
@@ -107,9 +111,11 @@ ROWS: list[tuple[str, str, int, Callable[[Mutant], None], str | None, str]] = [
     ("tensorflow#124563-gather", "STABLEHLO_GATHER", 0, options(offset_dims=LONG), "offset_dims", "raises"),
     ("tensorflow#124563-scatter", "STABLEHLO_SCATTER", 0, options(update_window_dims=LONG), "update_window_dims",
      "raises"),
+    ("CVE-2020-15211-output", "ADD", 0, output_left_out, "outputs[0]", "raises"),
     ("CVE-2020-15210", "ADD", 0, output_is_an_operand, "outputs[0] is tensor 0", "raises"),
     ("CVE-2020-15210-reshape", "RESHAPE", 0, output_is_an_operand, "outputs[0] is tensor 0", "raises"),
     ("CVE-2021-29605", "RELU", 0, shape(0, *[1] * 1000), "1000 dimensions are too many", "runs"),
+    ("CVE-2022-23558", "TRANSPOSE", 0, shape(0, *[1] * 70), "dimensions", "runs"),
     ("tensorflow#111458-largest", "RELU", 0, shape(0, INT32_MAX, 4), "more than the limit", "runs"),
     ("tensorflow#111458-negative", "RELU", 0, shape(0, -3, 4), "shape", "raises"),
     ("tensorflow#115068", "RELU", 0, shape(0, INT32_MAX, INT32_MAX, 4), "limit", "raises"),
