@@ -103,17 +103,27 @@ def _rows(dims: list[int], source_steps: list[int], out_steps: list[int], size: 
         for parts in (dims, source_steps, out_steps):
             parts.append(parts.pop(inner))
     inner, source_step, out_step = dims.pop(), source_steps.pop(), out_steps.pop()
-    kernel = "moving.fill" if fills else "moving.copy"
-    if source_step == out_step == 1 or inner == 1:
+    kernel, unit = "moving.fill" if fills else "moving.copy", 1
+    if source_step == out_step == 1 and dims and inner * size in _SIZES and not fills:
+        # Rows of a few bytes are elements themselves, the longest dimension is a row of them.
+        unit, kernel = inner * size, f"moving.copy_{inner * size}"
+        longest = max(range(len(dims)), key=dims.__getitem__)
+        inner, source_step, out_step = (parts.pop(longest) for parts in (dims, source_steps, out_steps))
+    elif source_step == out_step == 1 or inner == 1:
         inner *= size
     else:
-        kernel = f"moving.copy_{size}"
+        unit, kernel = size, f"moving.copy_{size}"
     rows, source_row, out_row = 1, 0, 0
     if dims:
         # An item is a group of rows: a few rows would be less than what it takes to find them.
         longest = len(dims) - 1 if dims[-1] >= _FEW_ROWS else max(range(len(dims)), key=dims.__getitem__)
         rows, source_row, out_row = (parts.pop(longest) for parts in (dims, source_steps, out_steps))
-    in_bytes = inner if kernel in ("moving.copy", "moving.fill") else inner * size
+    elif kernel not in ("moving.copy", "moving.fill"):
+        # Several threads share a long row.
+        while inner * unit > _BYTES and inner % 2 == 0:
+            rows, inner = 2 * rows, inner // 2
+        source_row, out_row = inner * source_step, inner * out_step
+    in_bytes = inner * unit
     if rows == 1 and in_bytes > 2 * _BYTES and in_bytes % _BYTES == 0 and kernel == "moving.copy":
         rows, inner, source_row, out_row = in_bytes // _BYTES, _BYTES, _BYTES // size, _BYTES // size
         in_bytes = inner

@@ -5,6 +5,7 @@ from __future__ import annotations
 from numba import float32
 
 from litejit.kernels.jit.layouts.gathering import COORDINATES, SLICES
+from litejit.kernels.jit.native.elements import split
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.pieces import copy_piece
 from litejit.kernels.jit.native.simd import (
@@ -32,30 +33,51 @@ def _index(address, width, count, fault):
 
 
 @inline
-def _slice(args, item):
-    """Which slice of the source an item is: [row, position of the row]."""
-    count, axis, width = get(args, "count"), get(args, "axis"), get(args, "width")
-    row, at = item // count, item % count
-    position = get(args, "positions") + (row // get(args, "outer") * count + at) * width
+def _start(args, item):
+    """Where an item is: (row of the source, position in a row of positions, which of the rows that share positions)."""
+    row, at = split(item, get(args, "count"))
+    return row, at, split(row, get(args, "outer"))
+
+
+@inline
+def _following(args, place):
+    """The next item's place: counting takes less than dividing."""
+    row, at, (group, within) = place
+    at += 1
+    if at == get(args, "count"):
+        row, at, within = row + 1, 0, within + 1
+        if within == get(args, "outer"):
+            group, within = group + 1, 0
+    return row, at, (group, within)
+
+
+@inline
+def _slice(args, place):
+    """Which slice of the source an item is."""
+    row, at, (group, _) = place
+    axis, width = get(args, "axis"), get(args, "width")
+    position = get(args, "positions") + (group * get(args, "count") + at) * width
     return row * axis + _index(position, width, axis, get(args, "fault"))
 
 
 def slices(args, first, last, rank):
     """Slices as they are."""
-    size = get(args, "size")
+    size, place = get(args, "size"), _start(args, first)
     for item in range(first, last):
-        copy_piece(get(args, "source") + _slice(args, item) * size, get(args, "out") + item * size, size)
+        copy_piece(get(args, "source") + _slice(args, place) * size, get(args, "out") + item * size, size)
+        place = _following(args, place)
 
 
 def scaled(args, first, last, rank):
     """Bytes times factors, as floats."""
-    size, step = get(args, "size"), get(args, "scale_step")
+    size, step, place = get(args, "size"), get(args, "scale_step"), _start(args, first)
     for item in range(first, last):
-        index = _slice(args, item)
+        index = _slice(args, place)
         source, out = get(args, "source") + index * size, get(args, "out") + 4 * item * size
         factor = get(args, "scale") + index * get(args, "scale_slice")
         for at in range(size):
             store(out + 4 * at, float32(load_i8(source + at)) * load_f32(factor + at * step))
+        place = _following(args, place)
 
 
 def at_coordinates(args, first, last, rank):
