@@ -44,7 +44,7 @@ def plain(lowering: Lowering) -> list[Call] | None:
     )
     if a.type == TensorType.FLOAT32:
         low, high = float_clamp(activation) if isinstance(kernel, _ACTIVATED) else (-math.inf, math.inf)
-        return broadcast_call(lowering, f"arithmetic.{name}_f32", a, b, {"low": low, "high": high})
+        return broadcast_call(lowering, f"arithmetic.{name}_f32", a, b, {"low": low, "high": high}, periods=True)
     if a.type == TensorType.INT32 and isinstance(kernel, _INTEGER) and activation == ActivationFunctionType.NONE:
         return broadcast_call(lowering, f"arithmetic.{name}_i32", a, b, {})
     if isinstance(kernel, (Maximum, Minimum)) and a.type in _SHORT:

@@ -18,6 +18,9 @@ PIECE = 4096
 
 OUTER = 4
 
+_PERIODS = (2, 4)
+"""Of elements, that fill a vector of 8."""
+
 
 def contiguous(dims: Sequence[int]) -> list[int]:
     """Elements from one index to the next of a whole array."""
@@ -49,22 +52,36 @@ def collapse(shape: Sequence[int], *strides: Sequence[int]) -> tuple[list[int], 
 
 
 def broadcast_call(
-    lowering: Lowering, kernel: str, a: TensorSpec, b: TensorSpec, values: dict[str, Any], work: int = 1
+    lowering: Lowering,
+    kernel: str,
+    a: TensorSpec,
+    b: TensorSpec,
+    values: dict[str, Any],
+    work: int = 1,
+    *,
+    periods: bool = False,
 ) -> list[Call] | None:
     """A call of a kernel over the broadcast of two operands; None if it takes too many dimensions.
 
-    values: slots that are not about shapes, those left out are 0. work: steps for each element.
+    values: slots that are not about shapes, those left out are 0. work: steps for each element. periods: whether the
+    kernel takes steps of -2 and -4, for rows of so many elements over and over again.
     """
     output = lowering.outputs[0]
     dims, (steps_a, steps_b) = collapse(output.dims, strides_in(output.dims, a.dims), strides_in(output.dims, b.dims))
     if len(dims) > OUTER + 2 or output.size == 0:
         return None
     inner, a_step, b_step = dims.pop(), steps_a.pop(), steps_b.pop()
+    if periods and dims and inner in _PERIODS:
+        row_a, row_b = steps_a[-1], steps_b[-1]
+        if a_step == b_step == 1 and sorted((row_a, row_b)) == [0, inner]:
+            a_step, b_step = (1, -inner) if row_b == 0 else (-inner, 1)
+            inner *= dims.pop()
+            del steps_a[-1], steps_b[-1]
     last = inner
     if not dims and inner > PIECE:
         rows, inner = -(-inner // PIECE), PIECE
         last = last - (rows - 1) * PIECE
-        row_a, row_b = a_step * PIECE, b_step * PIECE
+        row_a, row_b = max(a_step, 0) * PIECE, max(b_step, 0) * PIECE
     elif dims:
         rows, row_a, row_b = dims.pop(), steps_a.pop(), steps_b.pop()
     else:

@@ -145,3 +145,13 @@ def test_requantizing_concatenation(axis: int) -> None:
             operands.append(Input(x, np.uint8, scale=(0.5, 0.2, 0.5, 0.71)[at], zero_point=3 * at))
         problem = single_op("CONCATENATION", operands, [out(np.uint8, scale=0.5, zero_point=0)], axis=axis)
         check_compiled(problem, MOVED, threads=1 + batch // 2)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_of_a_few_bytes(dtype: Any) -> None:
+    for shape in ((9, 11), (1, 9, 1, 11), (3, 5, 7, 11), (40, 1, 300, 11)):
+        x = operand(shape, dtype)
+        for size in (1, 2, 4, 8):
+            begin, sizes = [0] * (len(shape) - 1) + [3], [-1] * (len(shape) - 1) + [size]
+            operands = [x, Const(np.array(begin, np.int32)), Const(np.array(sizes, np.int32))]
+            check_compiled(single_op("SLICE", operands), MOVED, threads=1 + size % 2)

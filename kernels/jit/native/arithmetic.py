@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
 from litejit.kernels.jit.native.elements import broadcast_float, over_rows, store_within
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
+    F32,
+    emit_load,
+    emit_shuffle,
+    f32x8,
     load_f32,
     load_f32x8,
     load_i32,
@@ -20,13 +28,38 @@ from litejit.kernels.jit.native.simd import (
 )
 
 
+def _repeater(period: int) -> Any:
+    @intrinsic
+    def repeated(context, address):
+        def emit(c, b, s, a):
+            elements = emit_load(b, a[0], ir.VectorType(F32, period))
+            return emit_shuffle(b, elements, elements, [at % period for at in range(8)])
+
+        return f32x8(types.int64), emit
+
+    return repeated
+
+
+repeated_pair, repeated_four = _repeater(2), _repeater(4)
+
+
+@inline
+def _repeated(address, step):
+    """The first element in all lanes; of a negative step, as many elements as it says over and over again."""
+    if step == -2:
+        return repeated_pair(address)
+    if step == -4:
+        return repeated_four(address)
+    return splat_f32x8(load_f32(address))
+
+
 def _of_floats(operation: Any) -> Any:
     """The operation, then the clamp of an activation, in which NaN stays NaN."""
 
     @inline
     def row(args, a, b, out, count, a_step, b_step, room):
         low, high = splat_f32x8(broadcast_float(args, "low")), splat_f32x8(broadcast_float(args, "high"))
-        one_a, one_b = splat_f32x8(load_f32(a)), splat_f32x8(load_f32(b))
+        one_a, one_b = _repeated(a, a_step), _repeated(b, b_step)
         whole = count & -8
         if a_step == 1 and b_step == 1:
             for at in range(0, whole, 8):
