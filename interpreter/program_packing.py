@@ -23,9 +23,10 @@ __all__ = ["packed"]
 def packed(plan: Plan, native: NativePlan) -> dict[str, np.ndarray] | None:
     """The arrays of a file; None for a plan of several programs, or whose program refers to other things.
 
-    sizes: threads, bytes of the arena. kernels: names, a line each. tensors: those in the arena,
-    each with its offset. transient: those that are computed again when they are asked for. types, ranks, dims: of all
-    tensors, the dimensions one after the other. entries, blocks: see `Stretch`, with distances in place of addresses.
+    sizes: threads, how many runs it takes to wake them, bytes of the arena. kernels: names, a line each. tensors: those
+    in the arena, each with its offset. transient: those that are computed again when they are asked for. types, ranks,
+    dims: of all tensors, the dimensions one after the other. entries, blocks: see `Stretch`, with distances in place of
+    addresses.
     moved: places of distances in the blocks, each with what it is from. constants: bytes.
     """
     stretch, storage = native.whole, native.storage
@@ -63,7 +64,7 @@ def packed(plan: Plan, native: NativePlan) -> dict[str, np.ndarray] | None:
     arena, specs = storage.arena, plan.specs
     tensors = [(at, arena.offsets[storage.root(at)]) for at in storage.tensors if at < len(specs)]
     return {
-        "sizes": np.array([stretch.threads, arena.size], np.int64),
+        "sizes": np.array([stretch.threads, stretch.every, arena.size], np.int64),
         "kernels": np.frombuffer("\n".join(kernels).encode(), np.uint8),
         "tensors": np.array(tensors, np.int64),
         "transient": np.array(sorted(native.transient | _folded(plan)), np.int64),

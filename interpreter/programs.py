@@ -19,7 +19,7 @@ from litejit.kernels.reference.control_flow import CallOnce
 from litejit.rewrites import Task
 from litejit.schema.errors import LitejitError
 from litejit.schema.lazy import Items
-from litejit.sharing import grains
+from litejit.sharing import Shares, shares
 from litejit.storage import Storage
 from litejit.workers import Workers
 
@@ -38,6 +38,7 @@ class Stretch:
     blocks: tuple[np.ndarray, ...]
     workers: Workers
     threads: int
+    every: int
     storage: Storage
     run: Callable[[], int]
 
@@ -180,7 +181,7 @@ class Programs:
         blocks: list[np.ndarray] = []
         extents: list[list[Extent]] = []
         checked = is_checked()
-        taken = [0] * len(items) if checked or self._workers.count == 1 else self._grains(items)
+        shared = Shares([0] * len(items)) if checked or self._workers.count == 1 else self._shares(items)
         for at, (entry, item) in enumerate(zip(entries, items, strict=True)):
             if isinstance(item, Jump):
                 condition = 0 if item.condition is None else self._storage.address(item.condition.index)
@@ -189,19 +190,19 @@ class Programs:
                 continue
             fault = entry.ctypes.data + 8 * FAULT
             block = item.bind(self._storage.address, self._storage.scratch_address(item), fault)
-            entry[:4] = library.address(item.kernel), block.ctypes.data, item.items, taken[at]
+            entry[:4] = library.address(item.kernel), block.ctypes.data, item.items, shared.grains[at]
             blocks.append(block)
             extents.append(self._extents(item, block) if checked else [])
-        threads = self._workers.count if any(taken) else 1
-        run = self._workers.program(entries.ctypes.data, len(items), threads)
-        made = tasks, items, entries, tuple(blocks), self._workers, threads, self._storage, run
+        threads = self._workers.count if any(shared.grains) else 1
+        run = self._workers.program(entries.ctypes.data, len(items), threads, every=shared.every)
+        made = tasks, items, entries, tuple(blocks), self._workers, threads, shared.every, self._storage, run
         return CheckedStretch(*made, tuple(extents)) if checked else Stretch(*made)
 
-    def _grains(self, items: Sequence[Call | Jump]) -> list[int]:
+    def _shares(self, items: Sequence[Call | Jump]) -> Shares:
         def size(index: int) -> int:
             return 0 if self._storage.is_constant(index) else self._storage.size(index)
 
-        return grains([item if isinstance(item, Call) else None for item in items], size)
+        return shares([item if isinstance(item, Call) else None for item in items], size)
 
     def _extents(self, call: Call, block: np.ndarray) -> list[Extent]:
         """The memory that a call may touch. What it reads may go on for the slack, what it writes may not."""

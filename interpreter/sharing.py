@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from litejit.kernels.jit.call import Call, Tensor
 from litejit.kernels.jit.layouts.programs import MOST_PORTIONS
 
-__all__ = ["cost", "grains", "is_worth_sharing"]
+__all__ = ["Shares", "cost", "is_worth_sharing", "shares"]
 
 _STEPS, _BYTES = 32, 20
 """Multiply-adds (or steps of elements), and bytes of tensors, that a processor of today does in a nanosecond."""
@@ -15,8 +16,24 @@ _STEPS, _BYTES = 32, 20
 WORTH_SHARING = 2_000
 """Nanoseconds of a call above which others may help with it: to open it and to see it done takes some hundreds."""
 
-WORTH_WAKING = 10_000
-"""Nanoseconds of all calls to share above which a program has helpers: to wake them takes some thousands."""
+WORTH_HELPERS = 10_000
+"""Nanoseconds of all calls to share above which a program has helpers."""
+
+WORTH_WAKING = 100_000
+"""Nanoseconds above which every run wakes them. That takes some tens of thousands, as long as they take to come."""
+
+SOME_RUNS = 16
+"""Of a smaller program, every so many runs: those that come one after the other have helpers that are awake."""
+
+
+class Shares(NamedTuple):
+    """grains: of each call the number of items that a thread takes at a time, 0 for those of one thread.
+
+    every: how many runs of the program it takes to wake helpers that are asleep.
+    """
+
+    grains: list[int]
+    every: int = 1
 
 
 def cost(call: Call, size: Callable[[int], int]) -> float:
@@ -25,12 +42,13 @@ def cost(call: Call, size: Callable[[int], int]) -> float:
     return max(call.work / _STEPS, sum(map(size, tensors)) / _BYTES)
 
 
-def grains(calls: Sequence[Call | None], size: Callable[[int], int]) -> list[int]:
-    """For each call the number of items that a thread takes at a time; 0 for those of one thread. None: no call."""
-    shared = [call for call in calls if call is not None and is_worth_sharing(call, size)]
-    if sum(cost(call, size) for call in shared) <= WORTH_WAKING:
-        return [0] * len(calls)
-    return [_grain(call) if call is not None and is_worth_sharing(call, size) else 0 for call in calls]
+def shares(calls: Sequence[Call | None], size: Callable[[int], int]) -> Shares:
+    """How the calls of a program are shared; None: no call. size: bytes of a tensor that is no constant."""
+    shared = [call if call is not None and is_worth_sharing(call, size) else None for call in calls]
+    whole = sum(cost(call, size) for call in shared if call is not None)
+    if whole <= WORTH_HELPERS:
+        return Shares([0] * len(calls))
+    return Shares([0 if call is None else _grain(call) for call in shared], 1 if whole > WORTH_WAKING else SOME_RUNS)
 
 
 def is_worth_sharing(call: Call, size: Callable[[int], int]) -> bool:

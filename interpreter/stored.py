@@ -111,10 +111,10 @@ class StoredPlan:
         self._plan = plan
         self.loose_outputs: tuple[int, ...] = ()
         self.transient = frozenset(content["transient"].tolist())
-        threads, arena = content["sizes"].tolist()
+        threads, every, arena = content["sizes"].tolist()
         self._memory = aligned_buffer(arena)
         self._entries, self._blocks = self._in_place()
-        self.program = workers.program(self._entries.ctypes.data, len(self._entries), threads)
+        self.program = workers.program(self._entries.ctypes.data, len(self._entries), threads, every=every)
         tensors = Tensors(content, plan.graph, self._memory)
         count = len(plan.graph.tensors)
         self.specs, self.arrays = LazyList(count, tensors.spec), LazyList(count, tensors.array)

@@ -41,11 +41,12 @@ class Workers:
         self.count = count if sys.implementation.name == "cpython" else 1  # whose locks helpers sleep in
         self._meeting: _Meeting | None = None
 
-    def program(self, program: int, entries: int, threads: int, trace: int = 0) -> Callable[[], int]:
+    def program(self, program: int, entries: int, threads: int, trace: int = 0, every: int = 1) -> Callable[[], int]:
         """A function that runs a program (its address and number of entries), with helpers if threads > 1.
 
         It returns 0, or the number of the entry (from 1) whose fault has been set.
-        trace: address of memory for times, see the executor; 0: none are taken.
+        trace: address of memory for times, see the executor; 0: none are taken. every: how many runs it takes to wake
+        helpers that are asleep, see `litejit.sharing`.
         """
         if threads == 1 or self.count == 1:
             run = _call(PROGRAM, 0, 1, None, program, entries, trace)
@@ -55,7 +56,7 @@ class Workers:
             weakref.finalize(self, self._meeting.end)
             _meetings.add(self._meeting)
         meeting = self._meeting
-        return partial(self._run, meeting, meeting.call(PROGRAM, program, entries, trace))
+        return partial(self._run, meeting, meeting.call(PROGRAM, program, entries, trace, every))
 
     def _run(self, meeting: _Meeting, run: Callable[[], int]) -> int:
         status = run()
@@ -155,6 +156,6 @@ def _free(locks: list[int]) -> None:
 
 
 def _call(task: int, meeting: int, ranks: int, kept: Any, *rest: int) -> Callable[[], int]:
-    block = np.zeros(6, np.int64)
+    block = np.zeros(7, np.int64)
     block[: 3 + len(rest)] = task, meeting, ranks, *rest
     return caller(block.ctypes.data, (kept, block))

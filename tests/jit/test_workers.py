@@ -19,8 +19,8 @@ import pytest
 from litejit import Interpreter
 from litejit.kernels.jit.call import Call, Tensor
 from litejit.kernels.jit.layouts.elements import ELEMENTS
-from litejit.kernels.jit.layouts.programs import ENTRY, FAULT, MOST_PORTIONS
-from litejit.sharing import grains
+from litejit.kernels.jit.layouts.programs import ASLEEP, ENTRY, FAULT, MOST_PORTIONS, SEAT_BYTES, SEATS
+from litejit.sharing import SOME_RUNS, shares
 from litejit.workers import Workers
 from tests.jit.equal import prepared
 from tests.jit.test_machinery import chain, output
@@ -185,6 +185,33 @@ def test_helpers_that_sleep_come_back() -> None:
     np.testing.assert_array_equal(mixing.buffers, mixing.expected(10))
 
 
+def test_small_programs_wake_helpers_now_and_then() -> None:
+    mixing, workers = Mixing(100), Workers(2)
+    run = mixing.program(workers, 2)
+    assert run() == 0
+    small = workers.program(mixing.entries.ctypes.data, len(mixing.entries), 2, every=SOME_RUNS)
+    meeting = workers._meeting
+    assert meeting is not None
+    seat = meeting._memory[(SEATS + SEAT_BYTES) // 8 :]
+
+    def is_asleep() -> bool:
+        end = time.monotonic() + 60
+        while seat[0] != ASLEEP and time.monotonic() < end:
+            time.sleep(0.01)
+        return bool(seat[0] == ASLEEP)
+
+    assert is_asleep()
+    before = mixing.helped
+    for _ in range(SOME_RUNS - 1):
+        assert small() == 0
+        assert seat[0] == ASLEEP
+    assert mixing.helped == before
+    end = time.monotonic() + PATIENCE
+    while mixing.helped == before and time.monotonic() < end:
+        assert small() == 0
+    assert mixing.helped > before
+
+
 def test_programs_do_without_helpers_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -244,10 +271,10 @@ def test_what_is_shared() -> None:
         return 10**index
 
     few, many = call(1), call(50)
-    assert grains([few, None, many], size) == [0, 0, 1]
-    assert grains([call(50, work=10)], size) == [0]
-    assert grains([call(50, work=10, source=Tensor(6)), call(50, work=10)], size) == [1, 0]
-    assert grains([call(50, 4), call(4, 4)], size) == [4, 0]
-    most = grains([call(10**6, 3)], size)[0]
+    assert shares([few, None, many], size) == ([0, 0, 1], 1)
+    assert shares([call(50, work=10)], size) == ([0], 1)
+    assert shares([call(50, work=10, source=Tensor(6)), call(50, work=10)], size) == ([1, 0], SOME_RUNS)
+    assert shares([call(50, 4), call(4, 4)], size) == ([4, 0], 1)
+    most = shares([call(10**6, 3)], size).grains[0]
     assert most % 3 == 0
     assert 10**6 / most <= MOST_PORTIONS < 10**6 / (most - 3)

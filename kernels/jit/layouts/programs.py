@@ -13,6 +13,7 @@ __all__ = [
     "MOST_PORTIONS",
     "OPEN",
     "PROGRAM",
+    "RUNS",
     "SEATS",
     "SEAT_BYTES",
     "STARTED",
@@ -27,7 +28,7 @@ ENTRY, FAULT = 5, 4
 PROGRAM, HELP, STOP = 0, 1, 2
 """What the executor is to do: run a program, help others to run theirs, send those home that help."""
 
-TICKET, OPEN, TIMES, DONE, STARTED, ENDED, SEATS = 0, 128, 136, 256, 384, 392, 512
+TICKET, OPEN, TIMES, RUNS, DONE, STARTED, ENDED, SEATS = 0, 128, 136, 144, 256, 384, 392, 512
 """Where things lie in the memory in which threads meet, in bytes: see `native.sharing`. What different threads write at
 the same time is 128 bytes apart, since processors fetch two lines of 64 together."""
 

@@ -17,8 +17,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.layouts.programs import ENTRY, FAULT, HELP, STARTED, STOP
-from litejit.kernels.jit.native.atomics import cycles, read_shared
+from litejit.kernels.jit.layouts.programs import ENTRY, FAULT, HELP, RUNS, STARTED, STOP
+from litejit.kernels.jit.native.atomics import cycles, read_shared, write_shared
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.sharing import help_others, invoke, share, stop, wake_all
 from litejit.kernels.jit.native.simd import I64, load_i8, load_i64, store
@@ -39,7 +39,7 @@ def _leave_with(context, status):
 
 
 @inline
-def _program(program, count, meeting, ranks, trace):
+def _program(program, count, meeting, ranks, trace, wakes):
     """One run of a program; the status."""
     at = 0
     while at < count:
@@ -52,7 +52,7 @@ def _program(program, count, meeting, ranks, trace):
         if times != 0:
             store(times, cycles())
         if ranks > 1 and grain != 0:
-            share(meeting, entry, times, ranks)
+            share(meeting, entry, times, ranks, wakes)
         else:
             invoke(function, args, 0, items, 0)
         if times != 0:
@@ -65,17 +65,20 @@ def _program(program, count, meeting, ranks, trace):
 
 
 def run(args):
-    """args: address of int64s: task, meeting, ranks; for a program also its address, its number of entries, trace; for
-    a helper its rank.
+    """args: address of int64s: task, meeting, ranks; for a program also its address, its number of entries, trace,
+    every; for a helper its rank.
 
     task: PROGRAM, HELP, STOP (see `layouts.programs`). meeting: address of memory that is 0 at first but for the locks
     of the seats, see `sharing`; not needed for one thread. trace: 0, or address of [count, ranks, 2] int64s for the
-    processor's clock before and after each entry.
+    processor's clock before and after each entry. every: how many runs it takes to wake helpers that are asleep; where
+    it takes one, those that fall asleep meanwhile are woken, too.
 
     The status is -1 if a program needs helpers and none have been started: nothing has happened, then.
     """
     task, meeting, ranks = read_shared(args), read_shared(args + 8), read_shared(args + 16)
-    first, count, trace = read_shared(args + 24), read_shared(args + 32), read_shared(args + 40)
+    first, count, trace, every = (
+        read_shared(args + 24), read_shared(args + 32), read_shared(args + 40), read_shared(args + 48),
+    )  # fmt: skip
     if task == HELP:
         help_others(meeting, first, ranks)
     elif task == STOP:
@@ -84,5 +87,9 @@ def run(args):
         if ranks > 1:
             if read_shared(meeting + STARTED) == 0:
                 _leave_with(-1)
-            wake_all(meeting, ranks)
-        _leave_with(_program(first, count, meeting, ranks, trace))
+            runs = read_shared(meeting + RUNS) + 1
+            if runs >= every:
+                wake_all(meeting, ranks)
+                runs = 0
+            write_shared(meeting + RUNS, runs)
+        _leave_with(_program(first, count, meeting, ranks, trace, every == 1))

@@ -113,8 +113,11 @@ def wake_all(meeting, ranks):
 
 
 @inline
-def share(meeting, entry, times, ranks):
-    """Computes the call of an entry, with those who come to help. times: 0, or where helpers note when they did."""
+def share(meeting, entry, times, ranks, wakes):
+    """Computes the call of an entry, with those who come to help.
+
+    times: 0, or where helpers note when they did. wakes: whether those are woken that are asleep.
+    """
     function, args, items, grain = load_i64(entry), load_i64(entry + 8), load_i64(entry + 16), load_i64(entry + 24)
     portions = (items + grain - 1) // grain
     write_shared(meeting + OPEN, entry)
@@ -122,7 +125,8 @@ def share(meeting, entry, times, ranks):
     write_shared(meeting + DONE, 0)
     number = (read_shared(meeting + TICKET) >> (2 * BITS)) + 1
     write_shared(meeting + TICKET, (number << (2 * BITS)) | portions)
-    wake_all(meeting, ranks)
+    if wakes:
+        wake_all(meeting, ranks)
     others = portions
     ticket = read_shared(meeting + TICKET)
     while _may_share(ticket):
