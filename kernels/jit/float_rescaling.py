@@ -22,8 +22,10 @@ from litejit.kernels.fixedpoint import Multiplier, multiply_by_quantized_multipl
 
 __all__ = ["LARGEST", "FloatRescaling", "agreeing", "prove", "steps"]
 
-CHOICES, TRIES = 128, 24
-"""Factors considered, the largest one that there may be and those below; how many of them are tried for a slope."""
+CHOICES, TRIES = 128, (1, 3, 8, 12)
+"""Factors considered, the largest one that there may be and those below; how many of them are tried for a slope, the
+closest first: more at once for the few channels that none has been found for.
+"""
 
 SLOPES = (0, 1, -1, 2, -2, 3, -3, 4, -4, 6, -6, 8, -8)
 """How far the last step may move to make all steps meet, in 256ths of a sum."""
@@ -33,6 +35,9 @@ LARGEST = 1 << 21
 
 EXPONENTS = -23, 8
 """Of multipliers: their steps are computed in 64 bits."""
+
+CLOSE = 2.0**-10
+"""A distance between starts that is far more than what rounding in 64 bits changes of it."""
 
 FAR = 1 << 40
 """A sum that is never reached."""
@@ -66,8 +71,8 @@ def steps(multiplier: Multiplier, results: np.ndarray) -> np.ndarray:
 class _Steps:
     """Of some channels between two bounds of results.
 
-    reached, short: [channels, results] int64, the sums at a step and below it. limits: [results] what is rounded to the
-    result or more begins there, and if `ties` with it.
+    reached, short: [channels, results] float64, the sums at a step and below it, whole numbers. limits: [results] what
+    is rounded to the result or more begins there, and if `ties` with it.
     """
 
     reached: np.ndarray
@@ -80,20 +85,30 @@ class _Steps:
         """ends: [2, channels] the smallest and the largest sum."""
         results = np.arange(low + 1, high + 1)
         sums, (least, most) = steps(multiplier, results), ends[:, :, None]
-        reached = np.where(sums > most, FAR, np.maximum(sums, least))
-        short = np.where(sums <= least, -FAR, np.minimum(sums - 1, most))
+        reached = np.where(sums > most, FAR, np.maximum(sums, least)).astype(np.float64)
+        short = np.where(sums <= least, -FAR, np.minimum(sums - 1, most)).astype(np.float64)
         return cls(reached, short, results - middle - 0.5, (results - middle) % 2 == 0)
 
     def only(self, channels: np.ndarray) -> _Steps:
         """Of these."""
         return _Steps(self.reached[channels], self.short[channels], self.limits, self.ties)
 
-    def starts(self, factors: np.ndarray, scales: np.ndarray) -> np.ndarray:
-        """[channels] what lies in the middle of all that may be possible, as whole numbers."""
+    def fit(self, factors: np.ndarray, scales: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """[channels] the whole number in the middle of all starts that may be possible, and whether it agrees.
+
+        Limits are products of the scale with some x. Whole numbers up to 2^24 are floats, and rounding larger ones to
+        floats does not make them smaller than those; so only a start that is as close to a bound as what is computed of
+        it has to be looked at step by step.
+        """
         wanted = self.limits / scales.astype(np.float64)[:, None]
         least = (wanted - self.reached * factors[:, None]).max(1)
         most = (wanted - self.short * factors[:, None]).min(1)
-        return np.rint((least + most) / 2).astype(np.int64)
+        starts = np.rint((least + most) / 2)
+        room = np.minimum(starts - least, most - starts)
+        good, starts = room > 0, starts.astype(np.int64)
+        close = np.flatnonzero((np.abs(room) < CLOSE) | (np.abs(wanted[:, [0, -1]]).max(1) >= 1 << 24))
+        good[close] = self.only(close).agree(factors[close], starts[close], scales[close])
+        return starts, good
 
     def agree(self, factors: np.ndarray, starts: np.ndarray, scales: np.ndarray) -> np.ndarray:
         """[channels] whether the floats step where the fixed-point formula does: the proof."""
@@ -157,19 +172,19 @@ def _search(
         scales = wanted.astype(np.float32)
         errors = np.abs(scales / wanted - 1)
         rows = np.arange(left.size)
-        for _ in range(TRIES):
-            best = errors[rows].argmin(1)
-            errors[rows, best] = np.inf
-            factor, scale = factors[left[rows], best], scales[rows, best]
-            own = table if rows.size == into.size else table.only(left[rows])
-            starts = own.starts(factor, scale)
-            reach = np.abs(ends[:, left[rows]] * factor + starts).max(0)
-            good = own.agree(factor, starts, scale) & (reach < 1 << 31) & (reach * scale < LARGEST)
-            channels = into[left[rows[good]]]
-            found.factors[channels], found.starts[channels], found.scales[channels] = (
-                values[good] for values in (factor, starts, scale)
-            )
-            rows = rows[~good]
+        for tries in TRIES:
+            best = errors[rows].argpartition(tries - 1, axis=1)[:, :tries]
+            errors[rows[:, None], best] = np.inf
+            tried = np.repeat(left[rows], tries)
+            factor, scale = factors[tried, best.ravel()], scales[rows[:, None], best].ravel()
+            own = table if tries == 1 and rows.size == into.size else table.only(tried)
+            starts, good = own.fit(factor, scale)
+            reach = np.abs(ends[:, tried] * factor + starts).max(0)
+            good = (good & (reach < 1 << 31) & (reach * scale < LARGEST)).reshape(-1, tries)
+            are_found, at = good.any(1), np.arange(rows.size) * tries + good.argmax(1)
+            channels, at = into[left[rows[are_found]]], at[are_found]
+            found.factors[channels], found.starts[channels], found.scales[channels] = factor[at], starts[at], scale[at]
+            rows = rows[~are_found]
             if not rows.size:
                 return True
         left = left[rows]
