@@ -12,6 +12,7 @@ from math import prod
 from litejit.kernels.jit.call import Call
 from litejit.kernels.jit.choosing import Algorithm, Illegal, Option, choose, listed
 from litejit.kernels.jit.convolution import direct
+from litejit.kernels.jit.forced import forced
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.layouts.splitting import QUAD, QUADS
 from litejit.kernels.jit.lowering import Lowering, lowers
@@ -23,7 +24,7 @@ from litejit.kernels.kernel import Kernel
 from litejit.kernels.reference.convolution import Conv2D
 from litejit.schema import TensorType
 
-__all__ = ["ALGORITHMS", "options"]
+__all__ = ["ALGORITHMS", "options", "time_of_split"]
 
 
 def _is_float(lowering: Lowering) -> bool:
@@ -87,6 +88,13 @@ def _cost_of_split(lowering: Lowering) -> float:
         share = share_of_extra_steps(lowering.kernel.products.weights(some_filters(filter.value)))
     products = prod(lowering.outputs[0].dims[:3]) * _columns(lowering) * step * (steps * (1 + EXTRA_STEP * share) + 1)
     return products / rates.products + prod(filter.dims) / rates.weights
+
+
+def time_of_split(lowering: Lowering) -> float:
+    """What splitting weights is estimated to take of the time of the direct algorithm; 1 where that is quicker."""
+    if lowering.input(0).type != TensorType.UINT8 or forced() not in (None, "split"):
+        return 1.0
+    return min(1.0, _cost_of_split(lowering) / _cost_of_direct(lowering))
 
 
 def _cost_of_winograd(outputs: int) -> Callable[[Lowering], float]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from litejit.kernels.jit.algorithms import time_of_split
 from litejit.kernels.jit.bands import BAND_BYTES, Geometry, tile_rows
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.convolution import float_clamp
@@ -32,6 +33,9 @@ BAND_PIXELS = 112
 
 SMALL_WIDTH = 20
 """Output images up to this width are not cut into bands."""
+
+SPLIT_TIME, SPLIT_TIME_OF_LARGE = 0.88, 0.78
+"""Where 1 x 1 convolutions with split weights take less of the time of direct ones, operators stay apart."""
 
 
 def _always() -> bool:
@@ -86,11 +90,25 @@ class Block:
         Where channels do not become many more, little is gained, and nothing in small images; channels that fill up a
         chunk are for nothing.
         """
+        if self._is_quicker_split:
+            return False
         cut, channels = self.cut, self.depthwise.outputs[0].dims[3]
         filled = channels / (panels_of(channels) * COLUMNS)
         if self.expand is not None:
             return filled >= 0.75 and channels > 2 * self.input.dims[3]
         return cut.in_bands and filled == 1 and (cut.geometry.strides[0] == 1 or self.input.dtype.itemsize == 1)
+
+    @property
+    def _is_quicker_split(self) -> bool:
+        """Whether the 1 x 1 convolutions gain more by an algorithm that blocks do not have than blocks gain by fusion.
+
+        The larger the expanded image, the dearer it is to write and read.
+        """
+        pointwise = [part for part in (self.expand, self.project) if part is not None]
+        works = [part.outputs[0].size * part.input(0).dims[3] for part in pointwise]
+        time = sum(work * time_of_split(part) for work, part in zip(works, pointwise, strict=True)) / sum(works)
+        is_small = self.expand is None or self.depthwise.input(0).dims[2] <= SMALL_WIDTH
+        return time < (SPLIT_TIME if is_small else SPLIT_TIME_OF_LARGE)
 
     @property
     def parts(self) -> list[Lowering]:

@@ -84,8 +84,11 @@ def block(shape: Shape) -> Problem:
     return Problem(b.to_bytes(), images)
 
 
-def quantized_block(shape: Shape, dtype: Any, extreme: bool = False) -> Problem:
-    """The same of bytes; extreme: weights and inputs at the ends of their ranges, sums that saturate."""
+def quantized_block(shape: Shape, dtype: Any, extreme: bool = False, near: int = 255) -> Problem:
+    """The same of bytes; extreme: weights and inputs at the ends of their ranges, sums that saturate.
+
+    near: how far weights are from their zero point at most.
+    """
     rng, b, limits = np.random.default_rng(shape.seed), ModelBuilder(), np.iinfo(dtype)
     low, high, signed = int(limits.min), int(limits.max), dtype == np.int8
     dims = (shape.images, *shape.size, shape.channels)
@@ -98,10 +101,11 @@ def quantized_block(shape: Shape, dtype: Any, extreme: bool = False) -> Problem:
         nonlocal scale, zero
         weights = rng.choice([low + signed, high], dims) if extreme else rng.integers(low + signed, high + 1, dims)
         scales = rng.uniform(0.002, 0.01, channels if signed else 1)
+        weights_zero = 0 if signed else int(rng.integers(low, high + 1))
         filter = b.constant(
-            weights.astype(dtype),
+            np.clip(weights, weights_zero - near, weights_zero + near).astype(dtype),
             scale=scales,
-            zero_point=[0] * scales.size if signed else [int(rng.integers(low, high + 1))],
+            zero_point=[weights_zero] * scales.size,
             **({"quantized_dimension": 3 if name == "middle" else 0} if signed else {}),
         )
         bias = b.constant(

@@ -146,6 +146,21 @@ def test_fused_where_it_pays(shape: Shape, pays: bool, monkeypatch: pytest.Monke
     assert native_calls(prepared(block(shape)))[0].startswith("fused") == pays
 
 
+@pytest.mark.parametrize(
+    ("dtype", "near", "size", "pays"),
+    [(np.uint8, 9, 14, False), (np.uint8, 255, 14, True), (np.int8, 9, 14, True), (np.uint8, 9, 40, True)],
+    ids=["small weights", "weights that are split often", "int8", "large"],
+)
+def test_fused_where_it_pays_more_than_splitting_weights(
+    dtype: Any, near: int, size: int, pays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LITEJIT_FUSION")
+    problem = quantized_block(Shape((size, size), 24, 96, 24), dtype, near=near)
+    assert native_calls(prepared(problem))[0].startswith("fused") == pays
+    monkeypatch.setenv("LITEJIT_CONVOLUTION", "direct")
+    assert native_calls(prepared(problem))[0].startswith("fused")
+
+
 def test_what_others_see_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     """An inner tensor that is an output of the graph ends the block, or keeps operators apart."""
     for shown, fused in (("expanded", True), ("middle", False), ("projected", True)):
