@@ -50,7 +50,7 @@ def batch_matmul(lowering: Lowering) -> Sequence[Call] | None:
     if matrix is None:
         zero_point = 0 if rhs.type == TensorType.FLOAT32 else products.filter_zero_point
         matrices = np.zeros(1, np.int64) if len(images) == 1 else spread(rhs.dims[:-2], output.dims[:-2])
-        if beats_packing(geometry.out_size[0], depth, options.adj_y, stage.kind == "float"):
+        if beats_packing(geometry.out_size[0], depth, columns, options.adj_y, stage.kind == "float"):
             few = few_rows(left, rhs, matrices, options.adj_y, zero_point, out, stage, lowering.threads)
             if few is not None:
                 return [*rows.calls, few]

@@ -23,14 +23,15 @@ _FEW_COLUMNS = 8
 """Columns up to which each is computed by itself: otherwise always 16 are."""
 
 
-def beats_packing(rows: int, depth: int, transposed: bool, is_float: bool) -> bool:
+def beats_packing(rows: int, depth: int, columns: int, transposed: bool, is_float: bool) -> bool:
     """Whether few rows are quicker than packing the matrix in every inference: measured.
 
-    Columns are read again for every row; of short ones little is gained.
+    Columns are read again for every row; of short ones little is gained. A panel of a few columns is mostly padding.
     """
-    if transposed:
-        return rows <= max(1, min(12, depth // 8))
-    return rows <= (4 if is_float else 2)
+    if not transposed:
+        return rows <= (4 if is_float else 2)
+    most = 32 if columns <= _FEW_COLUMNS and depth >= 256 else 12
+    return rows <= max(1, min(most, depth // 8))
 
 
 def beats_panels(rows: int, depth: int, columns: int, is_float: bool) -> bool:

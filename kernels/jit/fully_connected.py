@@ -80,7 +80,7 @@ def fully_connected(lowering: Lowering) -> Sequence[Call] | None:
     left = rows.left(geometry, start)
     if matrix is None:
         zero_point = 0 if weights.type == TensorType.FLOAT32 else products.filter_zero_point
-        if beats_packing(rows.rows, features, True, stage.kind == "float"):
+        if beats_packing(rows.rows, features, units, True, stage.kind == "float"):
             few = few_rows(left, weights, start, True, zero_point, out, stage, lowering.threads)
             if few is not None:
                 return [*rows.calls, few]

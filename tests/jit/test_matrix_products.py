@@ -138,6 +138,13 @@ def test_few_rows(kind: str, adj_y: bool) -> None:
             check_compiled(problem, FIRST, atol=ATOL, threads=1 + columns % 2)
 
 
+@pytest.mark.parametrize("columns", [1, 3, 8])
+def test_more_rows_of_a_few_columns(columns: int) -> None:
+    for kind, first in (("float", "few_rows.float_singly"), ("int8", "panels.centred")):
+        for rows, depth in ((20, 256), (32, 301)):
+            check_compiled(matrices(kind, ((), ()), (rows, depth, columns), True, seed=rows), first, atol=ATOL)
+
+
 @pytest.mark.parametrize("adj_y", [False, True])
 def test_matrices_of_few_rows_stay_where_they_are(adj_y: bool) -> None:
     for kind, first in (("float", "few_rows.float"), ("int8", "panels.centred"), ("hybrid", "quantizing.extremes")):
