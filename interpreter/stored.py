@@ -5,10 +5,9 @@ and where tensors lie. Addresses in it are distances from the beginning of the a
 entries, and listed, so that they become addresses again. Everything else about the model (steps, kernels of the
 reference tier) is made when somebody asks for it.
 
-A program is found by all that it depends on: the bytes of the model (whose digest is kept, too, for files that do not
-change), shapes of the inputs, threads, limits, sources of
-litejit, processor, what `litejit tune` has measured, and the variables LITEJIT_… of the environment. Those used last
-are kept, MOST_BYTES of them. LITEJIT_PROGRAMS=off does without.
+A program is found by all that it depends on: the bytes of the model (whose digest is kept, too, see `content`), shapes
+of the inputs, threads, limits, sources of litejit, processor, what `litejit tune` has measured, and the variables
+LITEJIT_… of the environment. Those used last are kept, MOST_BYTES of them. LITEJIT_PROGRAMS=off does without.
 """
 
 from __future__ import annotations
