@@ -68,7 +68,7 @@ def _thinned(lowering: Lowering, thin: _Thin) -> Lowering | TensorSpec | None:
     output, kernel = lowering.outputs[0], lowering.kernel
     if isinstance(kernel, BroadcastTo):
         return _of_rank(lowering.input(0), output.rank)
-    if isinstance(kernel, BINARY) and kernel.quantized is None:
+    if type(kernel) in BINARY and kernel.quantized is None:
         operands = tuple(_of_rank(_operand(lowering.input(at), output.dims, thin), output.rank) for at in range(2))
         shape = broadcast_shapes(operands[0].dims, operands[1].dims)
         if shape == output.dims or prod(shape) == 0:

@@ -11,7 +11,7 @@ from litejit.kernels.jit.few_rows import beats_packing, beats_panels, few_rows
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.matrices import Rows, packed_right, stage_of_matrix
 from litejit.kernels.jit.products import Out, Right, matrix_rows, product
-from litejit.kernels.jit.stages import float_stage, integer_stage
+from litejit.kernels.jit.stages import PackedStage, float_stage, integer_stage
 from litejit.kernels.reference.fully_connected import FullyConnected
 from litejit.kernels.reference.hybrid_products import BlockwiseProducts, FourBitProducts, SparseProducts
 from litejit.kernels.reference.products import FloatProducts, HybridProducts, QuantizedProducts
@@ -36,6 +36,7 @@ def few_units(lowering: Lowering) -> Sequence[Call] | None:
     if not narrow or not beats_panels(rows.rows, features, units, is_float):
         return None
     biases = None if bias is None or bias.value is None else bias.value.ravel()
+    stage: PackedStage | None
     if is_float:
         stage = float_stage(products.activation, biases, units)
     else:

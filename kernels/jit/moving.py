@@ -193,7 +193,8 @@ def sliced(lowering: Lowering) -> list[Call] | None:
     if input.dtype.kind == "O":
         return None
     whole = np.lib.stride_tricks.as_strided(np.zeros(1, np.int8), input.dims, contiguous(input.dims))
-    part = whole[(*kernel.parts, ...) if isinstance(kernel, Slice) else kernel.key]  # with "..." always a view
+    key: Any = (*kernel.parts, ...) if isinstance(kernel, Slice) else kernel.key  # with "..." always a view
+    part = whole[key]
     offset = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     return _moved(lowering, part.shape, part.strides, contiguous(part.shape), offset)
 
