@@ -10,6 +10,7 @@ import pytest
 
 from litejit import Interpreter
 from litejit.interpreter import OpResolverType
+from litejit.kernels.jit.target import has_feature
 from litejit.profiler import memory, profile
 from litejit.testing import Problem
 from tests.jit.blocks import Shape, block, quantized_block
@@ -156,6 +157,7 @@ def test_fused_where_it_pays_more_than_splitting_weights(
 ) -> None:
     monkeypatch.delenv("LITEJIT_FUSION")
     problem = quantized_block(Shape((size, size), 24, 96, 24), dtype, near=near)
+    pays = pays or not has_feature("avx2")  # without an instruction for it, split weights save nothing
     assert native_calls(prepared(problem))[0].startswith("fused") == pays
     monkeypatch.setenv("LITEJIT_CONVOLUTION", "direct")
     assert native_calls(prepared(problem))[0].startswith("fused")
