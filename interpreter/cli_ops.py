@@ -32,8 +32,8 @@ _NO_KERNEL = {
 def operator_table() -> list[dict[str, Any]]:
     """One row for every builtin operator of the schema, then for every custom operator that has a kernel.
 
-    types, fast: of the deciding operand, in the reference tier and in the fast one. float_bound: how far floats may be
-    off, and why.
+    types, fast: of the deciding operand, in the reference tier and in the fast one. newer: those of them that only
+    newer official sources than the installed runtime's take. float_bound: how far floats may be off, and why.
     """
     kernels = builtin_kernels()
     rows = []
@@ -47,7 +47,10 @@ def operator_table() -> list[dict[str, Any]]:
 
 @cache
 def measured_types() -> dict[str, dict[str, list[str]]]:
-    """Operator -> tier ("reference", "fast") -> types of the deciding operand, as measured by litejit's tests."""
+    """Operator -> tier ("reference", "fast") -> types of the deciding operand, as measured by litejit's tests.
+
+    "newer", where there are some: types that could be compared with nothing, see `operator_table`.
+    """
     table: dict[str, dict[str, list[str]]] = json.loads(files("litejit").joinpath("operator_types.json").read_text())
     return table
 
@@ -56,6 +59,7 @@ def _described(name: str, kernel: type[Kernel]) -> dict[str, Any]:
     tiers = "reference, jit" if kernel in lowered_kernels() else "reference"
     measured = measured_types().get(name, {})
     row = {"operator": name, "tier": tiers, "types": measured.get("reference", []), "fast": measured.get("fast", [])}
+    row["newer"] = measured.get("newer", [])
     row["flavours"] = sorted(kernel.flavours)
     if name in FLOAT_BOUNDS:
         row["float_bound"] = [str(FLOAT_BOUNDS[name]), FLOAT_BOUNDS[name].reason]
@@ -75,6 +79,8 @@ def operator_page() -> str:
         "equal the official reference kernels bit for bit. Floats: how far they may be from the official ones (the",
         "widest of the distances), and why; the tests hold every operator to it. Numerics: the [flavours](numerics.md)",
         "that an operator offers, with the types of scaled integers that it offers them for, if not all.",
+        "A type with a * is one that the official runtime refuses and its newer sources take: what it computes follows",
+        "these, and is compared with nothing.",
         "",
         "| operator | versions | types | fast | numerics | floats | why |",
         "|---|---|---|---|---|---|---|",
@@ -82,7 +88,7 @@ def operator_page() -> str:
     for row in rows:
         if row["tier"]:
             versions = "-".join(map(str, row["versions"])) if "versions" in row else "custom"
-            types = ", ".join(row["types"])
+            types = ", ".join(f"{type}*" if type in row["newer"] else type for type in row["types"])
             fast = "all" if row["fast"] == row["types"] else ", ".join(row["fast"])
             flavours = _flavours(row["operator"], row["flavours"])
             bound, reason = row.get("float_bound", ("exact", ""))

@@ -77,7 +77,7 @@ DIFFERENCES: tuple[Known, ...] = (
     Known("DIV SQRT EXP", r"1 every U?INT8 FLOAT16", _DELEGATE, (Kind.DIFFERENT,)),
     Known("CEIL", "0 operand 0 FLOAT16", _DELEGATE, (Kind.LAXER,)),
     Known("REDUCE_PROD", r"1 every INT8 \w+", "quantization of plain numbers is ignored", (Kind.LAXER,)),
-    Known("ARG_MAX ARG_MIN", "0 operand 0 (FLOAT16|INT64|INT16|BFLOAT16)", NEWER, (Kind.LAXER,)),
+    Known("ARG_MAX ARG_MIN", r"\d operand 0 (FLOAT16|INT64|INT16|BFLOAT16)", NEWER, (Kind.LAXER,)),
 )  # fmt: skip
 
 DEADLY = {
