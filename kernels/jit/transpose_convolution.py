@@ -14,11 +14,12 @@ import numpy as np
 
 from litejit.kernels.geometry import Window
 from litejit.kernels.jit.bands import Geometry
-from litejit.kernels.jit.call import Call, Tensor
+from litejit.kernels.jit.call import Call, Tensor, padded
 from litejit.kernels.jit.convolution_products import left_images, stage_of
 from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.jit.moving import copy
 from litejit.kernels.jit.products import Left, Out, Right, product
-from litejit.kernels.reference.products import HybridProducts
+from litejit.kernels.reference.products import FloatProducts, HybridProducts
 from litejit.kernels.reference.transpose_convolution import Convolution2DTransposeBias, TransposeConv
 
 __all__: list[str] = []
@@ -48,9 +49,34 @@ class Phase:
         count = -(-(window.in_size - first) // window.stride)
         return cls(first, count, np.where(taps < window.filter_size, taps, -1), length - 1 - start)
 
+    @property
+    def lacks_taps(self) -> bool:
+        """Whether inputs are multiplied by zeros that stand for no tap, which infinite ones must not be."""
+        return bool((self.taps < 0).any())
+
     def reach(self) -> int:
         """Elements of the padded input that are seen."""
         return self.count - 1 + len(self.taps)
+
+
+def _without_taps(
+    lowering: Lowering, y: Phase, x: Phase, products: FloatProducts, bias: np.ndarray | None
+) -> Call | None:
+    """What outputs are that no tap meets. None if some of their taps are there."""
+    if (y.taps >= 0).any() and (x.taps >= 0).any():
+        return None
+    output = lowering.outputs[0]
+    columns = output.dims[3]
+    height, width = lowering.kernel.windows
+    row, first = output.dims[2] * columns, (y.first * output.dims[2] + x.first) * columns
+    return copy(
+        padded(products.finish(np.zeros(columns, np.float32), bias)),
+        Tensor(output.index, 4 * first),
+        (output.dims[0], y.count, x.count, columns),
+        (0, 0, 0, 1),
+        (output.dims[1] * row, height.stride * row, width.stride * columns, 1),
+        4,
+    )
 
 
 @lowers(TransposeConv)
@@ -83,6 +109,12 @@ def _transposed(lowering: Lowering, input_at: int, bias_at: int) -> Sequence[Cal
     row_bytes = output.dims[2] * pixel_bytes
     for top, left in pairs(*(range(min(window.stride, window.in_size)) for window in (height, width))):
         y, x = Phase.of(height, top), Phase.of(width, left)
+        if isinstance(products, FloatProducts) and (y.lacks_taps or x.lacks_taps):
+            filled = _without_taps(lowering, y, x, products, biases)
+            if filled is None:
+                return None
+            calls.append(filled)
+            continue
         geometry = Geometry(
             input.dims[0], (input.dims[1], input.dims[2]), (y.count, x.count), (y.before, x.before),
             max(x.reach(), x.before + input.dims[2]), (len(y.taps), len(x.taps)), (1, 1), (1, 1), channels,

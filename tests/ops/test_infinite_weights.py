@@ -77,6 +77,22 @@ def test_flavours_that_multiply_the_margin(op: str) -> None:
         assert np.array_equal(np.isnan(run(case, numerics=flavour)[0]), np.isnan(theirs))
 
 
+@pytest.mark.parametrize(("stride", "taps", "size"), [(2, 1, 5), (3, 2, 7), (3, 3, 7), (2, 3, 6)])
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+def test_outputs_of_transposed_convolutions_that_no_tap_meets(padding: str, stride: int, taps: int, size: int) -> None:
+    """They are the bias, whatever the inputs nearby are."""
+    rng = np.random.default_rng(0)
+    inputs = -(-size // stride) if padding == "SAME" else (size - taps) // stride + 1
+    x = rng.normal(size=(1, inputs, inputs, 2)).astype(F32)
+    x[0, 0, 0, 0], x[0, -1, -1, 1] = np.inf, -np.inf
+    weights, bias = rng.normal(size=(3, taps, taps, 2)).astype(F32), rng.normal(size=3).astype(F32)
+    operands = [Const([1, size, size, 3], np.int32), Const(weights), Input(x), Const(bias)]
+    options = {"padding": padding, "stride_h": stride, "stride_w": stride, "fused_activation_function": "RELU"}
+    case = single_op("TRANSPOSE_CONV", operands, [out()], version=4, **options)
+    for tier in (OpResolverType.BUILTIN_REF, OpResolverType.AUTO):
+        check(case, atol=1e-5, experimental_op_resolver_type=tier)
+
+
 def test_padding_of_its_own_counts() -> None:
     """The zeros of PAD are numbers like others, even where PAD could be made part of the convolution."""
     rng = np.random.default_rng(0)
