@@ -58,7 +58,9 @@ def add_inside(
     with np.errstate(all="ignore"):
         for tap in np.ndindex(*(window.filter_size for window in windows)):
             outputs, inputs = zip(*(window.inside(at) for window, at in zip(windows, tap, strict=True)), strict=True)
-            sums[(slice(None), *outputs)] += product(x[(slice(None), *inputs)], tap)
+            seen = x[(slice(None), *inputs)]
+            if seen.size:  # a tap may lie in the margin all the time
+                sums[(slice(None), *outputs)] += product(seen, tap)
 
 
 def require_filled(node: Node, input: TensorSpec, filter: TensorSpec) -> None:

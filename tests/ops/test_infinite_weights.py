@@ -77,6 +77,20 @@ def test_flavours_that_multiply_the_margin(op: str) -> None:
         assert np.array_equal(np.isnan(run(case, numerics=flavour)[0]), np.isnan(theirs))
 
 
+@pytest.mark.parametrize("op", ["CONV_2D", "DEPTHWISE_CONV_2D", "CONV_3D"])
+def test_taps_that_never_leave_the_margin(op: str) -> None:
+    """An image of one row under three rows of weights."""
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(3, 1, 3, 2, 2) if op == "CONV_3D" else (1 if op[0] == "D" else 2, 3, 3, 2)).astype(F32)
+    weights.ravel()[5] = np.inf
+    x = Input(rng.normal(size=(2, 1, 3, 3, 2) if op == "CONV_3D" else (2, 1, 3, 2)).astype(F32))
+    options: dict[str, Any] = {f"stride_{axis}": 1 for axis in ("dhw" if op == "CONV_3D" else "hw")}
+    options |= {"depth_multiplier": 1} if op[0] == "D" else {}
+    case = single_op(op, [x, Const(weights), Const(np.zeros(2, F32))], padding="SAME", **options)
+    for tier in (OpResolverType.BUILTIN_REF, OpResolverType.AUTO):
+        check(case, atol=1e-5, experimental_op_resolver_type=tier)
+
+
 @pytest.mark.parametrize(("stride", "taps", "size"), [(2, 1, 5), (3, 2, 7), (3, 3, 7), (2, 3, 6)])
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
 def test_outputs_of_transposed_convolutions_that_no_tap_meets(padding: str, stride: int, taps: int, size: int) -> None:
