@@ -67,7 +67,8 @@ def _thinned(lowering: Lowering, thin: _Thin) -> Lowering | TensorSpec | None:
     """How the output is computed without repetition, or the tensor that it repeats; None if it repeats nothing."""
     output, kernel = lowering.outputs[0], lowering.kernel
     if isinstance(kernel, BroadcastTo):
-        return _of_rank(lowering.input(0), output.rank)
+        # A variable may hold something else by the time that the output is read.
+        return None if lowering.input(0).is_variable else _of_rank(lowering.input(0), output.rank)
     if type(kernel) in BINARY and kernel.quantized is None:
         operands = tuple(_of_rank(_operand(lowering.input(at), output.dims, thin), output.rank) for at in range(2))
         shape = broadcast_shapes(operands[0].dims, operands[1].dims)
