@@ -274,7 +274,7 @@ def test_two_interpreters_in_two_threads() -> None:
 
 
 def test_memory_is_shared_and_intermediates_are_right() -> None:
-    problem = chain()
+    problem = chain(layers=8)
     reference = prepared(problem, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     keeping = prepared(problem, experimental_preserve_all_tensors=True)
     sharing = prepared(problem)
