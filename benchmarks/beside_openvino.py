@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.models import name_of
+from benchmarks.models import in_a_process, name_of
 from benchmarks.report import section, table
-from tests.paths import EXTRA_MODELS, ROOT
+from tests.paths import EXTRA_MODELS
 
 NAMES = (
     "bench/mobilenet_v2_int8",
@@ -50,16 +48,6 @@ def measured(path: Path, seconds: float) -> dict[str, Any]:
     return row
 
 
-def in_a_process(path: Path, seconds: float) -> dict[str, Any]:
-    """The row of a model, or why there is none."""
-    command = [sys.executable, "-m", "benchmarks.beside_openvino", "--one", str(path), "--seconds", str(seconds)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180)
-    if done.returncode == 0:
-        row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return row
-    return {"model": name_of(path), "error": (done.stderr.strip().splitlines() or [str(done.returncode)])[-1][:160]}
-
-
 def written(rows: list[dict[str, Any]]) -> str:
     """The table, and what could not be measured."""
     lines = []
@@ -85,7 +73,7 @@ def main() -> None:
     if options.one:
         print(json.dumps(measured(options.one, options.seconds)))
         return
-    rows = [in_a_process(path, options.seconds) for path in options.models or MODELS]
+    rows = [in_a_process(path, options.seconds, "benchmarks.beside_openvino") for path in options.models or MODELS]
     text = written(rows)
     print(text)
     if options.write:

@@ -72,9 +72,9 @@ def _where_time_goes(interpreter: Any) -> dict[str, Any]:
     return {"reference_share": slow, "most": [[label, share] for label, share in most], "operators": len(rows)}
 
 
-def in_a_process(path: Path, seconds: float) -> dict[str, Any]:
-    """The row of a model, or why there is none."""
-    command = [sys.executable, "-m", "benchmarks.models", "--one", str(path), "--seconds", str(seconds)]
+def in_a_process(path: Path, seconds: float, module: str = "benchmarks.models") -> dict[str, Any]:
+    """The row of a model, or why there is none. module: whose `--one` prints the row."""
+    command = [sys.executable, "-m", module, "--one", str(path), "--seconds", str(seconds)]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90)
     except subprocess.TimeoutExpired:

@@ -44,21 +44,20 @@ def batch_matmul(lowering: Lowering) -> Sequence[Call] | None:
     geometry, images = _geometry(rows, lhs, rhs, output)
     if hybrid and not np.array_equal(images, np.arange(len(images))):
         return None
-    left = rows.left(geometry, images)
     row_bytes = columns * output.dtype.itemsize
     out = Out(Tensor(output.index), geometry.out_size[0] * row_bytes, row_bytes, 0)
     if matrix is None:
         zero_point = 0 if rhs.type == TensorType.FLOAT32 else products.filter_zero_point
         matrices = np.zeros(1, np.int64) if len(images) == 1 else spread(rhs.dims[:-2], output.dims[:-2])
         if beats_packing(geometry.out_size[0], depth, columns, options.adj_y, stage.kind == "float"):
+            left = rows.left(geometry, images)
             few = few_rows(left, rhs, matrices, options.adj_y, zero_point, out, stage, lowering.threads)
             if few is not None:
                 return [*rows.calls, few]
         right = packed_right(rows, rhs, columns, options.adj_y, zero_point, stage.factor, matrices)
-        left = rows.left(geometry, images)
     else:
         right = Right(columns, depth, matrix)
-    return [*rows.calls, product(left, right, out, stage, lowering.threads)]
+    return [*rows.calls, product(rows.left(geometry, images), right, out, stage, lowering.threads)]
 
 
 def _single(lowering: Lowering) -> np.ndarray | None:

@@ -78,18 +78,17 @@ def fully_connected(lowering: Lowering) -> Sequence[Call] | None:
     item_bytes = output.dtype.itemsize
     out = Out(Tensor(output.index), output.size * item_bytes, units * item_bytes, 0)
     geometry = matrix_rows(rows.rows, rows.pitch, rows.element_bytes)
-    left = rows.left(geometry, start)
     if matrix is None:
         zero_point = 0 if weights.type == TensorType.FLOAT32 else products.filter_zero_point
         if beats_packing(rows.rows, features, units, True, stage.kind == "float"):
+            left = rows.left(geometry, start)
             few = few_rows(left, weights, start, True, zero_point, out, stage, lowering.threads)
             if few is not None:
                 return [*rows.calls, few]
         right = packed_right(rows, weights, units, True, zero_point, stage.factor, start)
-        left = rows.left(geometry, start)
     else:
         right = Right(units, features, matrix)
-    return [*rows.calls, product(left, right, out, stage, lowering.threads)]
+    return [*rows.calls, product(rows.left(geometry, start), right, out, stage, lowering.threads)]
 
 
 _RUN_TIME = (TensorType.FLOAT32, TensorType.INT8)

@@ -44,11 +44,10 @@ F32x8, I32x8 = ir.VectorType(F32, 8), ir.VectorType(I32, 8)
 I16x16, I8x16 = ir.VectorType(I16, 16), ir.VectorType(I8, 16)
 
 _HALVES = [0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]
-"""Columns of the two vectors of sums of integers, see `stages`."""
+"""Columns of the two vectors of sums of integers, see `stages`; lanes of two vectors that are added half to half."""
 
-_EVEN, _ODD = [0, 2, 8, 10, 4, 6, 12, 14], [1, 3, 9, 11, 5, 7, 13, 15]
-_LOW, _HIGH = [0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]
-"""Lanes of two vectors that are added to one another, within each half, and half to half."""
+_NEIGHBOURS = [0, 2, 8, 10, 4, 6, 12, 14], [1, 3, 9, 11, 5, 7, 13, 15]
+"""Lanes of two vectors that are added to one another within each half."""
 
 
 @dataclass(frozen=True)
@@ -236,10 +235,10 @@ def _emit_totals(b: ir.IRBuilder, of: _Elements, vectors: Values) -> ir.Value:
     """Eight vectors of 8 -> the totals of their lanes."""
     for _ in range(2):
         vectors = [
-            _added(b, of, [emit_shuffle(b, *vectors[at : at + 2], lanes) for lanes in (_EVEN, _ODD)])
+            _added(b, of, [emit_shuffle(b, *vectors[at : at + 2], lanes) for lanes in _NEIGHBOURS])
             for at in range(0, len(vectors), 2)
         ]
-    return _added(b, of, [emit_shuffle(b, *vectors, lanes) for lanes in (_LOW, _HIGH)])
+    return _added(b, of, [emit_shuffle(b, *vectors, lanes) for lanes in _HALVES])
 
 
 _EMIT = {"across": _emit_across, "singly": _emit_singly}

@@ -107,51 +107,6 @@ def _in_rows(turn: Any, load: Any, all_of: Any, one: Any, size: int, lanes: int)
 
 
 @inline
-def _turn_bytes(flip):
-    return splat_i8x32(flip)
-
-
-@inline
-def _bytes(address, turn):
-    return load_i8x32(address) ^ turn
-
-
-@inline
-def _one_byte(address, turn):
-    return splat_i8x32(load_i8(address)) ^ turn
-
-
-@inline
-def _turn_words(flip):
-    return splat_i16x16(flip)
-
-
-@inline
-def _words(address, turn):
-    return load_i16x16(address) ^ turn
-
-
-@inline
-def _one_word(address, turn):
-    return splat_i16x16(load_i16(address)) ^ turn
-
-
-@inline
-def _turn(flip):
-    return splat_i32x8(flip)
-
-
-@inline
-def _integers(address, turn):
-    return load_i32x8(address) ^ turn
-
-
-@inline
-def _one_integer(address, turn):
-    return splat_i32x8(load_i32(address)) ^ turn
-
-
-@inline
 def _floats(address, turn):
     return f32x8_of_bits(bits_of_f32x8(load_f32x8(address)) ^ turn)
 
@@ -161,21 +116,32 @@ def _one_float(address, turn):
     return f32x8_of_bits(bits_of_f32x8(splat_f32x8(load_f32(address))) ^ turn)
 
 
-@inline
-def _wide_bytes(address, turn):
-    return widen_i8x8(load_i8x8(address)) ^ turn
+def _turned(load: Any, convert: Any) -> Any:
+    """(address, turn) -> what is loaded from there as a vector, turned."""
+
+    @inline
+    def turned(address, turn):
+        return convert(load(address)) ^ turn
+
+    return turned
 
 
 @inline
-def _wide_words(address, turn):
-    return widen_i16x8(load_i16x8(address)) ^ turn
+def _itself(x):
+    return x
+
+
+_bytes, _one_byte = _turned(load_i8x32, _itself), _turned(load_i8, splat_i8x32)
+_words, _one_word = _turned(load_i16x16, _itself), _turned(load_i16, splat_i16x16)
+_integers, _one_integer = _turned(load_i32x8, _itself), _turned(load_i32, splat_i32x8)
+_wide_bytes, _wide_words = _turned(load_i8x8, widen_i8x8), _turned(load_i16x8, widen_i16x8)
 
 
 def _in_columns(load: Any, size: int) -> Any:
     """A kernel. load(address, turn): 8 columns, in lanes of 32 bits."""
 
     def kernel(args, first, last, rank):
-        count, pitch, turned = get(args, "count"), get(args, "inner") * size, _turn(get(args, "flip"))
+        count, pitch, turned = get(args, "count"), get(args, "inner") * size, splat_i32x8(get(args, "flip"))
         out_size = 8 if get(args, "wide") == 1 else 4
         for item in range(first, last):
             source, out, columns = place(args, item, size, out_size)
@@ -241,7 +207,7 @@ def _by_lanes(source, count, flip):
     return where if best == best else 0
 
 
-_rows_of_floats = inline(_in_rows(_turn, _floats, splat_f32x8, _one_float, 4, 8))
+_rows_of_floats = inline(_in_rows(splat_i32x8, _floats, splat_f32x8, _one_float, 4, 8))
 _columns_of_floats = inline(_in_columns(_floats, 4))
 
 
@@ -276,8 +242,8 @@ def columns_f32(args, first, last, rank):
                     _put(args, out, column, where)
 
 
-rows_bytes = _in_rows(_turn_bytes, _bytes, splat_i8x32, _one_byte, 1, 32)
-rows_words = _in_rows(_turn_words, _words, splat_i16x16, _one_word, 2, 16)
-rows_i32 = _in_rows(_turn, _integers, splat_i32x8, _one_integer, 4, 8)
+rows_bytes = _in_rows(splat_i8x32, _bytes, splat_i8x32, _one_byte, 1, 32)
+rows_words = _in_rows(splat_i16x16, _words, splat_i16x16, _one_word, 2, 16)
+rows_i32 = _in_rows(splat_i32x8, _integers, splat_i32x8, _one_integer, 4, 8)
 columns_bytes, columns_words = _in_columns(_wide_bytes, 1), _in_columns(_wide_words, 2)
 columns_i32 = _in_columns(_integers, 4)
