@@ -197,21 +197,21 @@ class Interpreter:
 
     def _set_tensor(self, tensor_index: int, value: Any, subgraph_index: int) -> None:
         plan = self._plan(subgraph_index)
-        spec = self._spec(tensor_index, subgraph_index)
+        spec = self._spec(tensor_index, plan)
         array = as_tensor_value(value, spec)
         if spec.value is not None:
             raise InvalidInputError(f"{spec} is a constant of the model, it cannot be set")
         if not plan.allocated and plan.arrays[tensor_index] is None:
             raise ValueError("Cannot set tensor: Tensor is unallocated. Try calling allocate_tensors() first")
-        plan.assign(tensor_index, array)
+        plan.assign(tensor_index, array, own=False)
 
     def get_tensor(self, tensor_index: int, subgraph_index: int = 0) -> np.ndarray:
         """A copy of a tensor's data: an output, and beyond the official interface any intermediate.
 
         A sparse constant is the vector of its stored elements; its dense values are what its DENSIFY operator returns.
         """
-        self._spec(tensor_index, subgraph_index)
         plan = self._plan(subgraph_index)
+        self._spec(tensor_index, plan)
         if not plan.has_data(tensor_index):
             raise ValueError("Tensor data is null. Run allocate_tensors() first")
         return plan.array(tensor_index).copy()
@@ -224,8 +224,9 @@ class Interpreter:
         return lambda: self._view(tensor_index)
 
     def _view(self, tensor_index: int) -> np.ndarray:
-        self._spec(tensor_index, 0)
-        array = self._session.plans[0].view(tensor_index)
+        plan = self._session.plans[0]
+        self._spec(tensor_index, plan)
+        array = plan.view(tensor_index)
         if array.dtype == object:
             return array
         guard = _Guard(array)
@@ -254,7 +255,7 @@ class Interpreter:
 
     def _resize(self, input_index: int, tensor_size: Any, strict: bool, subgraph_index: int) -> None:
         plan = self._plan(subgraph_index)
-        spec = self._spec(input_index, subgraph_index)
+        spec = self._spec(input_index, plan)
         try:
             size = np.asarray(tensor_size, np.int32)
         except (TypeError, ValueError, OverflowError) as error:
@@ -302,8 +303,8 @@ class Interpreter:
         return [self._get_tensor_details(i, subgraph_index) for i in range(len(self._plan(subgraph_index).specs))]
 
     def _get_tensor_details(self, tensor_index: int, subgraph_index: int) -> dict[str, Any]:
-        spec = self._spec(tensor_index, subgraph_index)
-        array = self._plan(subgraph_index).arrays[tensor_index]
+        plan = self._plan(subgraph_index)
+        spec, array = self._spec(tensor_index, plan), plan.arrays[tensor_index]
         if spec.shape is None and array is not None:
             spec = replace(spec, shape=array.shape)
         tensor = self._session.model.subgraphs[subgraph_index].tensors[tensor_index]
@@ -395,21 +396,21 @@ class Interpreter:
         return self._session.whole_model
 
     def _plan(self, subgraph_index: int) -> Plan:
-        if not 0 <= subgraph_index < self.num_subgraphs():
-            raise ValueError(
-                f"Invalid subgraph index {subgraph_index} exceeds max subgraph index {self.num_subgraphs()}"
-            )
-        return self._session.plans[subgraph_index]
+        plans = self._session.plans
+        if not 0 <= subgraph_index < len(plans):
+            raise ValueError(f"Invalid subgraph index {subgraph_index} exceeds max subgraph index {len(plans)}")
+        return plans[subgraph_index]
 
-    def _spec(self, tensor_index: int, subgraph_index: int) -> TensorSpec:
-        specs = self._plan(subgraph_index).specs
+    @staticmethod
+    def _spec(tensor_index: int, plan: Plan) -> TensorSpec:
+        specs = plan.specs
         if not 0 <= operator.index(tensor_index) < len(specs):
             raise InvalidInputError(f"Invalid tensor index {tensor_index} exceeds max tensor index {len(specs)}")
         return specs[tensor_index]
 
     def _shape_signature(self, tensor_index: int, subgraph_index: int) -> tuple[int, ...]:
         tensor = self._session.model.subgraphs[subgraph_index].tensors[tensor_index]
-        return tuple(tensor.shape_signature or self._spec(tensor_index, subgraph_index).dims)
+        return tuple(tensor.shape_signature or self._spec(tensor_index, self._plan(subgraph_index)).dims)
 
 
 def _existing(path: str | os.PathLike[str]) -> str:

@@ -288,17 +288,17 @@ class Plan:
             return [self.array(index).copy() for index in self.graph.outputs]
         return [self._apart(self.array(index), self.graph.variables) for index in self.graph.outputs]
 
-    def assign(self, index: int, value: np.ndarray) -> None:
-        """Gives a tensor data; the plan may keep value itself."""
+    def assign(self, index: int, value: np.ndarray, own: bool = True) -> None:
+        """Gives a tensor data. own: nobody else writes to value, so that the plan may keep it."""
         self._inputs_changed = True
-        strings = None if self._ready is None else self._ready.strings
+        ready, memory = self._ready, self.arrays[index]
+        strings = None if ready is None else ready.strings
         if strings is not None:
             strings.settle(index, False)
-        memory = self.arrays[index]
         if strings is not None and index in strings.computed:
             strings.keep(index, value)
-        elif self._ready is None or memory is None:
-            self.arrays[index] = value
+        elif ready is None or memory is None:
+            self.arrays[index] = value if own else np.array(value, order="C")
         else:
             memory[...] = value
 

@@ -1,4 +1,4 @@
-"""Checking and copying what a user passes in as the value of a tensor."""
+"""Checking what a user passes in as the value of a tensor."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import numpy as np
 
 from litejit.kernels.tensor_spec import TensorSpec
 from litejit.schema.errors import InvalidInputError
-from litejit.schema.tensor_types import TensorType
 
 __all__ = ["as_tensor_value"]
 
 
 def as_tensor_value(value: Any, spec: TensorSpec) -> np.ndarray:
-    """A C-contiguous copy of value as data of the tensor; InvalidInputError when dtype or shape differ."""
+    """Value as an array, itself where it is one; InvalidInputError when dtype or shape are not the tensor's."""
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"Cannot set tensor: {spec}: the value is not an array: {error}") from None
-    if array.shape != spec.dims:
+    if array.shape != spec.shape:
         raise InvalidInputError(
-            f"Cannot set tensor: Dimension mismatch. Got shape {array.shape} but expected {spec.dims} for {spec}."
+            f"Cannot set tensor: Dimension mismatch. Got shape {array.shape} but expected {spec.shape} for {spec}."
         )
-    if spec.type == TensorType.STRING:
+    expected = spec.dtype
+    if expected.hasobject:
         return _strings(array, spec)
-    if array.dtype != spec.dtype:
+    if array.dtype != expected:
         raise InvalidInputError(
-            f"Cannot set tensor: Got value of type {array.dtype.name} but expected type {spec.dtype.name} for {spec}"
+            f"Cannot set tensor: Got value of type {array.dtype.name} but expected type {expected.name} for {spec}"
         )
-    return np.array(array, order="C")
+    return array
 
 
 def _strings(array: np.ndarray, spec: TensorSpec) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -73,7 +74,7 @@ class TensorSpec:
     is_variable: bool = False
     sparsity: Any = None
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype:
         """NumPy dtype of the tensor's array (4-bit and 2-bit types live unpacked in 8 bits)."""
         return numpy_dtype(self.type)
