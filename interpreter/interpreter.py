@@ -66,7 +66,8 @@ class Interpreter:
         InvalidModelError: the model is malformed (a ValueError).
         ValueError: an argument is illegal.
 
-    Two interpreters may run in two threads; one interpreter must not be used from two threads at once.
+    Two interpreters may run in two threads; one interpreter must not be used from two threads at once. Compiled code
+    that meets itself raises RuntimeError.
     """
 
     def __init__(

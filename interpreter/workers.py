@@ -33,13 +33,16 @@ _LEAVING = 1.0
 class Workers:
     """Runs programs (see `litejit.kernels.jit.native.executor`) on `count` threads, the caller's among them.
 
-    Not for use from two threads at once. The GIL is released while a program runs. Helpers are started when they are
-    first needed, and leave with the last reference to this object; where there can be none, programs run without.
+    Not for use from two threads at once, which programs refuse with RuntimeError. The GIL is released while a program
+    runs. Helpers are started when they are first needed, and leave with the last reference to this object; where there
+    can be none, programs run without.
     """
 
     def __init__(self, count: int) -> None:
         self.count = count if sys.implementation.name == "cpython" else 1  # whose locks helpers sleep in
         self._meeting: _Meeting | None = None
+        self._busy = np.zeros(1, np.int64)
+        _everybody.add(self)
 
     def program(self, program: int, entries: int, threads: int, trace: int = 0, every: int = 1) -> Callable[[], int]:
         """A function that runs a program (its address and number of entries), with helpers if threads > 1.
@@ -49,14 +52,14 @@ class Workers:
         helpers that are asleep, see `litejit.sharing`.
         """
         if threads == 1 or self.count == 1:
-            run = _call(PROGRAM, 0, 1, None, program, entries, trace)
+            run = _call(self._busy, PROGRAM, 0, 1, None, program, entries, trace)
             return partial(alone, run) if is_checked() else run
         if self._meeting is None:
             self._meeting = _Meeting(self.count)
             weakref.finalize(self, self._meeting.end)
             _meetings.add(self._meeting)
         meeting = self._meeting
-        return partial(self._run, meeting, meeting.call(PROGRAM, program, entries, trace, every))
+        return partial(self._run, meeting, meeting.call(PROGRAM, program, entries, trace, every, busy=self._busy))
 
     def _run(self, meeting: _Meeting, run: Callable[[], int]) -> int:
         status = run()
@@ -64,6 +67,12 @@ class Workers:
             meeting.start()
             status = run()
         return status
+
+    def forget(self) -> None:
+        """What a process has to do that has been forked while another thread ran a program: nobody runs it here."""
+        self._busy[0] = 0
+        if self._meeting is not None:
+            self._meeting.forget()
 
 
 class _Meeting:
@@ -85,9 +94,9 @@ class _Meeting:
             at = (SEATS + SEAT_BYTES * rank) // 8
             self._memory[at : at + 2] = AWAKE, lock
 
-    def call(self, task: int, *rest: int) -> Callable[[], int]:
+    def call(self, task: int, *rest: int, busy: np.ndarray | None = None) -> Callable[[], int]:
         """A call of the executor. It keeps the memory, but not this object."""
-        return _call(task, self._memory.ctypes.data, self.count, self._memory, *rest)
+        return _call(busy, task, self._memory.ctypes.data, self.count, self._memory, *rest)
 
     def start(self) -> None:
         """Starts the helpers, as many as the system grants."""
@@ -115,6 +124,7 @@ class _Meeting:
         self._take_seats()
 
 
+_everybody: weakref.WeakSet[Workers] = weakref.WeakSet()
 _meetings: weakref.WeakSet[_Meeting] = weakref.WeakSet()
 
 
@@ -126,8 +136,8 @@ def _end() -> None:
 
 
 def _forget() -> None:
-    for meeting in list(_meetings):
-        meeting.forget()
+    for workers in list(_everybody):
+        workers.forget()
 
 
 if hasattr(os, "register_at_fork"):
@@ -155,7 +165,7 @@ def _free(locks: list[int]) -> None:
         ctypes.pythonapi.PyThread_free_lock(ctypes.c_void_p(lock))
 
 
-def _call(task: int, meeting: int, ranks: int, kept: Any, *rest: int) -> Callable[[], int]:
+def _call(busy: np.ndarray | None, task: int, meeting: int, ranks: int, kept: Any, *rest: int) -> Callable[[], int]:
     block = np.zeros(7, np.int64)
     block[: 3 + len(rest)] = task, meeting, ranks, *rest
-    return caller(block.ctypes.data, (kept, block))
+    return caller(block.ctypes.data, (kept, block), busy)

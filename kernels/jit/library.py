@@ -133,7 +133,7 @@ def _load(code: bytes, symbol: str) -> int:
 
 _OF_PYTHON = (
     *("PyCapsule_GetPointer", "PyEval_SaveThread", "PyEval_RestoreThread", "PyLong_FromLong"),
-    *("PyThread_acquire_lock", "PyThread_release_lock"),
+    *("PyErr_SetString", "PyThread_acquire_lock", "PyThread_release_lock"),
 )
 
 

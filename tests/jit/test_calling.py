@@ -48,6 +48,16 @@ def test_memory_lives_as_long_as_the_function() -> None:
     assert gone() is None
 
 
+def test_nobody_else_while_it_runs() -> None:
+    block, busy = empty_program(), np.ones(1, np.int64)
+    run = calling.caller(block.ctypes.data, block, busy)
+    with pytest.raises(RuntimeError, match="must not be used from two threads"):
+        run()
+    busy[0] = 0
+    assert [run(), run()] == [0, 0]
+    assert busy[0] == 0
+
+
 def test_programs_of_workers() -> None:
     entries = np.zeros((1, ENTRY), np.int64)
     for threads in (1, 2, 3):
