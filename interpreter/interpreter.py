@@ -24,6 +24,7 @@ from litejit.plan import Plan
 from litejit.schema.errors import InvalidInputError, UnsupportedError
 from litejit.schema.model import Model, TensorMap
 from litejit.schema.reader import map_file, open_source
+from litejit.schema.tensor_types import TensorType
 from litejit.session import Session
 from litejit.signature_runner import SignatureRunner
 from litejit.values import as_tensor_value
@@ -202,7 +203,7 @@ class Interpreter:
         array = as_tensor_value(value, spec)
         if spec.value is not None:
             raise InvalidInputError(f"{spec} is a constant of the model, it cannot be set")
-        if not plan.allocated and plan.arrays[tensor_index] is None:
+        if not plan.allocated and plan.arrays[tensor_index] is None and spec.type != TensorType.STRING:
             raise ValueError("Cannot set tensor: Tensor is unallocated. Try calling allocate_tensors() first")
         plan.assign(tensor_index, array, own=False)
 
@@ -274,9 +275,11 @@ class Interpreter:
 
     @staticmethod
     def _check_strict(spec: TensorSpec, signature: tuple[int, ...], shape: tuple[int, ...]) -> None:
-        if len(signature) != len(shape) or any(s not in (-1, d) for s, d in zip(signature, shape, strict=False)):
+        ranks = {len(signature), len(shape), spec.rank}
+        if len(ranks) > 1 or any(s not in (-1, d) for s, d in zip(signature, shape, strict=False)):
             raise InvalidInputError(
-                f"{spec}: cannot resize {signature} to {shape}; with strict=True only dimensions that are -1 may change"
+                f"{spec}: cannot resize {spec.dims} of signature {signature} to {shape}; "
+                "with strict=True only dimensions that are -1 may change"
             )
 
     # ------------------------------------------------------------------ describing

@@ -56,7 +56,7 @@ class Plan:
 
     def resize_input(self, index: int, shape: Shape) -> None:
         """Gives a tensor another shape; the plan has to be allocated again if that changes anything."""
-        if self.allocated and self.specs[index].shape == shape:
+        if self.arrays[index] is not None and self.specs[index].shape == shape:
             return
         self.input_shapes[index] = shape
         self.specs[index] = replace(self.specs[index], shape=shape)
@@ -75,15 +75,30 @@ class Plan:
         self.allocated = False
 
     def allocate(self) -> None:
-        """Makes the plan ready to run with the current input shapes. Does nothing when already done."""
+        """Makes the plan ready to run with the current input shapes. Does nothing when already done.
+
+        Strings that have been set stay where the shape does: they need no memory of the plan's.
+        """
+        strings = {} if self.allocated else self._given_strings()
         if self._compiler is not None and not self.allocated and not self._allocating:
             stored = self._compiler.find(self)
             if stored is not None:
                 self._take_stored(stored)
         self.prepare()
+        for index, value in strings.items():
+            self.assign(index, value)
         if self._ready is None and self._compiler is not None:
             self._supposing = self._compiler.supposing(self)
             self._ready = self._compiler.make(self)
+
+    def _given_strings(self) -> dict[int, np.ndarray]:
+        """The inputs of strings that hold something of their shape."""
+        held = {at: self.arrays[at] for at in self.graph.inputs if at >= 0}
+        return {
+            at: value
+            for at, value in held.items()
+            if value is not None and value.dtype == object and value.shape == self.specs[at].shape
+        }
 
     def _take_stored(self, stored: StoredPlan) -> None:
         self._ready, self._supposing, self._steps = stored, None, []
@@ -101,6 +116,7 @@ class Plan:
 
         # Subgraphs call each other through this: a frame less for each counts.
         self._allocating = True
+        held = self.arrays
         try:
             self._reset()
             for operation in self.graph.operations:
@@ -108,10 +124,20 @@ class Plan:
                 if not step.fold():
                     self._complete(step)
                     self._steps.append(step)
+        except BaseException:
+            self._keep_inputs(held)
+            raise
         finally:
             self._allocating = False
         self._outputs = [self.specs[index] for index in self.graph.outputs]
         self.allocated = True
+
+    def _keep_inputs(self, held: Items[np.ndarray | None]) -> None:
+        """After a failure: inputs that have not been resized hold what they did, and nothing else does."""
+        self.arrays = self._constants()
+        for index in self.graph.inputs:
+            if index >= 0:
+                self.arrays[index] = held[index]
 
     def is_open(self, step: Step) -> bool:
         """Whether it depends on data what the step is prepared for, or what shapes its outputs have."""

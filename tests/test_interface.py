@@ -107,6 +107,14 @@ MISUSES: dict[str, Callable[[Any], Any]] = {
     "resize to a matrix": lambda i: i.resize_tensor_input(0, [[1, 3]]),
     "resize strictly": lambda i: i.resize_tensor_input(0, [2, 3], strict=True),
     "resize strictly to the same": lambda i: i.resize_tensor_input(0, [1, 3], strict=True),
+    "set what has not been resized": lambda i: (
+        ready(i).resize_tensor_input(0, [2, 3]),
+        i.resize_tensor_input(1, [1, 3]),
+        i.set_tensor(1, np.zeros((1, 3), np.float32)),
+    ),
+    "set after a failed allocation": lambda i: (failed(i), i.set_tensor(0, np.zeros((1, 4), np.float32))),
+    "set what had not been resized": lambda i: (failed(i), i.set_tensor(1, np.zeros((1, 3), np.float32))),
+    "get after a failed allocation": lambda i: (failed(i), i.get_tensor(0)),
     "invoke after resizing": lambda i: (ready(i).resize_tensor_input(0, [2, 3]), i.invoke()),
     "signature that is not there": lambda i: i.get_signature_runner("nope"),
     "signature with no inputs": lambda i: i.get_signature_runner("sum")(),
@@ -123,6 +131,12 @@ MISUSES: dict[str, Callable[[Any], Any]] = {
 def ready(interpreter: Any) -> Any:
     interpreter.allocate_tensors()
     return interpreter
+
+
+def failed(interpreter: Any) -> None:
+    ready(interpreter).resize_tensor_input(0, [1, 4])
+    with pytest.raises(RuntimeError):
+        interpreter.allocate_tensors()
 
 
 def held(interpreter: Any, call: Callable[[], Any]) -> Any:

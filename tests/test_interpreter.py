@@ -187,6 +187,22 @@ def test_resize() -> None:
     assert interpreter.get_output_details()[0]["shape"].tolist() == [4, 3]
     with pytest.raises(ValueError, match="strict"):
         interpreter.resize_tensor_input(0, [4, 5], strict=True)
+    interpreter.resize_tensor_input(0, [1, 4, 3])
+    with pytest.raises(ValueError, match="strict"):
+        interpreter.resize_tensor_input(0, [4, 3], strict=True)
+
+
+@pytest.mark.parametrize("tier", [OpResolverType.BUILTIN_REF, OpResolverType.AUTO])
+def test_strings_set_before_allocation_stay(tier: OpResolverType) -> None:
+    """As in the official interpreter, which has no place for strings among its other tensors."""
+    b = ModelBuilder()
+    b.output(b.op("RESHAPE", [b.input("x", (2,), object), b.constant(np.array([2, 1], np.int32))]))
+    interpreter = Interpreter(model_content=b.to_bytes(), experimental_op_resolver_type=tier)
+    interpreter.set_tensor(0, np.array([b"one", b"two"]))
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+    result = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    assert result.tolist() == [[b"one"], [b"two"]]
 
 
 def test_signature_runner() -> None:
