@@ -6,13 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from litejit.kernels.jit.call import View
-from litejit.kernels.jit.fused import Block, is_enabled
+from litejit.kernels.jit.fused import Addition, Block, is_enabled
 from litejit.kernels.jit.lowering import lower
 from litejit.kernels.reference.arithmetic import Add
 from litejit.kernels.reference.convolution import Conv2D, DepthwiseConv2D
 from litejit.rewrites.peak import Peak
 from litejit.rewrites.task import Task, scratch_bytes
-from litejit.schema import TensorType
 
 __all__ = ["fuse_blocks"]
 
@@ -38,11 +37,12 @@ def fuse_blocks(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
         if task.lowering is not None and isinstance(task.lowering.kernel, DepthwiseConv2D):
             # What ends one block does not begin another.
             parts = [part for part in _around(tasks, at, follower, writer) if result[part] is tasks[part]]
-            *inner, last = parts
             block = _block([tasks[part] for part in parts])
             if block is None or not block.is_wanted:
                 continue
-            inputs = [block.input.index] + ([block.residual.index] if block.residual is not None else [])
+            parts = parts if block.addition is not None or not _is_addition(tasks[parts[-1]]) else parts[:-1]
+            *inner, last = parts
+            inputs = [block.input.index] + ([] if block.addition is None else [block.addition.residual.index])
             peak = peak or Peak(tasks, needed)
             between = [index for part in inner for index in tasks[part].outputs]
             spare = peak.spare(parts, inputs, between)
@@ -83,12 +83,9 @@ def _block(parts: Sequence[Task]) -> Block | None:
     (at,) = (at for at, lowering in enumerate(lowerings) if isinstance(lowering.kernel, DepthwiseConv2D))
     if at + 1 == len(lowerings):
         return None
-    addition = lowerings[at + 2] if at + 2 < len(lowerings) else None
-    residual = None
-    if addition is not None:
-        one, other = addition.input(0), addition.input(1)
-        residual = other if one.index == lowerings[at + 1].outputs[0].index else one
-    return Block(lowerings[at - 1] if at else None, lowerings[at], lowerings[at + 1], residual, addition)
+    project = lowerings[at + 1]
+    added = [Addition.of(lowering, project.outputs[0].index) for lowering in lowerings[at + 2 :]]
+    return Block(lowerings[at - 1] if at else None, lowerings[at], project, *added)
 
 
 def _scratch_bytes(task: Task, peak: Peak) -> int:
@@ -112,9 +109,4 @@ def _is_pointwise(task: Task) -> bool:
 
 
 def _is_addition(task: Task) -> bool:
-    """Whether it adds two different tensors of floats of one shape."""
-    lowering = task.lowering
-    if lowering is None or not isinstance(lowering.kernel, Add) or lowering.outputs[0].type != TensorType.FLOAT32:
-        return False
-    one, other = lowering.input(0), lowering.input(1)
-    return one.dims == other.dims and one.index != other.index and one.value is None and other.value is None
+    return task.lowering is not None and isinstance(task.lowering.kernel, Add)

@@ -1,4 +1,4 @@
-"""Fused blocks on the fast tier: expand (1 x 1) -> depthwise -> project (1 x 1), and of floats what is added.
+"""Fused blocks on the fast tier: expand (1 x 1) -> depthwise -> project (1 x 1), and what is added to that.
 
 Large images are cut into bands of rows, each computed from the input to the output by one thread before the next.
 Small ones are computed in two calls, chunks of channels first and then columns of the projection, because rows that
@@ -17,8 +17,7 @@ import numpy as np
 from litejit.kernels.jit.algorithms import time_of_split
 from litejit.kernels.jit.bands import BAND_BYTES, Geometry, tile_rows
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
-from litejit.kernels.jit.convolution import float_clamp
-from litejit.kernels.jit.fused_packing import pack_bytes, pack_floats
+from litejit.kernels.jit.fused_packing import Addition, pack_bytes, pack_floats
 from litejit.kernels.jit.layouts.fused import FUSED, TILE_ROWS
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
@@ -26,7 +25,7 @@ from litejit.kernels.jit.packing import panels_of
 from litejit.kernels.node import TensorSpec
 from litejit.schema import TensorType
 
-__all__ = ["Block", "is_enabled"]
+__all__ = ["Addition", "Block", "is_enabled"]
 
 BAND_PIXELS = 112
 """Output pixels of a band: what lies between the convolutions stays in the second-level cache."""
@@ -49,16 +48,12 @@ def is_enabled() -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Operators that are computed at once. expand: None if the depthwise convolution reads the input itself.
-
-    residual: what is added to the projection, with the addition.
-    """
+    """Operators that are computed at once. expand: None if the depthwise convolution reads the input itself."""
 
     expand: Lowering | None
     depthwise: Lowering
     project: Lowering
-    residual: TensorSpec | None = None
-    addition: Lowering | None = None
+    addition: Addition | None = None
 
     @property
     def input(self) -> TensorSpec:
@@ -68,7 +63,7 @@ class Block:
     @property
     def output(self) -> TensorSpec:
         """The tensor that the block writes."""
-        return (self.addition or self.project).outputs[0]
+        return self.project.outputs[0] if self.addition is None else self.addition.output
 
     @property
     def cut(self) -> _Cut:
@@ -128,14 +123,11 @@ class Block:
         if packed is None:
             return None
         geometry = cut.geometry
-        added = (0, 0) if self.addition is None else _clamp(self.addition)
         values = {
             **self._sizes(cut),
             **self._memory(cut),
             **packed.values,
-            "residual": 0 if self.residual is None else Tensor(self.residual.index),
-            "added_low": added[0],
-            "added_high": added[1],
+            **Addition.slots(self.addition),
         }
         scratch = values.pop("shared") + values["scratch_bytes"]
         work = self.depthwise.outputs[0].size * prod(self.depthwise.input(1).dims[1:3])
@@ -301,7 +293,3 @@ def _fits(depthwise: Lowering) -> bool:
         and columns.out_size >= 4
         and rows.out_size * columns.out_size >= TILE_ROWS
     )
-
-
-def _clamp(part: Lowering) -> tuple[float, float]:
-    return float_clamp(part.kernel.options.fused_activation_function)

@@ -7,17 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from litejit.kernels.jit.call import padded
+from litejit.kernels.jit.call import Tensor, padded
 from litejit.kernels.jit.convolution import float_clamp, proved_stage_of_8_bit, stage_of_8_bit
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import pack_channels, pack_float_panels, pack_int16_panels, panels_of
+from litejit.kernels.jit.quantized import linear_sum
 from litejit.kernels.jit.target import has_feature
+from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.products import FloatProducts
+from litejit.schema import TensorType
 
-__all__ = ["Packed", "pack_bytes", "pack_floats"]
+__all__ = ["Addition", "Packed", "pack_bytes", "pack_floats"]
 
 _STAGE = ("", "_stage", "_bytes", "_zero", "_low", "_high")
+_ADDED = [f"added_{slot}" for slot in ("low", "high", "first", "second", "start", "shift", "zero", "mask")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,41 @@ def pack_bytes(expand: Lowering | None, depthwise: Lowering, project: Lowering) 
         slots = (weights, stage["stage"], weights[0].nbytes, stage["zero_point"], stage["low"], stage["high"])
         values |= dict(zip((name + slot for slot in _STAGE), slots, strict=True)) | _steps(part, name, 2)
     return Packed("int8", {**values, "pad_value": depthwise.input(0).zero_point})
+
+
+@dataclass(frozen=True, eq=False)
+class Addition:
+    """What is added to what a block projects: a tensor of the same shape, and how (slots of the argument block)."""
+
+    residual: TensorSpec
+    output: TensorSpec
+    values: dict[str, Any]
+
+    @classmethod
+    def of(cls, addition: Lowering, projected: int) -> Addition | None:
+        """The sum of the tensor that is projected and another; None if blocks do not compute it."""
+        one, other = addition.input(0), addition.input(1)
+        if one.dims != other.dims or one.index == other.index or one.value is not None or other.value is not None:
+            return None
+        residual, output = other if one.index == projected else one, addition.outputs[0]
+        slots = dict.fromkeys(_ADDED, 0)
+        if output.type == TensorType.FLOAT32:
+            low, high = float_clamp(addition.kernel.options.fused_activation_function)
+            return cls(residual, output, {**slots, "added_low": low, "added_high": high})
+        found = linear_sum(addition)
+        if found is None:
+            return None
+        zero, mask = (128, 255) if output.type == TensorType.UINT8 else (0, -1)
+        first, second = (found["p0"], found["p1"]) if residual is other else (found["p1"], found["p0"])
+        given = (found["low"] + zero, found["high"] + zero, first, second, found["p2"], found["table"], zero, mask)
+        return cls(residual, output, dict(zip(_ADDED, given, strict=True)))
+
+    @staticmethod
+    def slots(addition: Addition | None) -> dict[str, Any]:
+        """Slots of the argument block, for a block with or without one."""
+        if addition is None:
+            return {"residual": 0, **dict.fromkeys(_ADDED, 0)}
+        return {"residual": Tensor(addition.residual.index), **addition.values}
 
 
 def _stage_of_bytes(part: Lowering, name: str, bias: np.ndarray) -> dict[str, Any] | None:

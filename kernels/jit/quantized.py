@@ -20,7 +20,7 @@ from litejit.kernels.reference.quantization_flavours import Rescaled
 from litejit.kernels.reference.quantized_arithmetic import Product, Sum
 from litejit.schema import TensorType
 
-__all__ = ["quantized", "rescaled"]
+__all__ = ["linear_sum", "quantized", "rescaled"]
 
 _TRIES = [
     *((shift, 1.0, 0, 0) for shift in range(22, 15, -1)),
@@ -52,6 +52,18 @@ def quantized(lowering: Lowering) -> list[Call] | None:
     bias = 128 if a.type == TensorType.UINT8 else 0
     clamp = {"low": formula.low - bias, "high": formula.high - bias, "p3": 255 if bias else -1}
     return broadcast_call(lowering, kernel, a, b, {**slots, **clamp})
+
+
+def linear_sum(lowering: Lowering) -> dict[str, int] | None:
+    """Slots of `quantized.linear` (see `fitted`) for the sum of two 8-bit tensors of a type, if there are any."""
+    function = lowering.kernel.quantized
+    types = {spec.type for spec in (lowering.input(0), lowering.input(1), lowering.outputs[0])}
+    if not isinstance(function, Quantized) or function.table is None or len(types) > 1:
+        return None
+    formula: Any = function.formula
+    values = values_of(lowering.input(0).dtype)
+    found = _linear(formula, function.table, values) if isinstance(formula, Sum) else None
+    return None if found is None else found[1]
 
 
 def rescaled(lowering: Lowering, formula: Rescaled) -> list[Call] | None:

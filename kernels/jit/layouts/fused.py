@@ -30,6 +30,9 @@ FUSED = Layout(
     "project project_bytes project_stage project_zero project_low project_high "
     # the tensor that is added, of the shape of the output, 0 if there is none
     "residual added_low added_high "
+    # of bytes: ((result * added_first + that * added_second + added_start) >> added_shift) + added_zero; the mask takes
+    # the sign off that
+    "added_first added_second added_start added_shift added_zero added_mask "
     "out out_channels out_pitch scratch scratch_bytes"
 )
 """low, high: float64 for floats, int64 else."""

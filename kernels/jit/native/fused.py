@@ -18,6 +18,9 @@ from litejit.kernels.jit.native.simd import getters, load_i32
 
 get, get_float = getters(FUSED)
 
+ADDED = FUSED.offsets["added_low"]
+"""Where the slots that begin with "added" are."""
+
 
 def _expander(family: Any, rows: int) -> Any:
     """In tiles of so many pixels."""
@@ -68,7 +71,6 @@ def _projector(family: Any, rows: int) -> Any:
         offsets, chunks, pitch = get(args, "middle_chunks"), get(args, "chunks"), get(args, "out_pitch")
         weights, panel_bytes, stage = get(args, "project"), get(args, "project_bytes"), get(args, "project_stage")
         zero, low, high = get(args, "project_zero"), bound(args, "project_low"), bound(args, "project_high")
-        added_low, added_high = bound(args, "added_low"), bound(args, "added_high")
         out, residual, channels = get(args, "out"), get(args, "residual"), get(args, "out_channels")
         for panel in range(begin, end):
             for at in range(0, count, rows):
@@ -77,7 +79,7 @@ def _projector(family: Any, rows: int) -> Any:
                 tile(
                     source + pixel * pixel_bytes, offsets, chunks, weights + panel * panel_bytes,
                     stage + panel * stage_bytes, out + to, pitch, channels - panel * COLUMNS, zero, low, high,
-                    residual + to if residual != 0 else 0, added_low, added_high,
+                    residual + to if residual != 0 else 0, args + ADDED,
                 )  # fmt: skip
 
     return project

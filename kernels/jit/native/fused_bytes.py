@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -13,14 +14,20 @@ from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.native.copying import widen
 from litejit.kernels.jit.native.depthwise import load_16
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.rescaling import FIXED, FLOATS, emit_requantized, emit_words
+from litejit.kernels.jit.native.rescaling import FIXED, FLOATS, emit_words, low_bytes, pack_to_i16
 from litejit.kernels.jit.native.simd import (
+    I16,
+    I32,
     I64,
+    emit_call,
     emit_load,
     emit_loop,
+    emit_max,
+    emit_min,
     emit_multiply_add_pairs,
     emit_offset,
     emit_shuffle,
+    emit_splat,
     emit_store,
     emit_variable,
     getters,
@@ -28,9 +35,10 @@ from litejit.kernels.jit.native.simd import (
     splat_i16x16,
     store,
 )
-from litejit.kernels.jit.native.storing import rows_at
+from litejit.kernels.jit.native.storing import emit_store_bytes, rows_at
 from litejit.kernels.jit.native.tiles import (
     INT16_PAIRS,
+    I8x16,
     I16x16,
     I32x8,
     Values,
@@ -118,24 +126,50 @@ def depthwise_tile(width: int, stride: int, pixels: int) -> Any:
 
 
 def project_tile(rows: int) -> Any:
-    """Pixels of all chunks times a panel. Nothing is added to bytes."""
+    """Pixels of all chunks times a panel, with the residual added if its address is not 0.
+
+    added: address of the slots that say how.
+    """
 
     @intrinsic
-    def tile(
-        context, source, offsets, chunks, panel, stage, out, pitch, columns, zero, low, high, residual, added_low,
-        added_high,
-    ):  # fmt: skip
+    def tile(context, source, offsets, chunks, panel, stage, out, pitch, columns, zero, low, high, residual, added):
         def emit(c, b, s, a):
-            source, offsets, chunks, panel, stage, out, pitch, columns, zero, low, high, *_ = a
+            source, offsets, chunks, panel, stage, out, pitch, columns, zero, low, high, residual, added = a
             addresses = [emit_offset(b, source, PIXEL * row) for row in range(rows)]
             steps = I64(COLUMNS // 2)
             sums = emit_sums(b, INT16_PAIRS, addresses, _start(b, stage), offsets, chunks, steps, [panel])
-            emit_requantized(b, sums, stage, rows_at(b, out, pitch, rows), zero, low, high, columns, FIXED)
+            results = [emit_variable(b, words) for words in emit_words(b, sums, stage, zero, low, high, FIXED)]
+            with b.if_then(b.icmp_signed("!=", residual, I64(0))):
+                add = _adder(b, added)
+                for result, at in zip(results, rows_at(b, residual, pitch, rows), strict=True):
+                    b.store(add(b.load(result), b.sext(emit_load(b, at, I8x16), I16x16)), result)
+            final = [low_bytes(b, b.load(result)) for result in results]
+            emit_store_bytes(b, final, rows_at(b, out, pitch, rows), columns)
             return c.get_dummy_value()
 
-        return types.void(*[types.int64] * 14), emit
+        return types.void(*[types.int64] * 13), emit
 
     return tile
+
+
+def _adder(b: ir.IRBuilder, slots: ir.Value) -> Callable[[ir.Value, ir.Value], ir.Value]:
+    """(16 results, 16 bytes of the other operand, sign-extended) -> their quantized sums, 16 words."""
+    low, high, first, second, start, shift, zero, mask = (emit_load(b, slots, I64, 8 * slot) for slot in range(8))
+    low, high, zero, mask = (emit_splat(b, b.trunc(value, I16), COLUMNS) for value in (low, high, zero, mask))
+    first, second, start, shift = (emit_splat(b, b.trunc(value, I32), 8) for value in (first, second, start, shift))
+
+    def halves(words: ir.Value) -> Values:
+        return [b.sext(emit_shuffle(b, words, words, columns), I32x8) for columns in _HALVES]
+
+    def add(result: ir.Value, other: ir.Value) -> ir.Value:
+        sums = [
+            b.ashr(b.add(b.add(b.mul(x, first), b.mul(y, second)), start), shift)
+            for x, y in zip(halves(result), halves(b.and_(other, mask)), strict=True)
+        ]
+        words = emit_call(b, "llvm.sadd.sat.v16i16", I16x16, pack_to_i16(b, *sums), zero)
+        return emit_min(b, emit_max(b, words, low), high)
+
+    return add
 
 
 @inline

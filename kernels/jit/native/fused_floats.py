@@ -13,6 +13,8 @@ from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.native.copying import fill_f32
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
+    F32,
+    F64,
     I32,
     I64,
     emit_fma,
@@ -110,15 +112,15 @@ def depthwise_tile(width: int, stride: int, pixels: int) -> Any:
 
 
 def project_tile(rows: int) -> Any:
-    """Pixels of all chunks times a panel, clamped, with the residual added if its address is not 0."""
+    """Pixels of all chunks times a panel, clamped, with the residual added if its address is not 0.
+
+    added: address of the slots that say how.
+    """
 
     @intrinsic
-    def tile(
-        context, source, offsets, chunks, panel, bias, out, pitch, columns, zero, low, high, residual, added_low,
-        added_high,
-    ):  # fmt: skip
+    def tile(context, source, offsets, chunks, panel, bias, out, pitch, columns, zero, low, high, residual, added):
         def emit(c, b, s, a):
-            source, offsets, chunks, panel, bias, out, pitch, columns, _, low, high, residual, *added = a
+            source, offsets, chunks, panel, bias, out, pitch, columns, _, low, high, residual, added = a
             addresses = [emit_offset(b, source, PIXEL * row) for row in range(rows)]
             start = [emit_load(b, bias, F32x8, 32 * half) for half in range(2)]
             sums = emit_sums(b, FLOATS, addresses, start, offsets, chunks, I64(COLUMNS), [panel])
@@ -128,14 +130,15 @@ def project_tile(rows: int) -> Any:
                     [b.fadd(b.load(value), emit_load(b, at, F32x8, 32 * half)) for half, value in enumerate(row)]
                     for at, row in zip(rows_at(b, residual, pitch, rows), results, strict=True)
                 ]
-                for row, into in zip(emit_clamped(b, totals, *added), results, strict=True):
+                bounds = [b.fptrunc(emit_load(b, added, F64, 8 * slot), F32) for slot in range(2)]
+                for row, into in zip(emit_clamped(b, totals, *bounds), results, strict=True):
                     for value, variable in zip(row, into, strict=True):
                         b.store(value, variable)
             final = [[b.load(value) for value in row] for row in results]
             emit_store_rows(b, final, rows_at(b, out, pitch, rows), columns)
             return c.get_dummy_value()
 
-        return types.void(*[types.int64] * 9, *[types.float32] * 2, types.int64, *[types.float32] * 2), emit
+        return types.void(*[types.int64] * 9, *[types.float32] * 2, types.int64, types.int64), emit
 
     return tile
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from llvmlite import ir
 
-from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
+from litejit.kernels.jit.layouts.panels import STAGE_BYTES
 from litejit.kernels.jit.native.simd import (
     F32,
     F64,
@@ -21,9 +21,8 @@ from litejit.kernels.jit.native.simd import (
     emit_min,
     emit_shuffle,
     emit_splat,
-    emit_store,
 )
-from litejit.kernels.jit.native.storing import emit_store_first_bytes
+from litejit.kernels.jit.native.storing import emit_store_bytes
 from litejit.kernels.jit.target import fuses, has_feature
 
 __all__ = ["FIXED", "FLOATS", "WIDE", "Factors", "emit_requantized", "emit_words", "low_bytes", "pack_to_i16"]
@@ -83,14 +82,7 @@ def emit_requantized(
 ) -> None:
     """What emit_words gives as bytes: stores 16 of each row."""
     results = [low_bytes(b, words) for words in emit_words(b, sums, stage, zero_point, low, high, rescaling)]
-    whole = b.icmp_signed(">=", columns, I64(COLUMNS))
-    with b.if_else(whole, likely=True) as (all_columns, some):
-        with all_columns:
-            for address, value in zip(addresses, results, strict=True):
-                emit_store(b, value, address)
-        with some:
-            for address, value in zip(addresses, results, strict=True):
-                emit_store_first_bytes(b, value, address, columns)
+    emit_store_bytes(b, results, addresses, columns)
 
 
 def pack_to_i16(b: ir.IRBuilder, first: ir.Value, second: ir.Value) -> ir.Value:

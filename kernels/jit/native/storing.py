@@ -15,7 +15,7 @@ from litejit.kernels.jit.native.simd import (
     emit_store,
 )
 
-__all__ = ["emit_clamped", "emit_store_first_bytes", "emit_store_rows", "rows_at"]
+__all__ = ["emit_clamped", "emit_store_bytes", "emit_store_rows", "rows_at"]
 
 Values = list[ir.Value]
 
@@ -66,7 +66,19 @@ def _store_first_lanes(b: ir.IRBuilder, vectors: Values, addresses: Values, colu
         addresses = [b.add(address, b.select(given, I64(4 * lanes), I64(0))) for address in addresses]
 
 
-def emit_store_first_bytes(b: ir.IRBuilder, value: ir.Value, address: ir.Value, count: ir.Value) -> None:
+def emit_store_bytes(b: ir.IRBuilder, rows: Values, addresses: Values, columns: ir.Value) -> None:
+    """Stores vectors of 16 bytes; columns: how many of them exist."""
+    whole = b.icmp_signed(">=", columns, I64(16))
+    with b.if_else(whole, likely=True) as (all_columns, some):
+        with all_columns:
+            for address, value in zip(addresses, rows, strict=True):
+                emit_store(b, value, address)
+        with some:
+            for address, value in zip(addresses, rows, strict=True):
+                _store_first_bytes(b, value, address, columns)
+
+
+def _store_first_bytes(b: ir.IRBuilder, value: ir.Value, address: ir.Value, count: ir.Value) -> None:
     """Stores fewer than 16 bytes: 8 at once if there are as many, the others one by one."""
     with b.if_then(b.icmp_signed(">=", count, I64(8))):
         emit_store(b, b.extract_element(b.bitcast(value, ir.VectorType(I64, 2)), I32(0)), address)
