@@ -140,7 +140,13 @@ def quantized_block(shape: Shape, dtype: Any, extreme: bool = False, near: int =
     }
     y = convolve("middle", y, (1, *shape.filter, channels), channels, two, **strides)
     y = convolve("projected", y, (shape.out_channels, 1, 1, channels), shape.out_channels, three, **pointwise)
-    if shape.added == "input":
-        y = b.op("ADD", [y, x], outputs=[{"dtype": dtype, "scale": 0.05, "zero_point": 3}])
+    images = [image]
+    if shape.added:
+        operands = [y, x]
+        if shape.added == "other":
+            out_size = [-(-size // stride) for size, stride in zip(shape.size, shape.strides, strict=True)]
+            images.append(rng.integers(low, high + 1, (shape.images, *out_size, shape.out_channels)))
+            operands = [b.input("other", images[1].shape, dtype, scale=0.3, zero_point=low + 9), y]
+        y = b.op("ADD", operands, outputs=[{"dtype": dtype, "scale": 0.05, "zero_point": 3}])
     b.output(y, *([inner[shape.shown]] if shape.shown else []))
-    return Problem(b.to_bytes(), [image.astype(dtype)])
+    return Problem(b.to_bytes(), [each.astype(dtype) for each in images])

@@ -117,7 +117,7 @@ def test_random_blocks(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
         check_equal(quantized_block(random_shape(seed), dtype), monkeypatch)
 
 
-BYTES = [name for name, shape in SHAPES.items() if shape.added != "other" and shape.activations[1].startswith("RELU")]
+BYTES = [name for name, shape in SHAPES.items() if shape.activations[1].startswith("RELU")]
 
 
 @pytest.mark.parametrize("extreme", [False, True], ids=["", "extreme"])
@@ -129,6 +129,15 @@ def test_bytes_equal_to_the_operators_apart(
     problem = quantized_block(SHAPES[name], dtype, extreme)
     check_equal(problem, monkeypatch)
     check_compiled(problem, "fused.int8")  # equal to the reference tier
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_sums_of_bytes_are_added_where_they_are_linear(dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = quantized_block(SHAPES["added to another"], dtype)
+    assert all(kernel.startswith("fused") for kernel in native_calls(prepared(problem)))
+    monkeypatch.setattr("litejit.kernels.jit.fused_packing.linear_sum", lambda addition: None)
+    check_equal(problem, monkeypatch)
+    assert [kernel.startswith("fused") for kernel in native_calls(prepared(problem))][-2:] == [True, False]
 
 
 @pytest.mark.parametrize(
