@@ -19,7 +19,7 @@ from litejit.kernels.jit.moving import whole_copy
 from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.control_flow import Caller, CallOnce
 from litejit.programs import Part, Programs, Stretch
-from litejit.rewrites import REWRITES, REWRITES_OF_CALLS, Task, compute_once
+from litejit.rewrites import REWRITES, REWRITES_OF_CALLS, Task, compute_once, interleave
 from litejit.shadow import Shadow
 from litejit.storage import Interface, Storage
 from litejit.strings import Strings
@@ -57,9 +57,10 @@ class NativePlan:
         }
         self._inlining = Inlining(self.specs, plan_of, workers.count)
         tasks = self._lowered()
-        self.tasks, aliases = _without_views(self.specs, tasks, {*plan.graph.outputs, *self._inlining.own})
+        tasks, aliases = _without_views(self.specs, tasks, {*plan.graph.outputs, *self._inlining.own})
         interface = Interface(plan.graph.inputs, [*self._needed], plan.graph.variables)
-        self.storage = Storage(self.specs, self.tasks, aliases, interface, self._keeps_all, workers.count)
+        self.storage = Storage(self.specs, tasks, aliases, interface, self._keeps_all, workers.count)
+        self.tasks = interleave(tasks, self.storage.place)
         self.loose_outputs = [
             at for at in plan.graph.outputs if at not in self.storage.tensors and plan.specs[at].value is None
         ]

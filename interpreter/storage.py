@@ -174,6 +174,11 @@ class Storage:
             return int(self.memory.ctypes.data) + self.arena.offsets[self.root(index)]
         return int(self.constant(index).ctypes.data)
 
+    def place(self, index: int) -> range:
+        """The addresses of its bytes."""
+        address = self.address(index)
+        return range(address, address + self.size(index))
+
     def constant(self, index: int) -> np.ndarray:
         """The copy of a constant that kernels read."""
         if index not in self._constants:

@@ -12,8 +12,8 @@ from litejit.kernels.jit.lowering import Lowering
 
 __all__ = ["FEW_WORDS", "elements_call", "pieces_call", "planes_of", "table_call", "table_slots", "tabulated"]
 
-PIECE = 4096
-"""Elements of a work item."""
+PIECE = 2048
+"""Elements of a work item, as of broadcast operands."""
 
 _KERNELS = {
     # bytes of an operand and of a result
