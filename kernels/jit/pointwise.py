@@ -34,7 +34,7 @@ _KERNELS: dict[type[Kernel], tuple[str, int]] = {
     HardSwish: ("hard_swish", 2),
     Gelu: ("gelu", 10),
     Sqrt: ("sqrt_f32", 2),
-    Rsqrt: ("rsqrt", 3),
+    Rsqrt: ("rsqrt_f32", 2),
     Abs: ("abs_f32", 1),
     Neg: ("neg", 1),
     Square: ("square", 1),

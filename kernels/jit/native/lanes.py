@@ -17,12 +17,25 @@ from litejit.kernels.jit.native.simd import (
     I32,
     I64,
     Vec,
+    emit_call,
     emit_load,
+    emit_shuffle,
     emit_splat,
     f32x16,
 )
+from litejit.kernels.jit.target import has_feature
 
-__all__ = ["all_of", "bits_of", "first_of", "floats_of_bits", "like", "load_f32x16", "to_floats", "to_integers"]
+__all__ = [
+    "all_of",
+    "bits_of",
+    "first_of",
+    "floats_of_bits",
+    "like",
+    "load_f32x16",
+    "rough_rsqrt",
+    "to_floats",
+    "to_integers",
+]
 
 
 @intrinsic
@@ -56,12 +69,29 @@ def load_f32x16(context, address):
 
 
 @intrinsic
+def rough_rsqrt(context, x):
+    """About 1 / sqrt(x) of normal numbers, within 2 ** -11; only where the processor has AVX."""
+
+    def emit(c, b, s, a):
+        parts = [emit_shuffle(b, a[0], a[0], range(first, first + 8)) for first in range(0, x.lanes, 8)]
+        roots = [emit_call(b, "llvm.x86.avx.rsqrt.ps.256", part.type, part) for part in parts]
+        return roots[0] if len(roots) == 1 else emit_shuffle(b, *roots, range(16))
+
+    return x(x), emit
+
+
+@intrinsic
 def all_of(context, mask):
     """Whether a comparison of vectors holds for all of their elements."""
 
     def emit(c, b, s, a):
-        bits = ir.IntType(mask.lanes)
-        return b.icmp_unsigned("==", b.bitcast(a[0], bits), bits(-1))
+        value = b.sext(a[0], ir.VectorType(I32, mask.lanes))
+        if mask.lanes == 16:  # 8 fill a register, whose signs are one instruction
+            value = b.and_(*(emit_shuffle(b, value, value, range(first, first + 8)) for first in (0, 8)))
+        if has_feature("avx"):
+            signs = b.bitcast(value, ir.VectorType(F32, 8))
+            return b.icmp_signed("==", emit_call(b, "llvm.x86.avx.movmsk.ps.256", I32, signs), I32(255))
+        return b.icmp_signed("==", emit_call(b, "llvm.vector.reduce.and.v8i32", I32, value), I32(-1))
 
     return types.boolean(mask), emit
 

@@ -5,25 +5,32 @@ from __future__ import annotations
 from math import inf, nan
 
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.lanes import all_of, bits_of, floats_of_bits, like, to_floats, to_integers
-from litejit.kernels.jit.native.simd import absolute, fma, maximum, minimum, round_even, select
+from litejit.kernels.jit.native.lanes import (
+    all_of,
+    bits_of,
+    floats_of_bits,
+    like,
+    rough_rsqrt,
+    to_floats,
+    to_integers,
+)
+from litejit.kernels.jit.native.simd import absolute, fma, maximum, minimum, round_even, select, sqrt
 from litejit.kernels.jit.target import has_feature
 
-__all__ = ["erf", "exp", "exp_of_negative", "expm1_of_negative", "log", "logistic", "tanh"]
+__all__ = ["erf", "exp", "exp_of_negative", "expm1_of_negative", "log", "logistic", "rsqrt", "tanh"]
 
 FUSED = has_feature("fma")
+ROUGH_ROOTS = FUSED and has_feature("avx")
 
 
 @inline
 def _expm1_of_rest(r):
-    """e ** r - 1 for |r| <= ln(2) / 2."""
-    p = like(r, 1.9875691500e-4)
-    p = fma(p, r, like(r, 1.3981999507e-3))
-    p = fma(p, r, like(r, 8.3334519073e-3))
-    p = fma(p, r, like(r, 4.1665795894e-2))
-    p = fma(p, r, like(r, 1.6666665459e-1))
-    p = fma(p, r, like(r, 5.0000001201e-1))
-    return fma(p, r * r, r)
+    """e ** r - 1 for |r| <= ln(2) / 2, in pairs of terms, so that fewer wait for each other."""
+    z = r * r
+    p = fma(like(r, 8.3666106839e-3), r, like(r, 4.1666281399e-2))
+    p = fma(like(r, 1.3946496936e-3), z, p)
+    p = fma(p, z, fma(like(r, 1.6666542793e-1), r, like(r, 5.0000000621e-1)))
+    return fma(p, z, r)
 
 
 @inline
@@ -88,10 +95,17 @@ def expm1_of_negative(x):
 
 
 @inline
+def all_normal(x):
+    """Whether all are positive, finite and not subnormal: one comparison of their bits, moved to the lowest integer."""
+    bits = bits_of(x)
+    return all_of(bits + like(bits, 0x7F800000) < like(bits, -0x01000000))
+
+
+@inline
 def log(x):
     """log(x) = n * log(2) + log(1 + r), sqrt(1/2) <= 1 + r < sqrt(2); of 0 -infinity, below it not a number. 1 unit."""
     zero, tiny, infinity = like(x, 0.0), like(x, 1.17549435e-38), like(x, inf)
-    if all_of(x >= tiny) and all_of(x < infinity):
+    if all_normal(x):
         return _log_of_normal(x, zero)
     # Subnormal numbers are made normal first.
     normal = select(x < tiny, x * like(x, 8388608.0), x)
@@ -108,17 +122,28 @@ def _log_of_normal(x, less):
     n = to_floats(bits >> like(bits, 23)) - less
     r = floats_of_bits((bits & like(bits, 0x7FFFFF)) + root) - like(x, 1.0)
     z = r * r
-    p = like(x, 7.0376836292e-2)
-    p = fma(p, r, like(x, -1.1514610310e-1))
-    p = fma(p, r, like(x, 1.1676998740e-1))
-    p = fma(p, r, like(x, -1.2420140846e-1))
-    p = fma(p, r, like(x, 1.4249322787e-1))
-    p = fma(p, r, like(x, -1.6668057665e-1))
-    p = fma(p, r, like(x, 2.0000714765e-1))
-    p = fma(p, r, like(x, -2.4999993993e-1))
-    p = fma(p, r, like(x, 3.3333331174e-1))
-    rest = fma(n, like(x, -2.12194440e-4), p * r * z) - z * like(x, 0.5)
+    first = fma(like(x, -2.4999993993e-1), r, like(x, 3.3333331174e-1))
+    first = fma(fma(like(x, -1.6668057665e-1), r, like(x, 2.0000714765e-1)), z, first)
+    last = fma(like(x, -1.2420140846e-1), r, like(x, 1.4249322787e-1))
+    last = fma(fma(like(x, -1.1514610310e-1), r, like(x, 1.1676998740e-1)), z, last)
+    square = z * z
+    p = fma(fma(like(x, 7.0376836292e-2), square, last), square, first)
+    rest = fma(z, like(x, -0.5), fma(n, like(x, -2.12194440e-4), p * (r * z)))
     return fma(n, like(x, 0.693359375), r + rest)
+
+
+@inline
+def rsqrt(x):
+    """1 / sqrt(x), both rounded. 1 unit.
+
+    In place of the division, a rough y is multiplied by 1 + g + g ** 2 for g = 1 - y sqrt(x).
+    """
+    root = sqrt(x)
+    if ROUGH_ROOTS and all_normal(x):
+        rough = rough_rsqrt(x)
+        g = fma(like(x, -0.0) - root, rough, like(x, 1.0))
+        return fma(fma(g, g, g), rough, rough)
+    return like(x, 1.0) / root
 
 
 @inline
@@ -130,18 +155,32 @@ def _with_sign(magnitude, x):
 
 @inline
 def tanh(x):
-    """-t / (t + 2) for t = e ** -2|x| - 1, with the sign of x."""
-    t = expm1_of_negative(_with_sign(x, like(x, -1.0)) * like(x, 2.0))
-    return _with_sign(absolute(t) / (t + like(x, 2.0)), x)
+    """2 p q / (q ** 2 + p ** 2) for p / q = tanh(x / 2), 1 from 8.7 on; p and q / x in x ** 2. 4 units.
+
+    Where the result gets near 1, it hardly changes with p / q, so that a quotient of few terms is enough and errors of
+    rounding fade: that of tanh(x) itself takes more terms and is off by more.
+    """
+    x = minimum(like(x, 8.7), maximum(like(x, -8.7), x))
+    z = x * x
+    p = fma(fma(like(x, 1.1479588592e-04), z, like(x, 2.9798609879e-02)), x * z, x)
+    q = fma(like(x, 2.4811559733e-06), z, like(x, 2.4183085960e-03))
+    q = fma(fma(q, z, like(x, 2.2626382560e-01)), z, like(x, 2.0))
+    return (p + p) * q / fma(q, q, p * p)
 
 
 @inline
 def logistic(x):
-    """1 / (1 + e ** -x); below -9 the power alone, as the official kernel has it."""
-    one, zero = like(x, 1.0), like(x, 0.0)
-    e = exp_of_negative(_with_sign(x, like(x, -1.0)))
-    numerator = select(x < zero, e, one)
-    return numerator / (one + select(x < like(x, -9.0), zero, e))
+    """e / (1 + e) for e = e ** x; below -9 the power alone, as the official kernel has it. 4 units.
+
+    e = 2 ** n * (b + r) / (b - r) for b = r / tanh(r / 2), an even function of r: the one division serves for all.
+    """
+    zero, bits = like(x, 0.0), bits_of(x)
+    # From -88 on, 2 ** n is 0.
+    r, power = _reduced(maximum(like(x, -88.0), _with_sign(x, like(x, -1.0))))
+    z = r * r
+    b = fma(fma(like(x, -2.7657508760e-3), z, like(x, 1.6666615725e-1)), z, like(x, 2.0))
+    e, one = (b + r) * power, b - r
+    return select(bits < like(bits, 0), e, one) / (one + select(x < like(x, -9.0), zero, e))
 
 
 @inline

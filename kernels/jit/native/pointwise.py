@@ -7,7 +7,7 @@ from typing import Any
 from litejit.kernels.jit.native.elements import element, element_float, over_pieces
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.lanes import bits_of, floats_of_bits, like, load_f32x16
-from litejit.kernels.jit.native.mathematics import erf, exp, expm1_of_negative, log, logistic, tanh
+from litejit.kernels.jit.native.mathematics import erf, exp, expm1_of_negative, log, logistic, rsqrt, tanh
 from litejit.kernels.jit.native.simd import (
     absolute,
     floor,
@@ -95,9 +95,9 @@ def _gelu(x, unused, none):
 
 @inline
 def _gelu_tanh(x, unused, none):
-    # (1 + tanh(y)) / 2 is the logistic function of 2 * y.
-    inner = x + like(x, 0.044715) * x * x * x
-    return x * logistic(like(x, 2.0 * 0.79788456080286536) * inner)
+    half = like(x, 0.5) * x
+    inner = x * fma(x * x, like(x, 0.79788456080286536 * 0.044715), like(x, 0.79788456080286536))
+    return fma(half, tanh(inner), half)
 
 
 @inline
@@ -107,7 +107,7 @@ def _sqrt(x, unused, none):
 
 @inline
 def _rsqrt(x, unused, none):
-    return like(x, 1.0) / sqrt(x)
+    return rsqrt(x)
 
 
 @inline
@@ -145,7 +145,7 @@ def _round(x, unused, none):
 clamp, leaky, logistic_f32, swish, tanh_f32, exp_f32, log_f32, elu = (
     _map(each) for each in (_clamp, _leaky, _logistic, _swish, _tanh, _exp, _log, _elu)
 )
-hard_swish, gelu, gelu_tanh, sqrt_f32, rsqrt, abs_f32, neg, square, floor_f32, round_f32 = (
+hard_swish, gelu, gelu_tanh, sqrt_f32, rsqrt_f32, abs_f32, neg, square, floor_f32, round_f32 = (
     _map(each) for each in (_hard_swish, _gelu, _gelu_tanh, _sqrt, _rsqrt, _abs, _neg, _square, _floor, _round)
 )
 ceil_f32 = _map(_ceil)

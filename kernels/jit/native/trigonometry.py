@@ -1,7 +1,9 @@
-"""SIN and COS of floats: quarter turns are taken off in float64, what is left goes into polynomials.
+"""SIN and COS of floats: quarter turns are taken off, what is left goes into polynomials.
 
-x = quadrant * pi / 2 + r with |r| <= pi / 4. Below 2**31, quadrant * pi / 2 is subtracted in three parts, which
-leaves r within 2**-53. Above, x is a whole number m * 2**e, and a table has (2**e * 2 / pi mod 4) in 100 bits for every
+x = quadrant * pi / 2 + r with |r| <= pi / 4. Below 2**13, a processor that fuses products with sums subtracts
+quadrant * pi / 2 in three floats: the first difference is exact, the second one is rounded once, and the third part is
+added at the end. Below 2**31, they are three parts in float64, which leaves r within 2**-53. Above, x is a whole
+number m * 2**e, and a table has (2**e * 2 / pi mod 4) in 100 bits for every
 e: m times that is the quadrant and the rest, in integers that wrap around with whole turns (Payne and Hanek's way).
 """
 
@@ -17,6 +19,7 @@ from numba.extending import intrinsic
 from litejit.kernels.jit.layouts.trigonometry import LOW_BITS
 from litejit.kernels.jit.native.elements import element, over_pieces
 from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.lanes import bits_of, floats_of_bits, like, load_f32x16
 from litejit.kernels.jit.native.simd import (
     F32,
     F64,
@@ -42,6 +45,9 @@ from litejit.kernels.jit.native.simd import (
     store,
     store_first,
 )
+from litejit.kernels.jit.target import has_feature
+
+FUSED = has_feature("fma")
 
 _QUARTER, _QUARTER_NEXT, _QUARTER_REST = 1.570796012878418, 3.139164164167596e-07, 6.223372171896613e-14
 """pi / 2 in 22 bits, in 22 more, and what is left: products of the first two with 31 bits are exact in float64."""
@@ -118,6 +124,27 @@ def _sine(first, second, quadrant):
 
 
 @inline
+def _sine_in_floats(x, ahead):
+    """sin(x + ahead * pi / 2) for |x| < 2 ** 13; within a unit, tried for all of them."""
+    rounder = like(x, 12582912.0)  # 1.5 * 2 ** 23, in whose low bits the quadrant stands
+    shifted = fma(x, like(x, 2 / pi), rounder)
+    n = shifted - rounder
+    quadrant = bits_of(shifted) + like(bits_of(shifted), ahead)
+    first = fma(n, like(x, -1.5707963705062866), x)
+    r = fma(n, like(x, 4.371138828673793e-08), first)
+    z = r * r
+    # What r has lost by rounding matters beyond 2 ** -7; below, it cannot be had in this way.
+    lost = fma(n, like(x, 4.371138828673793e-08), first - r)
+    lost = fma(n, like(x, 1.7151244994428829e-15), select(z > like(x, 2.0**-14), lost, like(x, 0.0)))
+    p = fma(fma(z, like(x, -1.9515367e-4), like(x, 8.33216429e-3)), z, like(x, -0.16666654731920827))
+    sine = r + fma(p, z * r, lost)
+    q = fma(fma(z, like(x, 2.44362843e-5), like(x, -1.3887349259e-3)), z, like(x, 4.16666465086e-2))
+    cosine = fma(fma(q, z, like(x, -0.5)), z, like(x, 1.0))
+    chosen = select(quadrant << like(quadrant, 31) < like(quadrant, 0), cosine, sine)
+    return floats_of_bits(bits_of(chosen) ^ ((quadrant & like(quadrant, 2)) << like(quadrant, 30)))
+
+
+@inline
 def _turned(address, table):
     """(r, quadrant) of one float of any size."""
     bits = int(load_i32(address))
@@ -149,7 +176,13 @@ def _kernel(ahead: int) -> Any:
         top = largest(most)
         for at in range(count & -8, count):
             top = max(top, load_i32(source + 4 * at) & 0x7FFFFFFF)
-        if top < 0x4F000000:  # 2 ** 31
+        if FUSED and top < 0x46000000:  # 2 ** 13
+            whole = count & -16
+            for at in range(0, whole, 16):
+                store(out + 4 * at, _sine_in_floats(load_f32x16(source + 4 * at), ahead))
+            for at in range(whole, count, 8):
+                store_first(out + 4 * at, _sine_in_floats(load_f32x8(source + 4 * at), ahead), count - at)
+        elif top < 0x4F000000:  # 2 ** 31
             for at in range(0, count, 8):
                 x = load_f32x8(source + 4 * at)
                 x = select(bits_of_f32x8(x) & splat_i32x8(0x7FFFFFFF) < splat_i32x8(0x4F000000), x, splat_f32x8(0.0))
