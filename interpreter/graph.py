@@ -90,6 +90,7 @@ def _tensor_spec(model: Model, subgraph: SubGraph, index: int) -> TensorSpec:
         value=value,
         is_variable=tensor.is_variable,
         sparsity=tensor.sparsity,
+        is_fixed=len(tensor.shape) > 0 and -1 not in (tensor.shape_signature or ()),
     )
 
 

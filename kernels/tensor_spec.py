@@ -63,6 +63,7 @@ class TensorSpec:
     """What is known of a tensor before it is computed.
 
     shape is None while it depends on data. value is set for constants (of the file, or folded at planning).
+    is_fixed: the file declares a rank above 0 and leaves no dimension open.
     """
 
     name: str
@@ -73,6 +74,7 @@ class TensorSpec:
     value: np.ndarray | None = None
     is_variable: bool = False
     sparsity: Any = None
+    is_fixed: bool = False
 
     @cached_property
     def dtype(self) -> np.dtype:

@@ -314,7 +314,7 @@ def growing(rounds: int) -> bytes:
     one, none = body.constant(np.array(1, np.int32)), body.constant(np.array([0], np.int32))
     count = body.op("ADD", [0, one], [{"shape": (), "dtype": np.int32}])
     size = body.op("RESHAPE", [count, body.constant(np.array([1], np.int32))], [{"shape": (1,), "dtype": np.int32}])
-    part = body.op("SLICE", [1, none, size], [{"shape": (1,)}])
+    part = body.op("SLICE", [1, none, size], [{"shape": ()}])
     body.output(count, body.op("CONCATENATION", [part, body.constant(np.ones(1, np.float32))], [{"shape": (2,)}]))
     outputs = [{"shape": (), "dtype": np.int32}, {"shape": (1,)}]
     b.output(*b.op("WHILE", [i, x], outputs, cond_subgraph_index=cond.index, body_subgraph_index=body.index))

@@ -31,8 +31,9 @@ class Slice(Kernel):
     """size[i] elements from begin[i] on, along every dimension; a size of -1 is all that remain.
 
     input: any sized type, INT4 or strings; begin, size: [rank] int32 or int64.
-    Raises InvalidModelError when a part lies outside of the input. Semantics: LiteRT tflite/kernels/slice.cc; there, an
-    output of a fully declared shape is not checked against begin and size.
+    Raises InvalidModelError when a part lies outside of the input, or begin and size are data that give another shape
+    than the file declares without leaving a dimension open (of constants only XNNPACK gives the output).
+    Semantics: LiteRT tflite/kernels/slice.cc.
     """
 
     types = SIZED_TYPES | {TensorType.STRING, TensorType.INT4}
@@ -55,7 +56,18 @@ class Slice(Kernel):
                 input.dims,
             )
         self.parts = tuple(slice(begin, end) for begin, end in zip(begins, ends, strict=True))
-        node.output([part.stop - part.start for part in self.parts], types=input.type)
+        shape = tuple(part.stop - part.start for part in self.parts)
+        node.output(shape, types=input.type)
+        declared = node.declared[0]
+        node.require(
+            not (node.read_values and declared.is_fixed) or declared.shape == shape,
+            "begin {} and size {} give shape {}, {} is declared as {}",
+            begins,
+            sizes,
+            shape,
+            declared,
+            declared.shape,
+        )
 
     def __call__(self, input: np.ndarray, begin: np.ndarray, size: np.ndarray) -> np.ndarray:
         """The output."""

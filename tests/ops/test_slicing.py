@@ -288,3 +288,9 @@ ERRORS = {
 def test_errors(case: str) -> None:
     problem, fragment = ERRORS[case]
     refused(problem, fragment)
+
+
+def test_slice_of_another_shape_than_declared() -> None:
+    operands = [X, Const(i32(0, 1)), Input(i32(1, 2))]
+    refused(single_op("SLICE", operands, [out(np.float32, shape=(2, 2))]), "is declared as (2, 2)", official_too=True)
+    check(single_op("SLICE", operands, [out(np.float32, shape=(2, 2), shape_signature=(-1, 2))]))
