@@ -20,23 +20,28 @@ from litejit.kernels.jit.packing import pack_float_panels
 from litejit.kernels.jit.products import Out, Right, matrix_rows, product, rounded
 from litejit.kernels.jit.stages import PackedStage, float_stage, pack_pairs, scaled_columns
 from litejit.kernels.node import TensorSpec
+from litejit.schema import ActivationFunctionType
 
 __all__ = ["Cell", "Walk", "Weights", "both_ways", "only_way", "sums_of_rows", "walk_calls"]
 
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """A matrix [depth, columns] with what belongs to its columns; scales: of integer weights, else None."""
+    """A matrix [depth, columns] with what belongs to its columns; scales: of integer weights, else None.
+
+    clamped: products of floats are made finite.
+    """
 
     matrix: np.ndarray
     scales: np.ndarray | None
     bias: np.ndarray | None = None
+    clamped: bool = False
 
     @classmethod
-    def of(cls, matrix: np.ndarray, scales: Any, bias: np.ndarray | None = None) -> Weights:
+    def of(cls, matrix: np.ndarray, scales: Any, bias: np.ndarray | None = None, clamped: bool = False) -> Weights:
         """matrix: [columns, depth]; scales: of parts of the columns."""
         if matrix.dtype == np.float32:
-            return cls(matrix.T, None, bias)
+            return cls(matrix.T, None, bias, clamped)
         each = np.asarray(scales, np.float32).ravel()
         return cls(matrix.view(np.int8).T, np.repeat(each, len(matrix) // each.size), bias)
 
@@ -53,7 +58,7 @@ class Weights:
     def stage(self) -> PackedStage:
         """The output stage of products."""
         if self.scales is None:
-            return float_stage(None, self.bias, self.columns)
+            return float_stage(ActivationFunctionType.NONE if self.clamped else None, self.bias, self.columns)
         return scaled_columns(self.scales, self.bias, self.columns)
 
     def packed(self) -> tuple[np.ndarray, np.ndarray]:
@@ -160,6 +165,9 @@ def walk_calls(lowering: Lowering, cell: Cell | None, walk: Walk) -> list[Call] 
     )
     values = {
         **dict.fromkeys(CELLS.names, 0),
+        "low": -np.inf,
+        "high": np.inf,
+        "limit": np.inf,
         **cell.fields,
         **projection,
         "time": walk.time,
@@ -172,8 +180,6 @@ def walk_calls(lowering: Lowering, cell: Cell | None, walk: Walk) -> list[Call] 
         "panel_bytes": panels.nbytes // len(panels),
         "stage": stage,
         "zeros": padded(np.zeros(16, np.int32)),
-        "low": -np.inf,
-        "high": np.inf,
         "h": Tensor(walk.states[0].index),
         "c": Tensor(walk.states[-1].index),
         "sums": Scratch(sums + last * columns * 4),

@@ -15,6 +15,7 @@ from litejit.kernels.reference.lstm import Lstm, UnidirectionalSequenceLstm
 from litejit.kernels.reference.lstm_float import FloatCell, stack
 from litejit.kernels.reference.lstm_hybrid import HybridCell
 from litejit.kernels.reference.lstm_operands import LSTM_OPERANDS, LstmOperands
+from litejit.schema import ActivationFunctionType
 
 __all__: list[str] = []
 
@@ -49,10 +50,15 @@ def _cell_of(cell: FloatCell, operands: LstmOperands) -> Cell | None:
     if arrays is None or type(cell) not in (FloatCell, HybridCell) or 0 in (operands.n_input, operands.n_cell):
         return None
     gates, n_cell, settings = cell.gates, operands.n_cell, cell.settings
+    # Inputs of zeros, which the official kernel leaves out, are multiplied here, and make a difference in these cases.
+    if not hybrid and settings.activation == ActivationFunctionType.NONE:
+        return None
+    if not all(np.isfinite(array).all() for array in arrays.values() if array.dtype == np.float32):
+        return None
 
     def weights(name: str, matrices: np.ndarray, bias: np.ndarray | None = None) -> Weights:
         scales = getattr(cell, f"{name}_products").scales if hybrid else None
-        return Weights.of(matrices.reshape(-1, matrices.shape[-1]), scales, bias)
+        return Weights.of(matrices.reshape(-1, matrices.shape[-1]), scales, bias, clamped=not hybrid)
 
     normalized = cell.coefficients is not None
     bias = np.zeros(len(gates) * n_cell, np.float32) if normalized else cell.bias.ravel()
@@ -62,7 +68,6 @@ def _cell_of(cell: FloatCell, operands: LstmOperands) -> Cell | None:
     if operands.projection:
         start = np.zeros(operands.n_output, np.float32) if cell.projection_bias is None else cell.projection_bias
         projection = weights("projection", arrays["projection_weights"], start)
-    limit = settings.proj_clip if settings.proj_clip > 0 else np.inf
     singles = getattr(cell, "in_packet", None)
     optional = {
         "diagonal": cell.diagonal,
@@ -76,13 +81,16 @@ def _cell_of(cell: FloatCell, operands: LstmOperands) -> Cell | None:
         for name, array in optional.items()
     }
     fields |= {
+        "diagonal_gates": 0 if cell.diagonal_gates is None else padded(cell.diagonal_gates.astype(np.int8)),
         "activation": int(settings.activation),
         "bias": padded(cell.bias),
         "powers": padded(np.exp2(np.arange(-200, 101, dtype=np.float64))),
         "cell_clip": float(settings.cell_clip),
-        "proj_low": -float(limit),
-        "proj_high": float(limit),
+        "proj_clip": float(settings.proj_clip),
     }
+    if not hybrid:
+        most = float(np.finfo(np.float32).max)
+        fields |= {"low": -most, "high": most, "limit": np.inf if cell.together else most}
     return Cell(
         weights("input", stack(arrays, "input_to_{}_weights", gates), bias),
         aux,

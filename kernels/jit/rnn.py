@@ -51,5 +51,5 @@ def _cell_of(cell: RnnCell) -> Cell | None:
     inputs, recurrent = weights("weights", arrays["bias"]), weights("recurrent_weights")
     assert inputs is not None
     assert recurrent is not None
-    fields = {"activation": int(cell.activation), "cell_clip": 0.0, "proj_low": 0.0, "proj_high": 0.0}
+    fields = {"activation": int(cell.activation), "cell_clip": 0.0, "proj_clip": 0.0}
     return Cell(inputs, weights("aux_weights"), recurrent, None, 0, cell.units, cell.units, cell.asymmetric, fields)

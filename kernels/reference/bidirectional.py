@@ -155,7 +155,7 @@ class BidirectionalSequenceLstm(BidirectionalKernel, operands=BIDIRECTIONAL_LSTM
     def pack(self, cell: LstmOperands, arrays: Any) -> FloatCell:
         """The cell with its weights."""
         if cell.spec("input_to_output_weights").type == _FLOAT:
-            return FloatCell(cell, arrays, self.settings)
+            return FloatCell(cell, arrays, self.settings, self.options.time_major)
         return HybridCell(cell, arrays, self.settings, self.options.time_major)
 
     def __call__(self, *operands: Any) -> Any:

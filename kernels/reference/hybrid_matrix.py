@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from litejit.kernels.reference.exact_product import IntegerMatrix
-from litejit.kernels.reference.hybrid import quantize_rows
+from litejit.kernels.reference.hybrid import counted_as_zeros, quantize_rows
 
 __all__ = ["HybridMatrix"]
 
@@ -13,12 +13,13 @@ __all__ = ["HybridMatrix"]
 class HybridMatrix:
     """Integer weights for rows of floats. [gates, rows, depth] with a scale for each gate, or [rows, depth] with one.
 
-    UINT8 weights are taken for int8, as the official kernels do. offset_free: zero points of the rows are ignored;
-    row_scale: stands for the scales of the rows; see SparseHybridCell.
+    UINT8 weights are taken for int8, as the official kernels do. together: see `counted_as_zeros`. offset_free: zero
+    points of the rows are ignored; row_scale: stands for the scales of the rows; see SparseHybridCell.
     """
 
-    def __init__(self, weights: np.ndarray, scales: np.ndarray, asymmetric: bool) -> None:
+    def __init__(self, weights: np.ndarray, scales: np.ndarray, asymmetric: bool, together: int = 1) -> None:
         self.asymmetric = asymmetric
+        self.together = together
         self.offset_free = False
         self.row_scale: np.ndarray | None = None
         self.shape = weights.shape[:-1]
@@ -30,7 +31,7 @@ class HybridMatrix:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """[rows, depth] -> [rows, *shape], the scaled products."""
-        rows = quantize_rows(x, self.asymmetric)
+        rows = quantize_rows(counted_as_zeros(x, self.together), self.asymmetric)
         row_scale = rows.scale if self.row_scale is None else self.row_scale
         values = rows.values.astype(self.matrix.dtype) if self.offset_free else rows.centred(self.matrix.dtype)
         sums = self.matrix(values).astype(np.float32).reshape(len(x), *self.shape)

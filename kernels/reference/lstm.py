@@ -69,7 +69,7 @@ class LstmKernel(Kernel):
             parameters = cell.parameters(node, operands, settings)
             return lambda arrays: cell(operands, arrays, parameters, self.time_major)
         if weights.type == TensorType.FLOAT32:
-            return lambda arrays: FloatCell(operands, arrays, settings)
+            return lambda arrays: FloatCell(operands, arrays, settings, self.time_major)
         hybrid = HybridCell if weights.sparsity is None else SparseHybridCell
         return lambda arrays: hybrid(operands, arrays, settings, self.time_major)
 

@@ -1,6 +1,6 @@
 """One LSTM cell on floats: the gates, the cell state, the projection.
 
-    gate   = activate(W x + A aux + R h + P * c + bias)       sums of W x over all time steps are taken at once
+    gate   = activate(bias + W x + A aux + R h + P * c)       sums of W x over all time steps are taken at once
     gate   = activate(normalize(W x + A aux + R h + P * c) * coefficients + bias)       with layer normalization
     c      = forget * c + input * cell                        input = 1 - forget where the two are coupled (CIFG)
     h      = projection(output * activate(c))
@@ -10,11 +10,11 @@ Semantics: LiteRT tflite/kernels/lstm_eval.cc (LstmStepFloat).
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from litejit.kernels.reference.hybrid import as_rows, vector_activation
+from litejit.kernels.reference.hybrid import as_rows, counted_as_zeros, vector_activation
 from litejit.kernels.reference.lstm_operands import LstmArrays, LstmOperands, LstmSettings
 from litejit.kernels.reference.vector_math import mean_stddev_normalization
 from litejit.schema import ActivationFunctionType
@@ -25,11 +25,11 @@ __all__ = ["FloatCell", "LstmCell", "run_sequence", "stack"]
 class LstmCell(Protocol):
     """A cell of any arithmetic. h: [batch, n_output], c: [batch, n_cell], sums: whatever the cell makes of inputs."""
 
-    def input_sums(self, x: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
+    def input_sums(self, x: np.ndarray, aux: np.ndarray | None) -> Any:
         """[time, batch, n_input] to something indexed by time: all of a step that does not depend on the state."""
         ...
 
-    def step(self, sums: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def step(self, sums: Any, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The next h and c."""
         ...
 
@@ -65,27 +65,39 @@ def stack(arrays: LstmArrays, pattern: str, gates: tuple[str, ...]) -> np.ndarra
     return np.stack([np.zeros_like(like) if array is None else array for array in found])
 
 
-class FloatCell:
-    """An LSTM cell with float weights. Arrays by gate are stacked: input (unless CIFG), forget, cell, output."""
+_MOST = np.finfo(np.float32).max
+"""Products of floats are clamped to finite numbers."""
 
-    def __init__(self, operands: LstmOperands, arrays: LstmArrays, settings: LstmSettings) -> None:
+
+class FloatCell:
+    """An LSTM cell with float weights. Arrays by gate are stacked: input (unless CIFG), forget, cell, output.
+
+    time_major: the official kernel takes all batches of a step at once.
+    """
+
+    def __init__(self, operands: LstmOperands, arrays: LstmArrays, settings: LstmSettings, time_major: bool) -> None:
         self.settings = settings
         self.gates = operands.gates
         self.n_cell = operands.n_cell
+        self.time_major = time_major
+        self.together = time_major and operands.batch > 1
+        """Whether what products are added to is added after the clamp."""
         self.bias = stack(arrays, "{}_gate_bias", self.gates)
         self.coefficients = stack(arrays, "{}_layer_norm_coefficients", self.gates) if operands.layer_norm else None
-        self.diagonal = self._diagonal(arrays)
+        self.diagonal, self.diagonal_gates = self._diagonal(arrays)
         self.projection_bias = arrays.get("projection_bias")
         self.peephole = self.pack_peephole(operands, arrays) if operands.peephole else None
         self.pack(operands, arrays)
 
-    def _diagonal(self, arrays: LstmArrays) -> np.ndarray | None:
-        """[gates, n_cell] diagonal recurrent weights, 0 for gates that have a matrix; None if all have."""
+    def _diagonal(self, arrays: LstmArrays) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """[gates, n_cell] diagonal recurrent weights, 0 for gates that have a matrix, and which have none; or None."""
         vectors = [arrays[f"recurrent_to_{gate}_weights"] for gate in self.gates]
-        if all(vector is not None and vector.ndim == 2 for vector in vectors):
-            return None
+        is_diagonal = np.array([vector is not None and vector.ndim == 1 for vector in vectors])
+        if not is_diagonal.any():
+            return None, None
         zeros = np.zeros(self.n_cell, np.float32)
-        return np.stack([vector if vector is not None and vector.ndim == 1 else zeros for vector in vectors])
+        diagonal = [vector if own else zeros for vector, own in zip(vectors, is_diagonal, strict=True)]
+        return np.stack(diagonal), is_diagonal
 
     def recurrent_matrices(self, operands: LstmOperands, arrays: LstmArrays) -> np.ndarray:
         """[gates, n_cell, n_output] recurrent weights, 0 for gates whose weights are diagonal."""
@@ -109,24 +121,49 @@ class FloatCell:
         projection = arrays.get("projection_weights")
         self.projection = None if projection is None else projection.T.copy()
 
-    def input_sums(self, x: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
-        """[time, batch, n_input] -> [time, batch, gates, n_cell]."""
-        sums = as_rows(x) @ self.weights
+    def input_sums(self, x: np.ndarray, aux: np.ndarray | None) -> Any:
+        """[time, batch, n_input] -> by time, sums [batch, gates, n_cell] and whether the cell gate gets them whole."""
+        start = self.bias.ravel() if self.coefficients is None else np.float32(0)
+        x = self.counted(x)
+        is_zero = self._are_zeros(x)
+        sums = self.added(start, np.where(is_zero[..., None], np.float32(0), x @ self.weights))
+        steps = 1 - is_zero.astype(int)
         if aux is not None and self.aux_weights is not None:
-            sums += as_rows(aux) @ self.aux_weights
-        sums = sums.reshape(*x.shape[:2], len(self.gates), self.n_cell)
-        return sums if self.coefficients is not None else sums + self.bias
+            aux = self.counted(aux)
+            is_zero = self._are_zeros(aux)
+            sums = np.where(is_zero[..., None], sums, self.added(sums, aux @ self.aux_weights))
+            steps += 1 - is_zero
+        cell_gate_diagonal = self.diagonal_gates is not None and self.diagonal_gates[-2]
+        whole = steps % 2 == (0 if cell_gate_diagonal else 1)
+        return list(zip(sums.reshape(*x.shape[:2], len(self.gates), self.n_cell), whole, strict=True))
 
-    def step(self, sums: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """One time step; sums: [batch, gates, n_cell]."""
-        sums = self.add_recurrent(sums, h)
+    def counted(self, x: np.ndarray) -> np.ndarray:
+        """x: [time, batch, features] with zeros where it counts as zeros."""
+        return counted_as_zeros(as_rows(x), x.shape[1] if self.time_major else 1).reshape(x.shape)
+
+    def _are_zeros(self, x: np.ndarray) -> np.ndarray:
+        """[time, batch] bool: products with inputs of zeros are left out, whatever the weights."""
+        zeros = ~x.any(axis=2)
+        return np.broadcast_to(zeros.all(axis=1, keepdims=True), zeros.shape) if self.time_major else zeros
+
+    def added(self, start: Any, products: np.ndarray) -> np.ndarray:
+        """start + products, clamped as the official product with a bias does."""
+        if self.together:
+            return start + np.clip(products, -_MOST, _MOST)
+        return np.clip(start + products, -_MOST, _MOST)
+
+    def step(self, sums: Any, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """One time step; sums: of `input_sums`."""
+        inputs, whole = sums
+        sums = self.add_recurrent(inputs, h)
         if self.diagonal is not None:
             sums = sums + self.diagonal * h[:, None]
         early = sums[:, :-1]
         if self.peephole is not None:
-            early = early + self.peephole[:-1] * c[:, None]
+            early = early.copy()
+            early[:, :-1] += self.peephole[:-2] * c[:, None]
         early = self.normalized(early, slice(0, -1))
-        cell_gate = self.activate(early[:, -1])
+        cell_gate = self.cell_gate(early[:, -1], inputs[:, -2], whole)
         squashed = self.logistic(early[:, :-1], slice(0, -2))
         forget = squashed[:, -1]
         c = forget * c + cell_gate * (squashed[:, 0] if len(self.gates) == 4 else 1 - forget)
@@ -135,11 +172,23 @@ class FloatCell:
         if self.peephole is not None:
             late = late + self.peephole[-1:] * c[:, None]
         output = self.logistic(self.normalized(late, slice(-1, None)), slice(-1, None))[:, 0]
-        # Without an activation the official kernel leaves the cell gate where it should have put the cell state. (With
-        # float weights and an input of zeros it also leaves the bias where the cell gate should be; not followed here.)
+        # Without an activation the official kernel leaves the cell gate where it should have put the cell state.
         none = self.settings.activation == ActivationFunctionType.NONE
         hidden = output * (cell_gate if none else self.activate(c))
         return self.projected(hidden), c
+
+    def cell_gate(self, sums: np.ndarray, inputs: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        """[batch, n_cell] the activated cell gate. inputs: its sums before those of the state; whole: [batch].
+
+        The official kernel has two buffers, which take turns as products are added. Without an activation what is left
+        in the first one is the gate, wherever the last product went: all sums only if products of the inputs were
+        added (or if those of two were, and recurrent weights are diagonal), see `input_sums`.
+        """
+        if self.settings.activation != ActivationFunctionType.NONE:
+            return self.activate(sums)
+        if self.diagonal_gates is not None and self.diagonal_gates[-2]:
+            inputs = np.broadcast_to(self.bias[-2] if self.coefficients is None else np.float32(0), sums.shape)
+        return np.where(whole[:, None], sums, inputs)
 
     def normalized(self, sums: np.ndarray, gates: slice) -> np.ndarray:
         """The sums of these gates after layer normalization, if there is one."""
@@ -159,17 +208,19 @@ class FloatCell:
 
     def add_recurrent(self, sums: np.ndarray, h: np.ndarray) -> np.ndarray:
         """The sums with the products of the recurrent matrices."""
-        return sums + (h @ self.recurrent).reshape(sums.shape)
+        return self.with_matrices(sums, self.added(sums, (h @ self.recurrent).reshape(sums.shape)))
+
+    def with_matrices(self, sums: np.ndarray, total: np.ndarray) -> np.ndarray:
+        """total of gates with recurrent matrices, sums of those whose recurrent weights are diagonal."""
+        return total if self.diagonal_gates is None else np.where(self.diagonal_gates[:, None], sums, total)
 
     def projected(self, hidden: np.ndarray) -> np.ndarray:
         """[batch, n_cell] -> [batch, n_output]."""
         if self.projection is None:
             return hidden
-        result = hidden @ self.projection
-        if self.projection_bias is not None:
-            result += self.projection_bias
-        return self.clipped(result, self.settings.proj_clip)
+        start = np.float32(0) if self.projection_bias is None else self.projection_bias
+        return self.clipped(self.added(start, hidden @ self.projection), self.settings.proj_clip)
 
     def clipped(self, x: np.ndarray, limit: float) -> np.ndarray:
-        """x within -limit .. limit, if there is a limit."""
-        return np.minimum(np.maximum(x, np.float32(-limit)), np.float32(limit)) if limit > 0 else x
+        """x within -limit .. limit if there is a limit, which is what becomes of numbers that are none."""
+        return np.fmax(np.fmin(x, np.float32(limit)), np.float32(-limit)) if limit > 0 else x

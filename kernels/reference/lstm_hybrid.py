@@ -8,6 +8,8 @@ Semantics: LiteRT tflite/kernels/lstm_eval.cc (LstmStepHybrid).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from litejit.kernels.reference import vector_math
@@ -23,21 +25,21 @@ _SCRATCH_ORDER = ("input", "cell", "forget", "output")
 
 
 class HybridCell(FloatCell):
-    """An LSTM cell with integer weights. time_major: the official kernel takes all batches of a step at once."""
+    """An LSTM cell with integer weights."""
 
     def __init__(self, operands: LstmOperands, arrays: LstmArrays, settings: LstmSettings, time_major: bool) -> None:
-        super().__init__(operands, arrays, settings)
+        super().__init__(operands, arrays, settings, time_major)
         self.in_packet = _packets(operands, time_major)
 
     def pack(self, operands: LstmOperands, arrays: LstmArrays) -> None:
         """Packs the matrices of all gates as one, with a scale for each gate."""
         gates = self.gates
-        asymmetric = self.settings.asymmetric
+        asymmetric, together = self.settings.asymmetric, operands.batch if self.time_major else 1
 
         def matrix(pattern: str, weights: np.ndarray) -> HybridMatrix:
             specs = [operands.spec(pattern.format(gate)) for gate in gates]
             scales = [np.float32(1) if spec.rank == 1 else spec.scale for spec in specs]
-            return HybridMatrix(weights, np.array(scales), asymmetric)
+            return HybridMatrix(weights, np.array(scales), asymmetric, together)
 
         self.input_products = matrix("input_to_{}_weights", stack(arrays, "input_to_{}_weights", gates))
         self.recurrent_products = matrix("recurrent_to_{}_weights", self.recurrent_matrices(operands, arrays))
@@ -49,7 +51,7 @@ class HybridCell(FloatCell):
         self.projection_products = None
         if projection is not None:
             scale = np.array([operands.spec("projection_weights").scale])
-            self.projection_products = HybridMatrix(projection, scale, asymmetric)
+            self.projection_products = HybridMatrix(projection, scale, asymmetric, together)
 
     def pack_peephole(self, operands: LstmOperands, arrays: LstmArrays) -> np.ndarray:
         """[gates, n_cell] the real weights."""
@@ -60,17 +62,18 @@ class HybridCell(FloatCell):
                 row[:] = weights.view(np.int8) * operands.spec(f"cell_to_{gate}_weights").scale
         return result
 
-    def input_sums(self, x: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
-        """[time, batch, n_input] -> [time, batch, gates, n_cell]."""
+    def input_sums(self, x: np.ndarray, aux: np.ndarray | None) -> Any:
+        """[time, batch, n_input] -> by time, sums [batch, gates, n_cell] and that the cell gate gets them whole."""
         start = self.bias if self.coefficients is None else np.float32(0)
         sums = start + self.input_products(as_rows(x))
         if aux is not None and self.aux_products is not None:
             sums = sums + self.aux_products(as_rows(aux))
-        return sums.reshape(*x.shape[:2], len(self.gates), self.n_cell)
+        whole = np.ones(x.shape[:2], bool)
+        return list(zip(sums.reshape(*x.shape[:2], len(self.gates), self.n_cell), whole, strict=True))
 
     def add_recurrent(self, sums: np.ndarray, h: np.ndarray) -> np.ndarray:
         """The sums with the products of the recurrent matrices."""
-        return sums + self.recurrent_products(h)
+        return self.with_matrices(sums, sums + self.recurrent_products(h))
 
     def projected(self, hidden: np.ndarray) -> np.ndarray:
         """[batch, n_cell] -> [batch, n_output]."""
@@ -118,7 +121,7 @@ class SparseHybridCell(HybridCell):
             if products is not None:
                 products.offset_free = True
 
-    def input_sums(self, x: np.ndarray, aux: np.ndarray | None) -> np.ndarray:
-        """[1, batch, n_input] -> [1, batch, gates, n_cell]."""
+    def input_sums(self, x: np.ndarray, aux: np.ndarray | None) -> Any:
+        """See FloatCell; there is one step."""
         self.recurrent_products.row_scale = quantize_rows(x[0], self.settings.asymmetric).scale
         return super().input_sums(x, aux)

@@ -34,7 +34,7 @@ class RnnCell:
     def __init__(self, node: Node, names: Mapping[str, str], batch: int, features: int, aux_features: int = 0) -> None:
         weights = node.input(names["weights"], rank=2, types=_WEIGHT_TYPES)
         self.units = units = weights.dims[0]
-        self.names = names
+        self.names, self.batch = names, batch
         self.asymmetric = node.options.asymmetric_quantize_inputs
         self.activation = node.options.fused_activation_function
         self.specs: dict[str, TensorSpec] = {
@@ -58,7 +58,7 @@ class RnnCell:
             weights = arrays[role]
             if weights.dtype == np.float32:
                 return lambda x: x @ weights.T
-            return HybridMatrix(weights, np.array([self.specs[role].scale]), self.asymmetric)
+            return HybridMatrix(weights, np.array([self.specs[role].scale]), self.asymmetric, self.batch)
 
         return {role: arrays[role] if role == "bias" else product(role) for role in self.specs}
 

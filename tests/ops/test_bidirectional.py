@@ -85,10 +85,20 @@ def test_rnn(kind: str, time_major: bool, merge_outputs: bool, aux: str) -> None
         check(problem, invokes=2, **TOLERANCE[kind])
 
 
+def test_auxiliary_inputs_of_zeros_without_an_activation() -> None:
+    """As with one direction; products of two inputs leave the gate in the other buffer again."""
+    for time_major in (False, True):
+        problem = bidirectional("BIDIRECTIONAL_SEQUENCE_LSTM", CellCase(batch=1, scale=0.3), time_major, False, "cross")
+        problem.inputs[1].reshape(3, -1)[1] = 0
+        problem.inputs[0].reshape(3, -1)[2] = 0
+        check(problem)
+
+
 def test_merged_batches_keep_apart() -> None:
     """Batches do not see each other, whatever the layout."""
     op = "BIDIRECTIONAL_SEQUENCE_LSTM"
-    one, other = (bidirectional(op, CellCase(), time_major, True, "") for time_major in (False, True))
+    tanh = {"fused_activation_function": "TANH"}
+    one, other = (bidirectional(op, CellCase(), time_major, True, "", **tanh) for time_major in (False, True))
     other.inputs = [one.inputs[0].swapaxes(0, 1).copy()]
     assert np.allclose(run(one)[0], run(other)[0].swapaxes(0, 1), atol=1e-6)
 

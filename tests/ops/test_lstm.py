@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from litejit import Interpreter
+from litejit.interpreter import OpResolverType
 from litejit.schema import read_model, tensor_value, write_model
 from litejit.testing import Problem, assert_same, check, refused
 from tests.ops.recurrent import GATES, CellCase, lstm
@@ -55,6 +56,53 @@ def test_activations(kind: str, activation: str) -> None:
         case = case_of(kind, parts, scale=0.3)
         check(lstm("LSTM", case, fused_activation_function=activation), invokes=2, **TOLERANCE[kind])
         check(lstm(SEQUENCE, case, 1, True, fused_activation_function=activation), **TOLERANCE[kind])
+
+
+@pytest.mark.parametrize("diagonal", [(), ("cell",), ("output",)], ids=str)
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_inputs_of_zeros_without_an_activation(layer_norm: bool, diagonal: tuple[str, ...]) -> None:
+    """Which of two buffers the official kernel takes for the cell gate depends on the products that it leaves out."""
+    for batch, time_major in ((1, False), (2, False), (2, True)):
+        case = case_of("float", {"layer_norm": layer_norm}, diagonal=diagonal, batch=batch, scale=0.3)
+        problem = lstm(SEQUENCE, case, 2, time_major)
+        problem.inputs[0][0] = 0
+        check(problem, invokes=2)
+
+
+@pytest.mark.parametrize("activation", ["NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT"])
+@pytest.mark.parametrize("kind", ["float", "hybrid"])
+def test_inputs_that_are_not_finite(kind: str, activation: str) -> None:
+    """Clamps and clips make numbers of what is none; products of floats are clamped to finite ones."""
+    for seed, (value, clip) in enumerate(((np.nan, 0.3), (np.inf, 0.0), (-np.inf, 0.3), (np.nan, 0.0))):
+        case = case_of(kind, {"projection": bool(clip), "peephole": seed == 1}, scale=0.3)
+        options = {"cell_clip": clip, "proj_clip": clip / 2, "fused_activation_function": activation}
+        problem = lstm(SEQUENCE, case, seed, bool(seed & 1), **options)
+        problem.inputs[0][0, 1] = (1, -1, value, 1, 2) if kind == "float" else value
+        check(problem, invokes=2)
+        check(problem, invokes=2, experimental_op_resolver_type=OpResolverType.AUTO)
+
+
+@pytest.mark.parametrize("kind", ["float", "hybrid"])
+def test_what_is_not_a_number_counts_as_zero_among_zeros(kind: str) -> None:
+    """The official kernels look for zeros in vectors of four; the fast tier does not follow."""
+    for batch, time_major in ((1, False), (2, True)):
+        problem = lstm(SEQUENCE, case_of(kind, {}, batch=batch), 0, time_major, fused_activation_function="TANH")
+        problem.inputs[0][0] = 0
+        problem.inputs[0].reshape(batch * 3, -1)[0, 2] = np.nan
+        check(problem)
+
+
+def test_weights_that_are_not_finite() -> None:
+    """They are not multiplied with inputs of zeros."""
+    problem = lstm(SEQUENCE, case_of("float", {}, batch=1), fused_activation_function="TANH")
+    model = read_model(problem.model)
+    tensor = model.subgraphs[0].tensors[model.subgraphs[0].operators[0].inputs[1]]
+    values = np.array(tensor_value(model, tensor))
+    values[2, 3] = np.inf
+    model.buffers[tensor.buffer].data = np.frombuffer(values.tobytes(), np.uint8)
+    problem = Problem(write_model(model), problem.inputs, problem.label)
+    check(problem)
+    check(problem, experimental_op_resolver_type=OpResolverType.AUTO)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from litejit.interpreter import OpResolverType
 from litejit.testing import Const, Input, Problem, Variable, check, out, refused, single_op
 
 KINDS = {"float": np.float32, "hybrid": np.int8, "uint8": np.uint8}
@@ -51,6 +52,16 @@ def test_sequence(kind: str, asymmetric: bool, time_major: bool) -> None:
             "UNIDIRECTIONAL_SEQUENCE_RNN", KINDS[kind], shape, units, fused_activation_function=activation, **options
         )
         check(problem, invokes=2, **TOLERANCE[kind])
+
+
+@pytest.mark.parametrize("activation", ["RELU", "RELU_N1_TO_1", "RELU6", "TANH"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_inputs_that_are_not_finite(kind: str, activation: str) -> None:
+    for value in (np.nan, np.inf):
+        problem = rnn("RNN", KINDS[kind], (2, 9), 5, fused_activation_function=activation)
+        problem.inputs[0][0, 3] = value
+        check(problem, invokes=2)
+        check(problem, invokes=2, experimental_op_resolver_type=OpResolverType.AUTO)
 
 
 def test_weights_that_are_not_constant() -> None:

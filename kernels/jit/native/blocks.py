@@ -44,8 +44,8 @@ def multiply(args, first, last, rank):
         row, group = item // groups, item % groups
         source = get(args, "source") + 4 * row * depth
         low, high, most = row_extremes(source, depth)
-        scale, inverse, zero_point, least = row_parameters(low, high, most, 0)
-        quantize_part(source, values, depth, depth // 8 * 8, inverse, zero_point, least)
+        scale, inverse, zero_point, least, way = row_parameters(source, depth, low, high, most, 0)
+        quantize_part(source, values, depth, depth // 8 * 8, inverse, zero_point, least, way)
         offset, real, factor = splat_i32x8(int32(zero_point)), splat_f32x8(float32(zero_point)), splat_f32x8(scale)
         for panel in range(group * group_panels, min(panels, (group + 1) * group_panels), 4):
             column = 16 * panel

@@ -52,9 +52,9 @@ def _ready(hybrid: bool) -> Any:
     @inline
     def ready(source, count, target, scale, symmetric):
         low, high, most = row_extremes(source, count)
-        factor, inverse, zero_point, least = row_parameters(low, high, most, symmetric)
+        factor, inverse, zero_point, least, way = row_parameters(source, count, low, high, most, symmetric)
         store(scale, float32(factor))
-        quantize_part(source, target, count, count // 8 * 8, inverse, zero_point, least)
+        quantize_part(source, target, count, count // 8 * 8, inverse, zero_point, least, way)
 
     return ready
 
@@ -104,16 +104,20 @@ def gate_row(args, scratch, gate, sums, aux, h, c):
     at = 4 * gate * cells
     recurrent, target = scratch + get(args, "recurrent") + at, scratch + get(args, "gate_rows")
     target += gate * get(args, "row_bytes")
-    has_aux, has_diagonal, has_peephole = get(args, "has_aux"), get(args, "has_diagonal"), get(args, "has_peephole")
+    has_aux, has_peephole, is_diagonal = get(args, "has_aux"), get(args, "has_peephole"), False
+    if get(args, "has_diagonal") == 1:
+        is_diagonal = load_i8(get(args, "diagonal_gates") + gate) != 0
     diagonal, peephole = get(args, "diagonal") + at, get(args, "peephole") + at
+    most, least = splat_f32x8(float32(get_float(args, "limit"))), splat_f32x8(float32(-get_float(args, "limit")))
     for j in range(0, 4 * cells, 32):
         x = load_f32x8(sums + at + j)
         if has_aux == 1:
-            x = x + load_f32x8(aux + at + j)
-        x = x + load_f32x8(recurrent + j)
-        if has_diagonal == 1:
+            x = minimum(most, maximum(least, x + load_f32x8(aux + at + j)))
+        if is_diagonal:
             x = x + load_f32x8(diagonal + j) * load_f32x8(h + j)
-        if has_peephole == 1:
+        else:
+            x = minimum(most, maximum(least, x + load_f32x8(recurrent + j)))
+        if has_peephole == 1 and gate != get(args, "gates") - 2:
             x = x + load_f32x8(peephole + j) * load_f32x8(c + j)
         store(target + j, x)
     if get(args, "has_norm") == 1:
@@ -150,7 +154,7 @@ def keep(args, scratch, activated, limit, c):
         taken = load_f32x8(squashed + 4 * j) if gates == 4 else one - kept
         state = kept * load_f32x8(c + 4 * j) + new * taken
         if limit > 0.0:
-            state = minimum(most, maximum(least, state))
+            state = maximum(minimum(state, most), least)
         store_first(c + 4 * j, state, cells - j)
         store(cell + 4 * j, new)
 
@@ -163,6 +167,8 @@ def _lstm(hybrid: bool) -> Any:
     def lstm(args, first, last, rank):
         time, gates, cells, outputs = get(args, "time"), get(args, "gates"), get(args, "cells"), get(args, "outputs")
         activation, symmetric, limit = get(args, "activation"), get(args, "symmetric"), get_float(args, "cell_clip")
+        low, high, clip = get_float(args, "low"), get_float(args, "high"), get_float(args, "proj_clip")
+        clip_high, clip_low = splat_f32x8(float32(clip)), splat_f32x8(float32(-clip))
         scratch = get(args, "scratch") + rank * get(args, "scratch_bytes")
         scale = scratch + get(args, "scratch_bytes") - _SCALE_BYTES
         row_bytes = get(args, "row_bytes")
@@ -176,12 +182,11 @@ def _lstm(hybrid: bool) -> Any:
             h, c = get(args, "h") + batch * outputs * 4, get(args, "c") + batch * cells * 4
             source, depth, product = h, outputs, scratch + get(args, "recurrent")
             weights, panels, panel_bytes = get(args, "weights"), get(args, "panels"), get(args, "panel_bytes")
-            stage, low, high = get(args, "stage"), get_float(args, "low"), get_float(args, "high")
+            stage = get(args, "stage")
             if phase == 1:
                 source, depth, product = hidden, cells, scratch + get(args, "projected")
                 weights, panels = get(args, "projection"), get(args, "projection_panels")
                 panel_bytes, stage = get(args, "projection_panel_bytes"), get(args, "projection_stage")
-                low, high = get_float(args, "proj_low"), get_float(args, "proj_high")
             ready(source, depth, scratch, scale, symmetric)
             products(
                 scratch, depth, get(args, "zeros"), weights, panels, panel_bytes, stage, scale, low, high, product
@@ -203,6 +208,8 @@ def _lstm(hybrid: bool) -> Any:
                 out = get(args, "out") + t * get(args, "out_time") + batch * get(args, "out_batch")
                 for j in range(0, outputs, 8):
                     x = load_f32x8(result + 4 * j)
+                    if phase == 1 and clip > 0.0:
+                        x = maximum(minimum(x, clip_high), clip_low)
                     store_first(h + 4 * j, x, outputs - j)
                     store_first(out + 4 * j, x, outputs - j)
 

@@ -75,7 +75,7 @@ def logistic_exact(x, powers):
 
 
 def activation_by(tanh: Any) -> Any:
-    """Activations of vectors by their number in the schema."""
+    """Activations of vectors by their number in the schema; the lower end of a clamp for what is not a number."""
 
     @inline
     def activated(x, code):
@@ -83,11 +83,11 @@ def activation_by(tanh: Any) -> Any:
         if code == 4:
             return tanh(x)
         if code == 1:
-            return maximum(zero, x)
+            return maximum(x, zero)
         if code == 2:
-            return minimum(one, maximum(zero - one, x))
+            return maximum(minimum(one, x), zero - one)
         if code == 3:
-            return minimum(splat_f32x8(6.0), maximum(zero, x))
+            return maximum(minimum(splat_f32x8(6.0), x), zero)
         if code == 5:
             return select(bits_of_f32x8(x) < splat_i32x8(0), one, zero)
         return x
