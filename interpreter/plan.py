@@ -70,6 +70,8 @@ class Plan:
             self._forget(index)
 
     def _forget(self, index: int) -> None:
+        if self._ready is not None and not self._ready.has_steps:
+            self.arrays = list(self.arrays)  # a stored plan would find the memory that the tensor had before
         self.arrays[index] = None
         self._ready = self._supposing = None
         self.allocated = False

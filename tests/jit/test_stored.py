@@ -136,6 +136,19 @@ def gathering() -> bytes:
     return b.to_bytes()
 
 
+def test_resized_inputs_have_no_memory() -> None:
+    model = DIGITS[0].read_bytes()
+    allocated(model)
+    interpreter = allocated(model)
+    assert is_stored(interpreter)
+    detail = interpreter.get_input_details()[0]
+    shape = (2, *detail["shape"][1:])
+    interpreter.resize_tensor_input(detail["index"], shape)
+    with pytest.raises(ValueError, match="unallocated"):
+        interpreter.set_tensor(detail["index"], np.zeros(shape, detail["dtype"]))
+    assert not interpreter._session.plans[0].has_data(detail["index"])
+
+
 def test_faults_are_explained() -> None:
     fresh, kept = allocated(gathering()), allocated(gathering())
     assert is_stored(kept)
