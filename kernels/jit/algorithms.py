@@ -11,14 +11,14 @@ from math import prod
 
 from litejit.kernels.jit.call import Call
 from litejit.kernels.jit.choosing import Algorithm, Illegal, Option, choose, listed
-from litejit.kernels.jit.convolution import direct
+from litejit.kernels.jit.convolution import INNER, SPLIT, direct
 from litejit.kernels.jit.forced import forced
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.layouts.splitting import QUAD, QUADS
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.packing import panels_of
 from litejit.kernels.jit.splitting import share_of_extra_steps, some_filters
-from litejit.kernels.jit.target import has_feature
+from litejit.kernels.jit.target import cpu, has_feature
 from litejit.kernels.jit.winograd import winograd2, winograd4
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.reference.convolution import Conv2D
@@ -49,11 +49,23 @@ BYTES = Rates(76_000, {2: 14_700, 4: 5_800}, 27_000)
 DOT_PRODUCTS = replace(BYTES, products=150_000)
 """Where four products of bytes as they are are one instruction, of the direct algorithm alone."""
 
-SPLIT = replace(BYTES, products=115_000)
+SPLIT_BYTES = replace(BYTES, products=115_000)
 """Of bytes whose weights have been split."""
 
 SPLIT_APART = replace(BYTES, products=10_000)
 """The same where a processor has no instruction for it."""
+
+INNER_BYTES = replace(BYTES, products=81_000)
+"""Of bytes, two products by one multiplication; rows are copied meanwhile."""
+
+INNER_APART = replace(BYTES, products=60_000)
+"""The same where a processor multiplies as many 16-bit numbers as it adds, or has better for it."""
+
+FEW_MULTIPLIERS = ("haswell", "broadwell", "znver1", "znver2", "znver3")
+"""Processors that add 16-bit numbers in two or more times as many ports as they multiply them in.
+
+Measured on znver3, which has two ports for multiplications; of the others, with one, by published tables.
+"""
 
 EXTRA_STEP = 0.65
 """What an extra step takes, of the time of a step."""
@@ -67,8 +79,15 @@ def _direct(lowering: Lowering) -> list[Call] | Illegal:
 def _split(lowering: Lowering) -> list[Call] | Illegal:
     if lowering.input(0).type != TensorType.UINT8:
         return Illegal("the input is not UINT8")
-    calls = direct(lowering, split=True)
+    calls = direct(lowering, SPLIT)
     return Illegal("operands or factors that have no compiled code") if calls is None else calls
+
+
+def _inner(lowering: Lowering) -> list[Call] | Illegal:
+    if _is_float(lowering):
+        return Illegal("the input is not of bytes")
+    calls = direct(lowering, INNER)
+    return Illegal("not single pixels of 16, 32, 48, … channels, or no compiled code") if calls is None else calls
 
 
 def _cost_of_direct(lowering: Lowering) -> float:
@@ -81,7 +100,7 @@ def _cost_of_direct(lowering: Lowering) -> float:
 
 def _cost_of_split(lowering: Lowering) -> float:
     """Of steps, one more for each tile, and as many extra steps as have been seen in some of the weights."""
-    filter, rates = lowering.input(1), SPLIT if has_feature("avx2") else SPLIT_APART
+    filter, rates = lowering.input(1), SPLIT_BYTES if has_feature("avx2") else SPLIT_APART
     (_, height, width, channels), step = filter.dims, QUADS * QUAD
     steps, share = height * -(-width * channels // step), 0.0
     if filter.value is not None and lowering.input(0).type == TensorType.UINT8:
@@ -95,6 +114,14 @@ def time_of_split(lowering: Lowering) -> float:
     if lowering.input(0).type != TensorType.UINT8 or forced() not in (None, "split"):
         return 1.0
     return min(1.0, _cost_of_split(lowering) / _cost_of_direct(lowering))
+
+
+def _cost_of_inner(lowering: Lowering) -> float:
+    """Of whole tiles."""
+    rates = INNER_BYTES if cpu()[0] in FEW_MULTIPLIERS else INNER_APART
+    filter, pixels = lowering.input(1).dims, prod(lowering.outputs[0].dims[:3])
+    products = -(-pixels // INNER.tiles[0]) * INNER.tiles[0] * _columns(lowering) * prod(filter[1:])
+    return products / rates.products + prod(filter) * _item_bytes(lowering) / rates.weights
 
 
 def _cost_of_winograd(outputs: int) -> Callable[[Lowering], float]:
@@ -128,6 +155,7 @@ ALGORITHMS: dict[type[Kernel], tuple[Algorithm, ...]] = {
     Conv2D: (
         Algorithm("direct", _direct, _cost_of_direct),
         Algorithm("split", _split, _cost_of_split),
+        Algorithm("inner", _inner, _cost_of_inner),
         Algorithm("winograd2", winograd2, _cost_of_winograd(2)),
         Algorithm("winograd4", winograd4, _cost_of_winograd(4)),
     )

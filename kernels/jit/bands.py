@@ -71,6 +71,11 @@ class Geometry:
         )
 
     @property
+    def is_line(self) -> bool:
+        """Whether it is a product of all pixels at once."""
+        return self.taps == self.strides == (1, 1) and not self.needs_padding
+
+    @property
     def extent(self) -> int:
         """Input rows that the filter spans."""
         return (self.taps[0] - 1) * self.dilations[0] + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -12,7 +12,9 @@ from litejit.kernels.fixedpoint import Multiplier, float_activation
 from litejit.kernels.jit.bands import Geometry, cut
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.float_rescaling import prove
+from litejit.kernels.jit.inner_products import inner_sums, is_whole, pack_inner
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
+from litejit.kernels.jit.layouts.inner_products import ROW_END, STEP
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.layouts.splitting import QUAD, QUADS
 from litejit.kernels.jit.lowering import Lowering
@@ -33,7 +35,7 @@ from litejit.kernels.reference.output_stage import OutputStage
 from litejit.kernels.reference.products import FloatProducts, QuantizedProducts
 from litejit.schema import ActivationFunctionType, TensorType
 
-__all__ = ["direct", "float_clamp", "proved_stage_of_8_bit", "stage_of_8_bit"]
+__all__ = ["INNER", "SPLIT", "Way", "direct", "float_clamp", "proved_stage_of_8_bit", "stage_of_8_bit"]
 
 BLOCK_BYTES = 24 << 10
 """Weights up to this size stay in the first-level cache: all of them are used on one tile of pixels before the next."""
@@ -51,15 +53,15 @@ def float_clamp(activation: ActivationFunctionType | None) -> tuple[float, float
     return float(low), float(high)
 
 
-def direct(lowering: Lowering, split: bool = False) -> list[Call] | None:
-    """One call for each group of channels. split: with weights that are made for products in 16 bits."""
+def direct(lowering: Lowering, way: Way | None = None) -> list[Call] | None:
+    """One call for each group of channels. way: in place of the plain one; None where it cannot be gone."""
     kernel, filter = lowering.kernel, lowering.input(1)
     biases = lowering.constant_bias(2, filter.dims[0])
     if filter.value is None or biases is None or lowering.outputs[0].size == 0 or kernel.groups > MOST_GROUPS:
         return None
     weights = kernel.products.weights(filter.value)  # [out_channels, height, width, in_channels]
     calls = [
-        convolution(lowering, part, bias_part, group, kernel.groups, split)
+        convolution(lowering, part, bias_part, group, kernel.groups, way)
         for group, (part, bias_part) in enumerate(
             zip(np.split(weights, kernel.groups), np.split(biases, kernel.groups), strict=True)
         )
@@ -68,11 +70,11 @@ def direct(lowering: Lowering, split: bool = False) -> list[Call] | None:
 
 
 @dataclass(frozen=True)
-class _Way:
+class Way:
     """How products are computed. kernel: what the names of kernels begin with.
 
     element_bytes: of copied elements; step: elements of a row that are one, and the cycles that it takes; tiles: how
-    many rows they may have.
+    many rows they may have. more: elements that a pixel has behind its own when it has been copied.
     """
 
     kernel: str
@@ -80,30 +82,37 @@ class _Way:
     step: int
     tiles: tuple[int, ...] = (6, 5, 4)
     cycles: int = 1
+    more: int = 0
 
 
-_FLOATS, _PAIRS = _Way("convolution.float", 4, 1), _Way("convolution.int8", 2, 2)
-_DOT, _BIASED = (_Way(f"dot_products.{name}", 1, 4, (6, 4)) for name in ("int8", "biased"))
-_SPLIT = _Way("split_products.uint8", 1, QUADS * QUAD, (4,), cycles=3)
+_FLOATS, _PAIRS = Way("convolution.float", 4, 1), Way("convolution.int8", 2, 2)
+_DOT, _BIASED = (Way(f"dot_products.{name}", 1, 4, (6, 4)) for name in ("int8", "biased"))
+SPLIT = Way("split_products.uint8", 1, QUADS * QUAD, (4,), cycles=3)
+"""With weights that are made for products in 16 bits."""
+INNER = Way("inner_products.bytes", 2, STEP, (4,), cycles=2, more=ROW_END // 2)
+"""With products of sums, of rows that are pixels."""
 
 
-def _way(lowering: Lowering, weights: np.ndarray, split: bool) -> _Way:
+def _way(lowering: Lowering, weights: np.ndarray) -> Way:
     products, input = lowering.kernel.products, lowering.input(0)
     if isinstance(products, FloatProducts):
         return _FLOATS
-    if split:
-        return _SPLIT
     if _has_dot_products(products, input, weights):
         return _BIASED if has_feature("avx512vnni") else _DOT
     return _PAIRS
 
 
 def convolution(
-    lowering: Lowering, weights: np.ndarray, bias: np.ndarray, group: int = 0, groups: int = 1, split: bool = False
+    lowering: Lowering,
+    weights: np.ndarray,
+    bias: np.ndarray,
+    group: int = 0,
+    groups: int = 1,
+    given: Way | None = None,
 ) -> Call | None:
     """The call that computes one of the groups of channels."""
     kernel, input, output = lowering.kernel, lowering.input(0), lowering.outputs[0]
-    way = _way(lowering, weights, split)
+    way = given or _way(lowering, weights)
     is_float = way is _FLOATS
     by_tap = groups > 1 or lowering.windows[1].dilation > 1
     geometry = Geometry.of(lowering.windows, input.dims[0], input.dims[3], way.element_bytes)
@@ -113,18 +122,22 @@ def convolution(
     segments = geometry.segment_offsets(by_tap) + group * group_channels * geometry.element_bytes
     # [segments, depth, columns]
     matrix = weights.reshape(columns, len(segments), depth).transpose(1, 2, 0)
+    if way is INNER and not (geometry.is_line and groups == 1 and is_whole(matrix)):
+        return None
     packed = (
         _packed_float(kernel.products, matrix, bias)
         if is_float
         else stage_of_8_bit(kernel.products, matrix, bias, slice(group * columns, (group + 1) * columns))
     )
-    if packed is None or (split and packed["kind"] != "int8"):
+    if packed is None or (given is not None and packed["kind"] != "int8"):
         return None
     wide = packed.pop("kind") == "int8_wide"
     if not is_float:
         packed["weights"] = _packed_bytes(way, matrix, segments)
     if way is _BIASED:
-        _take_off_bias(packed["stage"], matrix)
+        _take_off_bias(packed["stage"], 2 * 128 * matrix.sum((0, 1), dtype=np.int64))
+    elif way is INNER:
+        _take_off_bias(packed["stage"], inner_sums(matrix))
     panel_bytes = packed["weights"].nbytes // panels
     name, tiles = way.kernel, way.tiles
     if is_float and columns <= COLUMNS // 2:
@@ -133,10 +146,11 @@ def convolution(
         name, tiles = "convolution.int8_wide", (6,)
     steps = len(segments) * -(-depth // way.step) * way.cycles
     in_place = way.element_bytes == input.dtype.itemsize and not geometry.needs_padding
-    highest = geometry.band_rows(1)
+    copied = replace(geometry, channels=geometry.channels + way.more)
+    highest = copied.band_rows(1)
     parts = cut(geometry, panels, panel_bytes, steps, lowering.threads, tiles, highest, copied=not in_place)
     rows, tile = parts.rows, parts.tile
-    scratch = geometry.rows_below(rows) * geometry.padded_width * geometry.channels * geometry.element_bytes
+    scratch = geometry.rows_below(rows) * geometry.padded_width * copied.channels * geometry.element_bytes
     item_bytes = output.dtype.itemsize
     values = {
         "source": Tensor(input.index),
@@ -159,7 +173,7 @@ def convolution(
         "panel_groups": parts.groups,
         "group_panels": parts.group_panels,
         "panels": panels,
-        "pixels": geometry.pixel_offsets(rows),
+        "pixels": copied.pixel_offsets(rows),
         "segments": padded(segments.astype(np.int32)),
         "segment_count": len(segments),
         "segment_steps": -(-depth // way.step),
@@ -208,17 +222,19 @@ def _has_dot_products(products: Any, input: TensorSpec, weights: np.ndarray) -> 
     )
 
 
-def _take_off_bias(stage: np.ndarray, matrix: np.ndarray) -> None:
-    """What 128 too much in every element adds to the sums, which start doubled, modulo 2**32."""
+def _take_off_bias(stage: np.ndarray, excess: np.ndarray) -> None:
+    """Starts sums, which are doubled, with [columns] less: of 128 in each element, of weights among themselves."""
     starts = stage.view(np.int32).reshape(-1, STAGE_BYTES // 4)[:, :COLUMNS]
-    excess = np.zeros(starts.size, np.int64)
-    excess[: matrix.shape[2]] = 2 * 128 * matrix.sum((0, 1), dtype=np.int64)
-    starts[...] = (starts - excess.reshape(starts.shape)[:, PERMUTED]).astype(np.int32)
+    whole = np.zeros(starts.size, np.int64)
+    whole[: excess.size] = excess
+    starts[...] = (starts - whole.reshape(starts.shape)[:, PERMUTED]).astype(np.int32)
 
 
-def _packed_bytes(way: _Way, matrix: np.ndarray, segments: np.ndarray) -> np.ndarray:
+def _packed_bytes(way: Way, matrix: np.ndarray, segments: np.ndarray) -> np.ndarray:
     if way is _PAIRS:
         return pack_int16_panels(matrix)
+    if way is INNER:
+        return pack_inner(matrix)
     return pack_int8_quads(matrix) if way.step == QUAD else pack_split(matrix, segments)
 
 
