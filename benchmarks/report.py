@@ -20,6 +20,9 @@ NOTES = HERE / "notes.json"
 HOT = 50e-6
 """Seconds of an official inference from which on a model counts in the mean of all."""
 
+OF_ALL = (0.65, 0.5)
+"""As in CLASSES, of all models of HOT and more."""
+
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
@@ -57,18 +60,18 @@ def _mean(rows: Sequence[dict[str, Any]], threads: str, which: str = "ratio") ->
 
 
 def _classes(rows: Sequence[dict[str, Any]]) -> str:
-    groups = [(name, f"{most:.2f}", [row for row in rows if row["class"] == name]) for name, most in CLASSES.items()]
-    groups.append(("all of 50 us and more", "0.85", [row for row in rows if row["threads"]["1"]["theirs"] >= HOT]))
+    groups = [(name, bounds, [row for row in rows if row["class"] == name]) for name, bounds in CLASSES.items()]
+    groups.append(("all of 50 us and more", OF_ALL, [row for row in rows if row["threads"]["1"]["theirs"] >= HOT]))
     lines = [
         [
             name,
             str(len(own)),
             *(_mean(own, threads, which) for which in ("ratio", "of_medians") for threads in "12"),
-            most,
+            *(f"{bound:g}" for bound in bounds),
         ]
-        for name, most, own in groups
+        for name, bounds, own in groups
     ]
-    head = ["class", "models", "1 thread", "2 threads", "1 thread, medians", "2 threads, medians", "at most"]
+    head = ["class", "models", "1 thread", "2 threads", "1 thread, medians", "2 threads, medians", "at most", "goal"]
     return table(head, lines)
 
 
@@ -110,7 +113,7 @@ def _slower(rows: Sequence[dict[str, Any]]) -> str:
 
 # The plot ------------------------------------------------------------------------------------------------------------
 
-COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377", "#777777", "#222222")
+COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee8866", "#ee6677", "#aa3377", "#777777", "#222222")
 LEFT, WIDTH, STEP, TOP = 330, 560, 13, 40
 LEAST, MOST = 0.02, 10.0
 
