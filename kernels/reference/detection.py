@@ -135,15 +135,23 @@ class DetectionPostProcess(Kernel):
         found = len({place // self.most_classes for place, _, _ in chosen}) if not self.regular else len(chosen)
         return result[0][None], result[1][None], result[2][None], np.array([found], np.float32)
 
+    def shift(self, axis: int, encodings: np.ndarray) -> np.ndarray:
+        """How far boxes are from their anchors, in sizes of the anchor: float64 of raw values."""
+        scale = np.float64(self.scales[axis])
+        return self.reals[0].wide(encodings, lambda e: e / scale)
+
+    def half(self, axis: int, encodings: np.ndarray) -> np.ndarray:
+        """Half the sizes of boxes, in sizes of the anchor: float64 of raw values."""
+        scale = np.float64(self.scales[axis + 2])
+        return self.reals[0].wide(encodings, lambda e: 0.5 * np.exp(e / scale))
+
     def _decode(self, encodings: np.ndarray, anchors: np.ndarray) -> np.ndarray:
         """[boxes, 4] corners, in float64 rounded to float32 where the official kernel rounds."""
-        of_encoding, _, of_anchor = self.reals
-        boxes, scales = np.empty((len(anchors), 4), np.float32), self.scales.astype(np.float64)
+        boxes = np.empty((len(anchors), 4), np.float32)
         with np.errstate(all="ignore"):
             for at in (0, 1):
-                place, size = (of_anchor.wide(anchors[:, column]) for column in (at, at + 2))
-                shift = of_encoding.wide(encodings[:, at], lambda e, scale=scales[at]: e / scale)
-                half = of_encoding.wide(encodings[:, at + 2], lambda e, scale=scales[at + 2]: 0.5 * np.exp(e / scale))
+                place, size = (self.reals[2].wide(anchors[:, column]) for column in (at, at + 2))
+                shift, half = self.shift(at, encodings[:, at]), self.half(at, encodings[:, at + 2])
                 centre, half = (shift * size + place).astype(np.float32), (half * size).astype(np.float32)
                 boxes[:, at], boxes[:, at + 2] = centre - half, centre + half
         return boxes
