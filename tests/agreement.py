@@ -17,8 +17,7 @@ from litejit.interpreter import OpResolverType
 from litejit.kernels.float_bounds import float_bound
 from litejit.kernels.jit.lowering import Lowering, lower, lowered_kernels
 from litejit.kernels.kernel import Kernel
-from litejit.kernels.registry import builtin_kernels
-from litejit.schema import BuiltinOperator
+from litejit.kernels.registry import builtin_kernels, custom_kernels
 from litejit.testing import Problem, assert_within, run
 from tests.catalogue_beyond import BEYOND
 from tests.oracle import Answer, oracle
@@ -142,5 +141,5 @@ def is_lowered(model: bytes, name: str) -> bool:
 
 
 def _kernels(name: str) -> tuple[type[Kernel], ...]:
-    builtin = builtin_kernels().get(BuiltinOperator[name]) if name in BuiltinOperator.__members__ else None
-    return () if builtin is None else (builtin,)
+    kernels = {operator.name: kernel for operator, kernel in builtin_kernels().items()} | custom_kernels()
+    return (kernels[name],) if name in kernels else ()
