@@ -1,4 +1,4 @@
-"""CONV_2D on the fast tier: the algorithms that may compute it, and what each is estimated to cost.
+"""CONV_2D and DEPTHWISE_CONV_2D on the fast tier: the algorithms that may compute them, and what each should cost.
 
 Another algorithm is one more line of ALGORITHMS: a function that makes the calls or says why not, and a cost.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import prod
+from math import inf, prod
 
+from litejit.kernels.jit import depthwise
 from litejit.kernels.jit.call import Call
 from litejit.kernels.jit.choosing import Algorithm, Illegal, Option, choose, listed
 from litejit.kernels.jit.convolution import INNER, SPLIT, direct
@@ -21,7 +22,7 @@ from litejit.kernels.jit.splitting import share_of_extra_steps, some_filters
 from litejit.kernels.jit.target import cpu, has_feature
 from litejit.kernels.jit.winograd import winograd2, winograd4
 from litejit.kernels.kernel import Kernel
-from litejit.kernels.reference.convolution import Conv2D
+from litejit.kernels.reference.convolution import Conv2D, DepthwiseConv2D
 from litejit.schema import TensorType
 
 __all__ = ["ALGORITHMS", "options", "time_of_split"]
@@ -111,7 +112,8 @@ def _cost_of_split(lowering: Lowering) -> float:
 
 def time_of_split(lowering: Lowering) -> float:
     """What splitting weights is estimated to take of the time of the direct algorithm; 1 where that is quicker."""
-    if lowering.input(0).type != TensorType.UINT8 or forced() not in (None, "split"):
+    others = {algorithm.name for algorithm in ALGORITHMS[Conv2D]} - {"split"}
+    if lowering.input(0).type != TensorType.UINT8 or forced() in others:
         return 1.0
     return min(1.0, _cost_of_split(lowering) / _cost_of_direct(lowering))
 
@@ -141,6 +143,37 @@ def _cost_of_winograd(outputs: int) -> Callable[[Lowering], float]:
     return cost
 
 
+@dataclass(frozen=True)
+class DepthwiseRates:
+    """What a core gets done in a microsecond: products of single channels, elements copied, results rescaled."""
+
+    products: float
+    elements: float = inf
+    results: float = inf
+
+
+DEPTHWISE = {
+    "direct": DepthwiseRates(19_000),
+    "proved": DepthwiseRates(60_000, 8_600, 8_500),
+    "fixed": DepthwiseRates(60_000, 8_600, 4_300),
+}
+
+
+def _cost_of_depthwise(name: str) -> Callable[[Lowering], float]:
+    """Of whole panels of channels."""
+
+    def cost(lowering: Lowering) -> float:
+        (height, width), rates = lowering.input(1).dims[1:3], DEPTHWISE[name]
+        columns, input = _columns(lowering), lowering.input(0).dims
+        outputs = prod(lowering.outputs[0].dims[:3]) * columns
+        if name == "direct" and not _is_float(lowering):
+            return outputs * height * width / BYTES.products
+        copied = prod(input[:3]) * columns
+        return outputs * height * width / rates.products + copied / rates.elements + outputs / rates.results
+
+    return cost
+
+
 def _columns(lowering: Lowering) -> int:
     """Output channels, whole panels of them."""
     return panels_of(lowering.outputs[0].dims[3]) * COLUMNS
@@ -158,7 +191,12 @@ ALGORITHMS: dict[type[Kernel], tuple[Algorithm, ...]] = {
         Algorithm("inner", _inner, _cost_of_inner),
         Algorithm("winograd2", winograd2, _cost_of_winograd(2)),
         Algorithm("winograd4", winograd4, _cost_of_winograd(4)),
-    )
+    ),
+    DepthwiseConv2D: (
+        Algorithm("direct", depthwise.direct, _cost_of_depthwise("direct")),
+        Algorithm("proved", depthwise.proved, _cost_of_depthwise("proved")),
+        Algorithm("fixed", depthwise.fixed, _cost_of_depthwise("fixed")),
+    ),
 }
 """By reference kernel. `litejit profile --explain` shows what comes of it."""
 

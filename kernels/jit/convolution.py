@@ -11,6 +11,7 @@ import numpy as np
 from litejit.kernels.fixedpoint import Multiplier, float_activation
 from litejit.kernels.jit.bands import Geometry, cut
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
+from litejit.kernels.jit.choosing import Illegal
 from litejit.kernels.jit.float_rescaling import prove
 from litejit.kernels.jit.inner_products import inner_sums, is_whole, pack_inner
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
@@ -40,6 +41,8 @@ __all__ = ["INNER", "SPLIT", "Way", "direct", "float_clamp", "proved_stage_of_8_
 BLOCK_BYTES = 24 << 10
 """Weights up to this size stay in the first-level cache: all of them are used on one tile of pixels before the next."""
 
+MOST_APART = 0.25
+"""Of the panels of an operator that is rescaled in floats, how many may keep the fixed-point formula."""
 
 MOST_GROUPS = 16
 """Each group of channels copies the whole image."""
@@ -267,31 +270,41 @@ def stage_of_8_bit(products: Any, matrix: np.ndarray, bias: np.ndarray, channels
     }
 
 
-def proved_stage_of_8_bit(products: Any, matrix: np.ndarray, bias: np.ndarray) -> dict[str, Any] | None:
+def proved_stage_of_8_bit(
+    products: Any, matrix: np.ndarray, bias: np.ndarray, never: bool = False
+) -> dict[str, Any] | Illegal:
     """The output stage that rescales in floats, and the factors [columns] of the weights.
 
-    None where it has not been proved that results are the same.
+    Panels with columns that have not been proved to give the same results keep the fixed-point formula, and all of them
+    where floats are never to be used. Illegal where too many would otherwise, or sums might overflow.
     """
     if not isinstance(products, QuantizedProducts) or not isinstance(products.stage, OutputStage):
-        return None
+        return Illegal("the products are not rescaled to 8 bits")
     stage, bias = products.stage, bias.astype(np.int64)
     if stage.rescale.rounding != "double" or stage.dtype.itemsize != 1:
-        return None
-    total = matrix.sum((0, 1), dtype=np.int64)
-    absolute = np.abs(matrix.astype(np.int16)).sum((0, 1), dtype=np.int64)
+        return Illegal("the rescaling is another one than that of 8 bits with two roundings")
+    zero_point = stage.zero_point
+    if stage.low < zero_point:
+        return Illegal(f"results are clamped to {stage.low}, below their zero point {zero_point}")
+    total, largest = matrix.sum((0, 1), dtype=np.int64), np.abs(matrix.astype(np.int16))
+    absolute = largest.sum((0, 1), dtype=np.int64)
     positive, negative = (total + absolute) // 2, (total - absolute) // 2
     low, high = min(products.low, 0), max(products.high, 0)
     ends = bias + np.stack([positive * low + negative * high, positive * high + negative * low])
-    room = ((1 << 15) - 1) // max(1, int(np.abs(matrix.astype(np.int16)).max(initial=0)))
-    zero_point = stage.zero_point
-    found = prove(stage.rescale.multiplier, ends, stage.low - zero_point, stage.high - zero_point, room)
+    rooms = ((1 << 15) - 1) // np.maximum(largest.max((0, 1)).astype(np.int64), 1)
+    found = prove(stage.rescale.multiplier, ends, stage.low - zero_point, stage.high - zero_point, rooms)
     if found is None:
-        return None
+        return Illegal("floats have not been proved for any channel")
     starts = found.starts + found.factors * (bias - products.zero_point * total)
-    return {
-        "stage": pack_float_stage(starts, found.scales),
-        "zero_point": zero_point + found.middle,
-        "low": stage.low,
-        "high": stage.high,
-        "factors": found.factors,
-    }
+    packed, factors = pack_float_stage(starts, found.scales), found.factors
+    panel_of = np.arange(factors.size) // COLUMNS
+    apart = np.bincount(panel_of, ~found.holds | never) > 0
+    if apart.mean() > MOST_APART and not never:
+        return Illegal(f"floats have been proved for {int(found.holds.sum())} of {factors.size} channels")
+    if apart.any():
+        formula = stage_of_8_bit(products, matrix, bias, slice(None))
+        if formula is None:
+            return Illegal("sums might overflow 32 bits")
+        packed[apart] = formula["stage"][apart]
+        factors = np.where(apart[panel_of], 2, factors)
+    return {"stage": packed, "zero_point": zero_point, "low": stage.low, "high": stage.high, "factors": factors}

@@ -11,34 +11,65 @@ import numpy as np
 
 from litejit.kernels.jit.bands import Geometry, last_rows
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
+from litejit.kernels.jit.choosing import Illegal
 from litejit.kernels.jit.convolution import convolution, float_clamp, proved_stage_of_8_bit, stage_of_8_bit
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.layouts.sliding import BYTE_PIXELS, SLIDE_PIXELS, SLIDE_STRIDES, SLIDE_TAPS
-from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import pack_channels, panels_of
-from litejit.kernels.reference.convolution import DepthwiseConv2D
 from litejit.kernels.reference.products import FloatProducts
 from litejit.schema import TensorType
 
-__all__ = ["paired_taps"]
+__all__ = ["direct", "fixed", "paired_taps", "proved"]
 
 
-@lowers(DepthwiseConv2D)
-def depthwise_conv2d(lowering: Lowering) -> list[Call] | None:
-    """One call."""
-    kernel, filter, output = lowering.kernel, lowering.input(1), lowering.outputs[0]
-    biases = lowering.constant_bias(2, output.dims[3])
-    if filter.value is None or biases is None or output.size == 0:
-        return None
-    taps = kernel.products.weights(filter.value)[0]  # [height, width, channels]
-    if lowering.input(0).dims[3] == 1:  # all filters see the same channel, as those of any convolution do
+def direct(lowering: Lowering) -> list[Call] | Illegal:
+    """One call, of floats, or of an image with one channel: all filters see it, as those of any convolution do."""
+    operands = _operands(lowering)
+    if isinstance(operands, Illegal):
+        return operands
+    taps, biases = operands
+    if lowering.input(0).dims[3] == 1:
         call = convolution(lowering, np.moveaxis(taps, 2, 0)[..., None], biases)
         if call is not None:
             return [call]
-    if isinstance(kernel.products, FloatProducts):
+    if isinstance(lowering.kernel.products, FloatProducts):
         return _float(lowering, taps, biases)
-    return _int8(lowering, taps, biases)
+    return Illegal("several channels of bytes, whose sums are rescaled")
+
+
+def proved(lowering: Lowering) -> list[Call] | Illegal:
+    """One call, of bytes that are rescaled in floats, in panels that have been proved to give the same results."""
+    operands = _operands(lowering)
+    if isinstance(operands, Illegal):
+        return operands
+    taps, biases = operands
+    stage = proved_stage_of_8_bit(lowering.kernel.products, taps.reshape(1, -1, taps.shape[2]), biases)
+    if isinstance(stage, Illegal):
+        return stage
+    return _int8(lowering, taps, "int8_proved", stage.pop("factors"), stage)
+
+
+def fixed(lowering: Lowering) -> list[Call] | Illegal:
+    """One call, of bytes that are rescaled by the fixed-point formula."""
+    operands = _operands(lowering)
+    if isinstance(operands, Illegal):
+        return operands
+    taps, biases = operands
+    stage = stage_of_8_bit(lowering.kernel.products, taps.reshape(1, -1, taps.shape[2]), biases, slice(None))
+    if stage is None:
+        return Illegal("types that have no compiled code, or sums that might overflow 32 bits")
+    return _int8(lowering, taps, stage.pop("kind"), 2, stage)
+
+
+def _operands(lowering: Lowering) -> tuple[np.ndarray, np.ndarray] | Illegal:
+    """The filters [height, width, channels] and the biases."""
+    filter, output = lowering.input(1), lowering.outputs[0]
+    biases = lowering.constant_bias(2, output.dims[3])
+    if filter.value is None or biases is None or output.size == 0:
+        return Illegal("filters or biases that are no constants, or no output")
+    return lowering.kernel.products.weights(filter.value)[0], biases
 
 
 def _float(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call]:
@@ -73,17 +104,10 @@ def _float(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call]
     return [_call(f"depthwise.{name}", lowering, bands, values, taps)]
 
 
-def _int8(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call] | None:
+def _int8(
+    lowering: Lowering, taps: np.ndarray, kind: str, factors: int | np.ndarray, stage: dict[str, Any]
+) -> list[Call]:
     kernel, input = lowering.kernel, lowering.input(0)
-    matrix = taps.reshape(1, -1, taps.shape[2])
-    stage = proved_stage_of_8_bit(kernel.products, matrix, bias)
-    factors = 2 if stage is None else stage.pop("factors")
-    kind = "int8_proved"
-    if stage is None:
-        stage = stage_of_8_bit(kernel.products, matrix, bias, slice(None))
-        if stage is None:
-            return None
-        kind = stage.pop("kind")
     panels = panels_of(taps.shape[2])
     if kernel.depth_multiplier == 1:
         bands = _Bands.of(lowering, 2, panels)

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from litejit.kernels.jit.call import Tensor, padded
+from litejit.kernels.jit.choosing import Illegal
 from litejit.kernels.jit.convolution import float_clamp, proved_stage_of_8_bit, stage_of_8_bit
+from litejit.kernels.jit.forced import forced
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import pack_channels, pack_float_panels, pack_int16_panels, panels_of
@@ -56,7 +58,8 @@ def _floats(part: Lowering, name: str, weights: np.ndarray) -> dict[str, Any]:
 def pack_bytes(expand: Lowering | None, depthwise: Lowering, project: Lowering) -> Packed | None:
     """Panels of pairs of 16 bits; None where 32-bit sums might overflow, or the arithmetic is another one.
 
-    The first two convolutions are rescaled in floats, the projection by the fixed-point formula.
+    The first two convolutions are rescaled in floats, in panels that have been proved to give the same results, or by
+    the fixed-point formula where that is asked for as "fixed"; the projection always is.
     """
     # Where bytes are multiplied as they are, operators by themselves are quicker.
     if has_feature("dotprod"):
@@ -113,7 +116,8 @@ class Addition:
 def _stage_of_bytes(part: Lowering, name: str, bias: np.ndarray) -> dict[str, Any] | None:
     matrix = _matrix(part)[None] if name != "taps" else _weights(part)[0].reshape(1, -1, bias.size)
     if name != "project":
-        return proved_stage_of_8_bit(part.kernel.products, matrix, bias)
+        proved = proved_stage_of_8_bit(part.kernel.products, matrix, bias, forced() == "fixed")
+        return None if isinstance(proved, Illegal) else proved
     stage = stage_of_8_bit(part.kernel.products, matrix, bias, slice(None))
     return None if stage is None or stage["kind"] != "int8" else {**stage, "factors": 2}
 

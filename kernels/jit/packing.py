@@ -12,7 +12,7 @@ import numpy as np
 
 from litejit.kernels.fixedpoint import Multiplier, wrap32
 from litejit.kernels.jit.call import padded
-from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
+from litejit.kernels.jit.layouts.panels import COLUMNS, PROVED_AT, STAGE_BYTES
 
 __all__ = [
     "PERMUTED",
@@ -101,10 +101,11 @@ def pack_stage(bias: np.ndarray, multiplier: Multiplier, columns: int) -> tuple[
 
 
 def pack_float_stage(starts: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """The output stage of each panel that rescales in floats: what sums start with (2 x 8 int32), scales (2 x 8)."""
+    """The output stage of panels that rescale in floats: what sums start with (2 x 8 int32), scales (2 x 8)."""
     columns = [pack_channels(row[None], permuted=True)[:, 0] for row in (wrap32(starts).astype(np.int32), scales)]
     stage = np.zeros((len(columns[0]), STAGE_BYTES), np.uint8)
     stage[:, :128] = np.concatenate([_bytes(column) for column in columns], axis=1)
+    stage[:, PROVED_AT] = 1
     return padded(stage)
 
 

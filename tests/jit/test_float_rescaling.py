@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from litejit.kernels.fixedpoint import Multiplier, multiply_by_quantized_multiplier
-from litejit.kernels.jit import float_rescaling
+from litejit.kernels.jit import convolution, float_rescaling
 from litejit.kernels.jit.float_rescaling import FloatRescaling, agreeing, prove, steps
+from litejit.kernels.jit.forced import forcing
 from litejit.testing import Const, Input, Problem, out, single_op
+from tests.jit.blocks import Shape, quantized_block
 from tests.jit.equal import check_compiled
 
-CHANNELS, ROOM = 200, 256
+CHANNELS = 200
+ROOMS = np.full(CHANNELS, 256)
 
 
 def drawn(seed: int, least: float = -11, most: float = 2) -> tuple[Multiplier, np.ndarray]:
@@ -57,8 +60,10 @@ def test_steps_are_those_of_the_formula(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_proved_is_equal(seed: int, high: int) -> None:
     multiplier, ends = drawn(seed, least=-7)
-    found = prove(multiplier, ends, 0, high, ROOM)
+    found = prove(multiplier, ends, 0, high, ROOMS)
     assert found is not None
+    assert found.holds.all()
+    assert agreeing(found, multiplier, ends, 0, high).all()
     sums = around(multiplier, ends, high)
     rng = np.random.default_rng(seed)
     sums = np.concatenate([sums, rng.integers(ends[0][:, None], ends[1][:, None] + 1, (CHANNELS, 3000))], axis=1)
@@ -68,7 +73,7 @@ def test_what_is_proved_is_equal(seed: int, high: int) -> None:
 def test_every_part_of_the_proof_is_needed() -> None:
     """One unit in what sums start with, or a few in the last place of a scale: whatever is not proved is not equal."""
     multiplier, ends = drawn(7, least=-7)
-    found = prove(multiplier, ends, 0, 255, ROOM)
+    found = prove(multiplier, ends, 0, 255, ROOMS)
     assert found is not None
     sums = around(multiplier, ends, 255)
     wanted = fixed(sums, multiplier, 255)
@@ -82,18 +87,23 @@ def test_every_part_of_the_proof_is_needed() -> None:
             np.testing.assert_array_equal((floats(sums, other, 255) == wanted).all(1), proved)
 
 
-def test_what_cannot_be_proved_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_proved_is_refused() -> None:
     multiplier, ends = drawn(3)
-    assert prove(multiplier, ends, -1, 255, ROOM) is None
-    assert prove(multiplier, ends * (1 << 20), 0, 255, ROOM) is None
-    monkeypatch.setattr(float_rescaling, "SLOPES", (4000,))
-    assert prove(multiplier, ends, 0, 255, ROOM) is None
+    assert prove(multiplier, ends, -1, 255, ROOMS) is None
+    assert prove(multiplier, ends * (1 << 20), 0, 255, ROOMS) is None
+    # Scales that are to be used as they are seldom meet hundreds of steps.
+    multiplier, ends = drawn(3, most=-7)
+    found = prove(multiplier, ends, 0, 255, np.ones(CHANNELS, np.int64))
+    assert found is not None
+    assert 0 < found.holds.sum() < CHANNELS
+    sums, held = around(multiplier, ends, 255), found.holds
+    np.testing.assert_array_equal(floats(sums, found, 255)[held], fixed(sums, multiplier, 255)[held])
 
 
 def test_sums_that_do_not_vary() -> None:
     multiplier = Multiplier.from_real(np.array([0.3, 1e-30, 0.01]))
     ends = np.array([[50, 12345, -70_000], [50, 12345, -60_000]])
-    found = prove(multiplier, ends, 0, 255, ROOM)
+    found = prove(multiplier, ends, 0, 255, ROOMS[:3])
     assert found is not None
     np.testing.assert_array_equal(floats(ends.T, found, 255), [[15, 15], [0, 0], [0, 0]])
 
@@ -128,3 +138,48 @@ def test_extremes(weight: Any, value: Any) -> None:
     weights = np.resize(np.array(weight, np.uint8), (1, 3, 3, 24))
     weights[..., 5] = 255 - weights[..., 5]
     check_compiled(depthwise(x, weights, np.float32(0.05)), "depthwise.int8_proved", threads=2)
+
+
+@pytest.fixture(params=[(0, 1, 39), (17,)], ids=["two panels", "one panel"])
+def some_channels_do_not_hold(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever has been found for them is of no use."""
+
+    def prove_others(*arguments: Any) -> FloatRescaling | None:
+        found = prove(*arguments)
+        assert found is not None
+        for row, value in ((found.holds, False), (found.factors, 77), (found.starts, -5)):
+            row[list(request.param)] = value
+        return found
+
+    monkeypatch.setattr(convolution, "prove", prove_others)
+    monkeypatch.setattr(convolution, "MOST_APART", 1.0)
+
+
+@pytest.mark.usefixtures("some_channels_do_not_hold")
+@pytest.mark.parametrize(("size", "taps"), [(8, 3), (14, 3), (15, 5), (5, 2), (3, 3)])
+def test_panels_that_do_not_hold_keep_the_formula(size: int, taps: int) -> None:
+    rng = np.random.default_rng(size)
+    x = rng.integers(0, 256, (1, size, size, 40)).astype(np.uint8)
+    weights = rng.integers(0, 256, (1, taps, taps, 40)).astype(np.uint8)
+    for scale in (0.03, 1.5):  # a factor of more than 1
+        check_compiled(depthwise(x, weights, np.float32(scale)), "depthwise.int8_proved", threads=2)
+
+
+@pytest.mark.usefixtures("some_channels_do_not_hold")
+@pytest.mark.parametrize("size", [14, 28])
+def test_panels_of_blocks_that_do_not_hold_keep_the_formula(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LITEJIT_FUSION", "always")
+    shape = Shape((size, size), 16, 48, 24, activations=("RELU6", "RELU6", "NONE"))
+    check_compiled(quantized_block(shape, np.int8), "fused.", threads=2)
+
+
+@pytest.mark.parametrize("name", ["proved", "fixed"])
+def test_either_way_of_rescaling_can_be_forced(name: str) -> None:
+    rng = np.random.default_rng(1)
+    x, weights = (rng.integers(0, 256, shape).astype(np.uint8) for shape in ((1, 9, 9, 40), (1, 3, 3, 40)))
+    with forcing(name):
+        check_compiled(
+            depthwise(x, weights, np.float32(0.05)),
+            {"proved": "depthwise.int8_proved", "fixed": "depthwise.int8_4"}[name],
+        )
+        check_compiled(quantized_block(Shape((14, 14), 16, 48, 24), np.int8), "fused.")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from llvmlite import ir
 
-from litejit.kernels.jit.layouts.panels import STAGE_BYTES
+from litejit.kernels.jit.layouts.panels import PROVED_AT, STAGE_BYTES
 from litejit.kernels.jit.native.simd import (
     F32,
     F64,
@@ -17,6 +17,7 @@ from litejit.kernels.jit.native.simd import (
     emit_call,
     emit_constant,
     emit_load,
+    emit_loop,
     emit_max,
     emit_min,
     emit_shuffle,
@@ -36,7 +37,8 @@ Values = list[ir.Value]
 
 FIXED, WIDE, FLOATS = "fixed", "wide", "floats"
 """Twice the sums, by the fixed-point formula, all of whose factors are below 1/2; the same for any factors; sums as
-`kernels.jit.float_rescaling` has proved that floats may be used, in their stages."""
+`kernels.jit.float_rescaling` has proved that floats may be used, in their stages, and twice the sums with any factors
+in panels that it has not been proved for."""
 
 ROUNDING = 1.5 * 2.0**23
 """Floats from 2^23 on are whole numbers, so that adding this rounds what is below 2^22, ties to even."""
@@ -58,6 +60,52 @@ def emit_words(
 
     rescaling: FIXED, WIDE or FLOATS, which is how the sums have been packed to be.
     """
+    if rescaling != FLOATS:
+        return _emit_words(b, sums, stage, zero_point, low, high, rescaling)
+    # Floats are rescaled around the middle of the clamp, see `float_rescaling`.
+    middle = b.ashr(b.add(b.add(low, high), I64(1)), I64(1))
+    proved = b.icmp_signed("!=", emit_load(b, stage, I32, PROVED_AT), I32(0))
+    ways = []
+    with b.if_else(proved, likely=True) as (floats, formula):
+        with floats:
+            ways.append((_emit_words(b, sums, stage, middle, low, high, FLOATS), b.block))
+        with formula:
+            ways.append((_emit_words_by_row(b, sums, stage, zero_point, low, high), b.block))
+    results = []
+    for row in range(len(sums)):
+        results.append(b.phi(I16x16))
+        for words, block in ways:
+            results[row].add_incoming(words[row], block)
+    return results
+
+
+def _emit_words_by_row(
+    b: ir.IRBuilder, sums: list[Values], stage: ir.Value, zero_point: ir.Value, low: ir.Value, high: ir.Value
+) -> Values:
+    """Any factors, a row at a time: little code for panels that are few."""
+    with b.goto_entry_block():
+        table, results = b.alloca(I32x8, size=2 * len(sums)), b.alloca(I16x16, size=len(sums))
+    for at, value in enumerate(value for row in sums for value in row):
+        b.store(value, b.gep(table, [I64(at)]))
+
+    def row(number: ir.Value) -> None:
+        pair = [b.load(b.gep(table, [b.add(b.mul(number, I64(2)), I64(half))])) for half in range(2)]
+        (words,) = _emit_words(b, [pair], stage, zero_point, low, high, WIDE)
+        b.store(words, b.gep(results, [number]))
+
+    emit_loop(b, I64(len(sums)), row)
+    return [b.load(b.gep(results, [I64(at)])) for at in range(len(sums))]
+
+
+def _emit_words(
+    b: ir.IRBuilder,
+    sums: list[Values],
+    stage: ir.Value,
+    zero_point: ir.Value,
+    low: ir.Value,
+    high: ir.Value,
+    rescaling: str,
+) -> Values:
     halves = [_RESCALINGS[rescaling](b, stage, half) for half in range(2)]
     rescaled = [[apply(value) for apply, value in zip(halves, row, strict=True)] for row in sums]
     low16, high16, zero16 = (emit_splat(b, b.trunc(value, I16), 16) for value in (low, high, zero_point))
@@ -162,4 +210,4 @@ def _floats(b: ir.IRBuilder, stage: ir.Value, half: int) -> Callable[[ir.Value],
 _RESCALINGS = {FIXED: _fixed(False), WIDE: _fixed(True), FLOATS: _floats}
 """Each loads what 8 columns have in common."""
 
-assert STAGE_BYTES == 64 + 2 * 224
+assert STAGE_BYTES > PROVED_AT == 64 + 2 * 224
