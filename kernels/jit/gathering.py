@@ -63,7 +63,7 @@ def embedding_lookup(lowering: Lowering) -> list[Call] | None:
 def gather_nd(lowering: Lowering) -> list[Call] | None:
     """Slices at coordinates."""
     params, indices, output = lowering.input(0), lowering.input(1), lowering.outputs[0]
-    if params.dtype.kind == "O" or 0 in params.dims:
+    if params.dtype.kind == "O" or 0 in params.dims or lowering.kernel.without_memory:
         return None
     if output.size == 0:
         return []

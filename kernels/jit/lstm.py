@@ -53,6 +53,8 @@ def _cell_of(cell: FloatCell, operands: LstmOperands) -> Cell | None:
     # Inputs of zeros, which the official kernel leaves out, are multiplied here, and make a difference in these cases.
     if not hybrid and settings.activation == ActivationFunctionType.NONE:
         return None
+    if cell.coefficients is not None and not cell.is_normalized.all():
+        return None
     if not all(np.isfinite(array).all() for array in arrays.values() if array.dtype == np.float32):
         return None
 

@@ -12,6 +12,7 @@ from litejit.kernels.node import Node
 from litejit.kernels.reference.moving import INDEX_TYPES, check_bounds, flat_positions, index_values
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, GatherOptions, TensorType
+from litejit.schema.errors import InvalidInputError
 
 _POSITION_TYPES = (*INDEX_TYPES, TensorType.INT16)
 _GATHERED = (
@@ -84,7 +85,8 @@ class GatherNd(Kernel):
     """output[i…] = params[indices[i…, 0], …, indices[i…, n - 1]], a slice where n is less than the rank of params.
 
     params: rank at least 1; indices: [i…, n] int16, int32 or int64.
-    Raises InvalidInputError for coordinates outside of params. Semantics: LiteRT tflite/kernels/gather_nd.cc.
+    Raises InvalidInputError for coordinates outside of params, and for indices without coordinates that are not
+    constant, as the official kernel, which misses their memory. Semantics: LiteRT tflite/kernels/gather_nd.cc.
     """
 
     types = _GATHERED
@@ -101,10 +103,13 @@ class GatherNd(Kernel):
         )
         self.rows = prod(params.dims[:n]), prod(params.dims[n:])
         self.shape = (*indices.dims[:-1], *params.dims[n:])
+        self.without_memory = n == 0 and indices.value is None and prod(indices.dims[:-1]) > 0
         node.output(self.shape, type=params.type)
 
     def __call__(self, params: np.ndarray, indices: np.ndarray) -> np.ndarray:
         """The output."""
+        if self.without_memory:
+            raise InvalidInputError(f"indices of shape {list(indices.shape)} have no coordinates")
         positions = flat_positions(indices, params.shape, "index")
         return params.reshape(self.rows)[positions].reshape(self.shape)
 

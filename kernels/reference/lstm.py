@@ -55,7 +55,9 @@ class LstmKernel(Kernel):
             options.asymmetric_quantize_inputs,
         )
         names = {name: name for name in LSTM_OPERANDS}
-        self.operand_specs = LstmOperands.of(node, names, batch, n_input, diagonal=diagonal)
+        self.operand_specs = LstmOperands.of(
+            node, names, batch, n_input, diagonal=diagonal, norm_by_gate=isinstance(self, Lstm)
+        )
         self.make_cell = self.choose_cell(node)
         constants = self.operand_specs.constants()
         self.cell = None if constants is None else self.make_cell(constants)

@@ -84,6 +84,9 @@ class FloatCell:
         """Whether what products are added to is added after the clamp."""
         self.bias = stack(arrays, "{}_gate_bias", self.gates)
         self.coefficients = stack(arrays, "{}_layer_norm_coefficients", self.gates) if operands.layer_norm else None
+        self.is_normalized = np.array([arrays.get(f"{g}_layer_norm_coefficients") is not None for g in self.gates])
+        self.start = np.where(self.is_normalized[:, None], np.float32(0), self.bias)
+        """[gates, n_cell] what products are added to: the bias, which comes later where a gate is normalized."""
         self.diagonal, self.diagonal_gates = self._diagonal(arrays)
         self.projection_bias = arrays.get("projection_bias")
         self.peephole = self.pack_peephole(operands, arrays) if operands.peephole else None
@@ -123,10 +126,9 @@ class FloatCell:
 
     def input_sums(self, x: np.ndarray, aux: np.ndarray | None) -> Any:
         """[time, batch, n_input] -> by time, sums [batch, gates, n_cell] and whether the cell gate gets them whole."""
-        start = self.bias.ravel() if self.coefficients is None else np.float32(0)
         x = self.counted(x)
         is_zero = self._are_zeros(x)
-        sums = self.added(start, np.where(is_zero[..., None], np.float32(0), x @ self.weights))
+        sums = self.added(self.start.ravel(), np.where(is_zero[..., None], np.float32(0), x @ self.weights))
         steps = 1 - is_zero.astype(int)
         if aux is not None and self.aux_weights is not None:
             aux = self.counted(aux)
@@ -187,14 +189,15 @@ class FloatCell:
         if self.settings.activation != ActivationFunctionType.NONE:
             return self.activate(sums)
         if self.diagonal_gates is not None and self.diagonal_gates[-2]:
-            inputs = np.broadcast_to(self.bias[-2] if self.coefficients is None else np.float32(0), sums.shape)
+            inputs = np.broadcast_to(self.start[-2], sums.shape)
         return np.where(whole[:, None], sums, inputs)
 
     def normalized(self, sums: np.ndarray, gates: slice) -> np.ndarray:
         """The sums of these gates after layer normalization, if there is one."""
         if self.coefficients is None:
             return sums
-        return mean_stddev_normalization(sums) * self.coefficients[gates] + self.bias[gates]
+        normalized = mean_stddev_normalization(sums) * self.coefficients[gates] + self.bias[gates]
+        return np.where(self.is_normalized[gates, None], normalized, sums)
 
     def activate(self, x: np.ndarray) -> np.ndarray:
         """The activation of cell gate and cell state."""

@@ -64,8 +64,7 @@ class HybridCell(FloatCell):
 
     def input_sums(self, x: np.ndarray, aux: np.ndarray | None) -> Any:
         """[time, batch, n_input] -> by time, sums [batch, gates, n_cell] and that the cell gate gets them whole."""
-        start = self.bias if self.coefficients is None else np.float32(0)
-        sums = start + self.input_products(as_rows(x))
+        sums = self.start + self.input_products(as_rows(x))
         if aux is not None and self.aux_products is not None:
             sums = sums + self.aux_products(as_rows(aux))
         whole = np.ones(x.shape[:2], bool)

@@ -25,7 +25,7 @@ from litejit.kernels.fixedpoint import (
 from litejit.kernels.node import Node
 from litejit.kernels.reference.exact_product import IntegerMatrix
 from litejit.kernels.reference.lstm_float import stack
-from litejit.kernels.reference.lstm_integer import IntegerProducts, by_gate, power_of_two, quantized_clip, saturate
+from litejit.kernels.reference.lstm_integer import IntegerProducts, by_gate, quantized_clip, saturate
 from litejit.kernels.reference.lstm_operands import LstmArrays, LstmOperands, LstmSettings
 
 __all__ = ["Integer8Cell", "Integer8Parameters"]
@@ -60,10 +60,12 @@ def _parameters(node: Node, operands: LstmOperands, settings: LstmSettings) -> I
         operands.layer_norm and operands.projection and operands.specs["projection_bias"] is not None,
         "an LSTM with 12 intermediate tensors needs layer norm coefficients, projection weights and a projection bias",
     )
+    # The cell state has 15 fractional bits, whatever its scale says. Where it says something else, the official kernel
+    # gives up before it comes to the clips, and nobody asks whether it has succeeded.
     cell_state = operands.spec("cell_state")
-    node.require(
-        power_of_two(node, cell_state) == -15, "{} has scale {}, expected 2**-15", cell_state, cell_state.scale
-    )
+    cell_clip, proj_clip = settings.cell_clip, settings.proj_clip
+    if cell_state.scale != 2.0**-15:
+        cell_clip = proj_clip = 0.0
     three = replace(operands, gates=_GATES)
     # For each gate: its sum, the product with the input, the product with the state.
     scales = np.array([tensor.scale for tensor in node.intermediates[3:]], np.float32).reshape(3, 3)
@@ -89,8 +91,8 @@ def _parameters(node: Node, operands: LstmOperands, settings: LstmSettings) -> I
         recurrent_term_zero_point=recurrent_zero_point,
         layer_norm_scale=(layer_norm.mantissa * 2.0 ** (layer_norm.exponent - 31)).astype(np.float32),
         projection=Multiplier.from_real(np.float32(projection)),
-        cell_clip=quantized_clip(settings.cell_clip, cell_state.scale, 16) if settings.cell_clip < 1 else 0,
-        proj_clip=quantized_clip(settings.proj_clip, node.declared[0].scale, 8),
+        cell_clip=quantized_clip(cell_clip, cell_state.scale, 16) if cell_clip < 1 else 0,
+        proj_clip=quantized_clip(proj_clip, node.declared[0].scale, 8),
     )
 
 

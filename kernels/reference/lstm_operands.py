@@ -73,12 +73,16 @@ class LstmOperands:
         n_input: int,
         n_aux_input: int = 0,
         diagonal: bool = False,
+        norm_by_gate: bool = False,
     ) -> LstmOperands:
         """The operands of a node. names: the name in the operator of each operand of the cell.
 
-        diagonal: recurrent weights may be vectors, which stand for diagonal matrices.
+        diagonal: recurrent weights may be vectors, which stand for diagonal matrices. norm_by_gate: without layer norm
+        coefficients of the forget gate, gates of floats that have some are normalized all the same, else none are.
         """
         specs = {role: node.optional(name) for role, name in names.items()}
+        if specs.get("forget_layer_norm_coefficients") is None and not norm_by_gate:
+            specs |= dict.fromkeys((f"{gate}_layer_norm_coefficients" for gate in GATES), None)
         weights = node.input(names["input_to_output_weights"], rank=2)
         recurrent = node.input(names["recurrent_to_output_weights"], rank=(1, 2) if diagonal else 2)
         gates = GATES if specs["input_to_input_weights"] is not None else GATES[1:]
@@ -119,7 +123,7 @@ class LstmOperands:
             result[f"recurrent_to_{gate}_weights"] = (cell, (_FLOAT,)) if is_diagonal else (matrix, (type,))
             node.require(not is_diagonal or self.n_cell == self.n_output, "diagonal recurrent weights are not square")
             result[f"{gate}_gate_bias"] = cell, (bias,)
-            if self.layer_norm:
+            if self.layer_norm and self._is_normalized(gate):
                 result[f"{gate}_layer_norm_coefficients"] = cell, (_INT16 if integer else _FLOAT,)
             if self.peephole and gate != "cell":
                 result[f"cell_to_{gate}_weights"] = cell, (_INT16 if integer else type,)
@@ -133,6 +137,12 @@ class LstmOperands:
             node.require(self.projection, "there is a projection bias without projection weights")
             result["projection_bias"] = [(self.n_output,)], (bias,)
         return result
+
+    def _is_normalized(self, gate: str) -> bool:
+        """Whether coefficients of a gate have to be there: all of them do if the forget gate has some."""
+        name = "{}_layer_norm_coefficients".format
+        integer = self.spec("input").type == _INT8
+        return integer or self.specs[name("forget")] is not None or self.specs[name(gate)] is not None
 
     def _forbidden(self) -> list[str]:
         """Operands that must not be there: those of a missing input gate."""

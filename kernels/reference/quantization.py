@@ -127,7 +127,8 @@ class FakeQuant(Kernel):
     """Rounds floats to the grid of a quantization: round_away((clamp(x) - min) / scale) * scale + min.
 
     min and max are nudged so that 0 lies on the grid of 2**num_bits values, at its end if they do not have it between.
-    Raises InvalidModelError when narrow_range is set, num_bits is outside 1 .. 16, or min is max.
+    A range of one number, or one that is not finite, makes everything NaN.
+    Raises InvalidModelError when narrow_range is set or num_bits is outside 1 .. 16.
     Semantics: LiteRT tflite/kernels/fake_quant.cc, internal/quantization_util.cc (NudgeQuantizationRange).
     """
 
@@ -142,10 +143,13 @@ class FakeQuant(Kernel):
         low, high = np.float32(self.options.min), np.float32(self.options.max)
         node.require(not self.options.narrow_range, "narrow_range is not supported on activations")
         node.require(1 <= self.options.num_bits <= 16, "num_bits is {}, expected 1 to 16", self.options.num_bits)
-        node.require(low != high, "the range {} to {} has only one number", low, high)
-        node.require(np.isfinite(high - low), "the range {} to {} is not finite", low, high)
+        with np.errstate(all="ignore"):
+            extent = high - low
+        if extent == 0 or not np.isfinite(extent):
+            self.scale = self.min = self.max = np.float32(np.nan)
+            return
         quant_max = np.float32((1 << self.options.num_bits) - 1)
-        self.scale = (high - low) / quant_max
+        self.scale = extent / quant_max
         zero_point = np.clip(round_half_away(-low / self.scale), 0, quant_max)
         self.min, self.max = -zero_point * self.scale, (quant_max - zero_point) * self.scale
 

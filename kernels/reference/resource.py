@@ -61,7 +61,8 @@ class ReadVariable(ResourceKernel):
     """resource_id: a handle -> the variable's value.
 
     The value has the shape that the file declares. A declared scalar stands for any shape: then it is the one that was
-    assigned. Raises InvalidInputError before the first assignment, and where dtype or number of elements differ.
+    assigned. Of a variable that has more elements it is the first ones. Raises InvalidInputError before the first
+    assignment, and where the dtype is another one or there are too few elements.
     """
 
     types = (TensorType.RESOURCE, TensorType.INT32)
@@ -80,11 +81,11 @@ class ReadVariable(ResourceKernel):
         if value is None:
             raise InvalidInputError(f"variable {number} is read before anything is assigned to it")
         shape = value.shape if self.shape is None else self.shape
-        if value.dtype != self.dtype or (self.size is not None and value.size != self.size):
+        if value.dtype != self.dtype or (self.size is not None and value.size < self.size):
             raise InvalidInputError(
                 f"variable {number} holds {value.dtype}{list(value.shape)}, expected {self.dtype}{list(shape)}"
             )
-        return value.reshape(shape)
+        return value.ravel()[: self.size].reshape(shape)
 
 
 @builtin(BuiltinOperator.ASSIGN_VARIABLE)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from litejit import ModelBuilder
+from litejit.interpreter import OpResolverType
 from litejit.schema import (
     DimensionMetadata,
     DimensionType,
@@ -125,6 +126,14 @@ def test_shapes(shape: tuple[int, ...]) -> None:
     x = np.zeros(shape, np.float32) + np.float32(0.7)
     check(single_op("QUANTIZE", [Input(x)], [out(np.int8, scale=0.1, zero_point=1)]))
     check(single_op("DEQUANTIZE", [Input(x.astype(np.int8), scale=0.1, zero_point=1)], [out()]))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.0), (1.0, 1.0), (1.0, -1.0), (0.0, np.inf), (np.nan, 1.0)])
+def test_fake_quant_without_a_range(low: float, high: float) -> None:
+    x = np.array([-3, 0, 0.5, 1, 9, np.nan, np.inf], np.float32)
+    problem = single_op("FAKE_QUANT", [Input(x)], min=low, max=high, num_bits=8)
+    check(problem)
+    check(problem, experimental_op_resolver_type=OpResolverType.AUTO)
 
 
 @pytest.mark.parametrize("num_bits", [2, 4, 8, 16])
@@ -260,7 +269,6 @@ REFUSED: list[Any] = [
         id="narrow-range",
     ),
     pytest.param("FAKE_QUANT", [_F], None, {"min": -1.0, "max": 1.0, "num_bits": 0}, "num_bits is 0", id="num-bits"),
-    pytest.param("FAKE_QUANT", [_F], None, {"min": 2.0, "max": 2.0, "num_bits": 8}, "only one number", id="range"),
     pytest.param("DENSIFY", [_F], None, {}, "is not a sparse constant", id="tensorflow-62161-not-constant"),
     pytest.param("DENSIFY", [None], [out()], {}, "operand 'input' is missing", id="tensorflow-62161"),
     pytest.param("DENSIFY", [Const([1.0], np.float32)], None, {}, "is not a sparse constant", id="not-sparse"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from litejit import Interpreter, ModelBuilder
+from litejit.interpreter import OpResolverType
 from litejit.schema import TensorType
 from litejit.testing import Input, Problem, check, refused, run, single_op
 from tests.oracle import oracle
@@ -49,6 +50,17 @@ def test_declared_shape_wins() -> None:
     b.op("ASSIGN_VARIABLE", [resource, x], [])
     b.output(b.op("READ_VARIABLE", [resource], [{"shape": (3, 2)}]))
     check(Problem(b.to_bytes(), [np.arange(6, dtype=F32).reshape(2, 3)]))
+
+
+def test_declared_size_wins() -> None:
+    """Of a variable that has more elements the first ones are read, in both tiers."""
+    b = ModelBuilder()
+    resource = b.op("VAR_HANDLE", [], [HANDLE], shared_name="v")
+    b.op("ASSIGN_VARIABLE", [resource, b.input("x", (2, 3), F32)], [])
+    b.output(b.op("READ_VARIABLE", [resource], [{"shape": (1, 4)}]))
+    for resolver in (OpResolverType.BUILTIN_REF, OpResolverType.AUTO):
+        problem = Problem(b.to_bytes(), [np.arange(6, dtype=F32).reshape(2, 3)])
+        check(problem, experimental_op_resolver_type=resolver)
 
 
 def pair(names: list[tuple[str, str]]) -> Problem:
