@@ -10,6 +10,7 @@ from litejit.kernels.fixedpoint import multiply_by_quantized_multiplier
 from litejit.kernels.jit.call import Call, View
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.quantized import rescaled
+from litejit.kernels.jit.slopes import sloped
 from litejit.kernels.jit.tables import elements_call, tabulated
 from litejit.kernels.jit.target import has_feature
 from litejit.kernels.node import TensorSpec
@@ -69,7 +70,12 @@ def quantize(lowering: Lowering) -> list[Call] | None:
     input, output, run = lowering.input(0), lowering.outputs[0], lowering.kernel.run
     if input.type != TensorType.FLOAT32:
         formula = run.formula if isinstance(run, Pointwise) else None
-        found = rescaled(lowering, formula) if input.dtype.itemsize == 1 and isinstance(formula, Rescaled) else None
+        found = None
+        if input.dtype.itemsize == output.dtype.itemsize == 1:
+            ratio = float(input.scale) / float(output.scale)
+            found = sloped(lowering, ratio, ratio)
+        if found is None and input.dtype.itemsize == 1 and isinstance(formula, Rescaled):
+            found = rescaled(lowering, formula)
         is_large = input.dtype.itemsize == 2 and output.size >= _FEW_WORDS
         if found is None and (input.dtype.itemsize == 1 or is_large):
             found = tabulated(lowering)

@@ -8,6 +8,7 @@ import numpy as np
 
 from litejit.kernels.jit.call import Call, Fault
 from litejit.kernels.jit.lowering import Lowering, lowers
+from litejit.kernels.jit.slopes import sloped
 from litejit.kernels.jit.tables import FEW_WORDS, elements_call, table_call, tabulated
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.reference.activation import HardSwish, LeakyRelu, Relu, Relu0To1, Relu6, ReluN1To1
@@ -57,7 +58,11 @@ def pointwise(lowering: Lowering) -> list[Call] | None:
     """One call."""
     kernel, type = lowering.kernel, lowering.input(0).type
     if type in _QUANTIZED:
-        return _root(lowering) if isinstance(kernel, _CHECKED) else tabulated(lowering)
+        found = None
+        if isinstance(kernel, LeakyRelu) and lowering.input(0).dtype.itemsize == 1:
+            ratio = float(lowering.input(0).scale) / float(lowering.outputs[0].scale)
+            found = sloped(lowering, ratio, ratio * float(kernel.alpha))
+        return found or (_root(lowering) if isinstance(kernel, _CHECKED) else tabulated(lowering))
     found = _KERNELS.get(kernel.__class__)
     if type != TensorType.FLOAT32 or found is None:
         return None

@@ -1,4 +1,4 @@
-"""MEAN, SUM, extremes along axes, and where these are, on the fast tier."""
+"""MEAN, SUM, CUMSUM, extremes along axes, and where these are, on the fast tier."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.moving import copy
 from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.arg import ArgMax, ArgMin
+from litejit.kernels.reference.cumsum import Cumsum
 from litejit.kernels.reference.reduction import (
     Extremum,
     Mean,
@@ -170,3 +171,15 @@ def arg(lowering: Lowering) -> list[Call] | None:
     slots = {"flip": _flip(kernel, input), "wide": output.type == TensorType.INT64, "lanes": kernel.lanes}
     kernel_name = f"searching.{'rows' if dims[2] == 1 else 'columns'}_{kind}"
     return [_call(lowering, kernel_name, Tensor(input.index), dims, slots)]
+
+
+@lowers(Cumsum)
+def cumsum(lowering: Lowering) -> list[Call] | None:
+    """One call."""
+    kernel, input = lowering.kernel, lowering.input(0)
+    kind = _KINDS.get(input.type)
+    if kind not in ("f32", "i32", "i64") or input.size == 0:
+        return None
+    dims = prod(input.dims[: kernel.axis]), input.dims[kernel.axis], prod(input.dims[kernel.axis + 1 :])
+    slots = {"flip": kernel.options.reverse, "whole": kernel.options.exclusive}
+    return [_call(lowering, f"accumulating.sum_{kind}", Tensor(input.index), dims, slots)]

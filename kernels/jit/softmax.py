@@ -89,7 +89,14 @@ def log_softmax(lowering: Lowering) -> list[Call] | None:
 
 @lowers(L2Normalization)
 def l2_normalization(lowering: Lowering) -> list[Call] | None:
-    """Of floats."""
-    if lowering.input(0).type != TensorType.FLOAT32:
+    """Of floats, and of bytes rounded twice: factors of 128 are the output's scale, in one place or the other."""
+    input = lowering.input(0)
+    if input.type == TensorType.FLOAT32:
+        return _over_rows(lowering, "normalizing.floats", {})
+    if lowering.kernel.flavour == "single-rounding":
         return None
-    return _over_rows(lowering, "normalizing.floats", {})
+    unsigned = input.type == TensorType.UINT8
+    low, high = integer_range(input.type)
+    slots = {"mask": 255 if unsigned else -1, "zero_point": input.zero_point, "low": low, "high": high}
+    slots |= {"smallest": 128 if unsigned else 0, "exponent": 0 if unsigned else 7}
+    return _over_rows(lowering, "normalizing.bytes", slots)

@@ -75,5 +75,9 @@ def test_requantization(source: Any, target: Any) -> None:
             x[5:] = rng.integers(info.min, info.max, x[5:].size)
             outputs = [out(target, scale=np.float32(0.7), zero_point=0 if target == np.int16 else 9)]
             operand = Input(x, source, scale=np.float32(scale), zero_point=5 if source in (np.int8, np.uint8) else 0)
-            kernels = ("tables.", "casting.", "quantized.linear") if source != np.int32 or scale < 0.7 else None
+            kernels = (
+                ("tables.", "casting.", "quantized.linear", "slopes.bytes")
+                if source != np.int32 or scale < 0.7
+                else None
+            )
             check_compiled(single_op("QUANTIZE", [operand], outputs), kernels, threads=1 + count % 2)

@@ -113,3 +113,16 @@ def test_places_among_numbers_that_are_not_finite(op: str) -> None:
         for given, axis in ((x, 1), (x.T.copy(), 0)):
             operands = [Input(given), Const(np.array(axis, np.int32))]
             check_compiled(single_op(op, operands, [out(np.int64)], output_type="INT64"), "searching.")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32, np.int64])
+def test_running_sums(dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    for at, (shape, axis) in enumerate(
+        (((7,), 0), ((3, 5, 9), 1), ((2, 300, 70), 1), ((4, 33, 1, 2), 1), ((5, 40), -1))
+    ):
+        x = (rng.normal(0, 1, shape) * (1 if dtype == np.float32 else 2**28)).astype(dtype)
+        x.reshape(-1)[0] = -0.0
+        options = {"reverse": at % 2 == 1, "exclusive": at > 1}
+        problem = single_op("CUMSUM", [Input(x), Const(np.array(axis, np.int32))], **options)
+        check_compiled(problem, "accumulating.", threads=1 + at % 2)

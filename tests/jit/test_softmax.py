@@ -73,3 +73,19 @@ def test_norms() -> None:
         x = rng.normal(0, 5, (5, depth)).astype(np.float32)
         x[0], x[1], x[2, 0], x[3, -1] = 0, x[1] * 1e-9, np.nan, np.inf
         check_compiled(single_op("L2_NORMALIZATION", [Input(x)]), "normalizing.floats", ulp=4, threads=1 + depth % 2)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_norms_of_integers(dtype: Any) -> None:
+    zero_point = 0 if dtype == np.int8 else 128
+    outputs = [out(dtype, scale=1 / 128, zero_point=zero_point)]
+    for seed, (depth, middle) in enumerate(
+        ((1, 3), (2, 0), (15, -128), (16, 127), (33, 5), (1000, -128), (40000, 127))
+    ):
+        middle += zero_point
+        x = rows(dtype, (5, depth), seed)
+        x[0], x[1], x[2] = middle, middle, np.iinfo(dtype).max - middle + np.iinfo(dtype).min
+        x[1, -1] ^= 1
+        operand = Input(x, dtype, scale=0.05, zero_point=middle)
+        problem = single_op("L2_NORMALIZATION", [operand], outputs)
+        check_compiled(problem, "normalizing.bytes", threads=1 + seed % 2)

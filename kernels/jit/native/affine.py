@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litejit.kernels.jit.native.bytes import pack_bytes, store_first_bytes, wide_bytes, wide_words
+from litejit.kernels.jit.native.bytes import pack_bytes, pack_unsigned_bytes, store_first_bytes, wide_bytes, wide_words
 from litejit.kernels.jit.native.elements import element, element_float, over_pieces
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.rounding import half_away, truncated
@@ -15,7 +15,6 @@ from litejit.kernels.jit.native.simd import (
     minimum,
     narrow_i32x8_i16,
     splat_f32x8,
-    splat_i8x32,
     splat_i32x8,
     store,
     store_first,
@@ -39,26 +38,32 @@ def _to_bytes(divided: Any) -> Any:
     """Kernel of divided(x, p0, p3), rounded, + p1; p2: the lowest value, from which to the highest it is 255."""
 
     @inline
-    def quantized(address, divisor, rest, zero_point, low, bias):
-        steps = truncated(half_away(divided(load_f32x8(address), divisor, rest))) + zero_point
-        return maximum(steps, low) - bias
+    def quantized(address, divisor, rest, zero_point):
+        return truncated(half_away(divided(load_f32x8(address), divisor, rest))) + zero_point
+
+    @inline
+    def steps(x, divisor, rest, zero_point):
+        return (
+            quantized(x, divisor, rest, zero_point),
+            quantized(x + 32, divisor, rest, zero_point),
+            quantized(x + 64, divisor, rest, zero_point),
+            quantized(x + 96, divisor, rest, zero_point),
+        )
 
     @inline
     def run(args, source, out, count):
         divisor, rest = splat_f32x8(element_float(args, "p0")), splat_f32x8(element_float(args, "p3"))
-        zero_point, lowest = splat_i32x8(element(args, "p1")), element(args, "p2")
-        low, bias, flip = splat_i32x8(lowest), splat_i32x8(lowest + 128), splat_i8x32(-128 if lowest == 0 else 0)
-        whole = count & -32
-        for at in range(0, whole, 32):
-            x = source + 4 * at
-            x0 = quantized(x, divisor, rest, zero_point, low, bias)
-            x1 = quantized(x + 32, divisor, rest, zero_point, low, bias)
-            x2 = quantized(x + 64, divisor, rest, zero_point, low, bias)
-            x3 = quantized(x + 96, divisor, rest, zero_point, low, bias)
-            store(out + at, pack_bytes(x0, x1, x2, x3) ^ flip)
+        zero_point, signed, whole = splat_i32x8(element(args, "p1")), element(args, "p2") != 0, count & -32
+        if signed:
+            for at in range(0, whole, 32):
+                store(out + at, pack_bytes(*steps(source + 4 * at, divisor, rest, zero_point)))
+        else:
+            for at in range(0, whole, 32):
+                store(out + at, pack_unsigned_bytes(*steps(source + 4 * at, divisor, rest, zero_point)))
         for at in range(whole, count, 8):
-            x0 = quantized(source + 4 * at, divisor, rest, zero_point, low, bias)
-            store_first_bytes(out + at, pack_bytes(x0, x0, x0, x0) ^ flip, min(8, count - at))
+            x = quantized(source + 4 * at, divisor, rest, zero_point)
+            packed = pack_bytes(x, x, x, x) if signed else pack_unsigned_bytes(x, x, x, x)
+            store_first_bytes(out + at, packed, min(8, count - at))
 
     return over_pieces(run, 4, 1)
 

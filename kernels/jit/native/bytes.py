@@ -38,6 +38,7 @@ __all__ = [
     "last_words",
     "look_up_32",
     "pack_bytes",
+    "pack_unsigned_bytes",
     "store_bytes_within",
     "store_first_bytes",
     "wide_bytes",
@@ -47,24 +48,30 @@ __all__ = [
 _VEC32 = ir.VectorType(I8, 32)
 
 
-@intrinsic
-def pack_bytes(context, x0, x1, x2, x3):
-    """Four i32x8 -> i8x32, saturated."""
+def _packer(low: int, instruction: str) -> Any:
+    """A function of four i32x8 -> i8x32, saturated to 256 values from `low` on."""
 
-    def emit(c, b, s, a):
-        if has_feature("avx2"):
-            words = ir.VectorType(I16, 16)
-            low = emit_call(b, "llvm.x86.avx2.packssdw", words, a[0], a[1])
-            high = emit_call(b, "llvm.x86.avx2.packssdw", words, a[2], a[3])
-            mixed = b.bitcast(emit_call(b, "llvm.x86.avx2.packsswb", _VEC32, low, high), ir.VectorType(I32, 8))
-            return b.bitcast(emit_shuffle(b, mixed, mixed, [0, 4, 1, 5, 2, 6, 3, 7]), _VEC32)
-        kind = a[0].type
-        bounds = emit_constant(kind, -128), emit_constant(kind, 127)
-        parts = [b.trunc(emit_min(b, emit_max(b, x, bounds[0]), bounds[1]), ir.VectorType(I8, 8)) for x in a]
-        halves = [emit_shuffle(b, *parts[at : at + 2], range(16)) for at in (0, 2)]
-        return emit_shuffle(b, *halves, range(32))
+    @intrinsic
+    def pack(context, x0, x1, x2, x3):
+        def emit(c, b, s, a):
+            if has_feature("avx2"):
+                words = ir.VectorType(I16, 16)
+                halves = [emit_call(b, "llvm.x86.avx2.packssdw", words, *a[at : at + 2]) for at in (0, 2)]
+                packed = emit_call(b, f"llvm.x86.avx2.{instruction}", _VEC32, *halves)
+                mixed = b.bitcast(packed, ir.VectorType(I32, 8))
+                return b.bitcast(emit_shuffle(b, mixed, mixed, [0, 4, 1, 5, 2, 6, 3, 7]), _VEC32)
+            kind = a[0].type
+            bounds = emit_constant(kind, low), emit_constant(kind, low + 255)
+            parts = [b.trunc(emit_min(b, emit_max(b, x, bounds[0]), bounds[1]), ir.VectorType(I8, 8)) for x in a]
+            halves = [emit_shuffle(b, *parts[at : at + 2], range(16)) for at in (0, 2)]
+            return emit_shuffle(b, *halves, range(32))
 
-    return i8x32(i32x8, i32x8, i32x8, i32x8), emit
+        return i8x32(i32x8, i32x8, i32x8, i32x8), emit
+
+    return pack
+
+
+pack_bytes, pack_unsigned_bytes = _packer(-128, "packsswb"), _packer(0, "packuswb")
 
 
 @intrinsic

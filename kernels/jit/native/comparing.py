@@ -24,6 +24,7 @@ from litejit.kernels.jit.native.simd import (
     splat_i8x32,
     splat_i16x16,
     splat_i32x8,
+    store,
 )
 
 
@@ -77,7 +78,16 @@ def _extremum(choose: Any, load: Any, load_one: Any, splat: Any, size: int) -> A
     def row(args, a, b, out, count, a_step, b_step, room):
         flip = splat(-128 if broadcast(args, "p3") == 255 else 0)
         one_a, one_b = splat(load_one(a)), splat(load_one(b))
-        for at in range(0, count * size, 32):
+        whole = count * size & -32
+        if a_step == 1 and b_step == 1:
+            for at in range(0, whole, 32):
+                store(out + at, choose(load(a + at) ^ flip, load(b + at) ^ flip) ^ flip)
+        else:
+            vectors, one = (a, one_b) if a_step == 1 else (b, one_a)
+            one = one ^ flip
+            for at in range(0, whole if a_step != b_step else 0, 32):
+                store(out + at, choose(load(vectors + at) ^ flip, one) ^ flip)
+        for at in range(whole if a_step + b_step > 0 else 0, count * size, 32):
             x = load(a + at) if a_step == 1 else one_a
             y = load(b + at) if b_step == 1 else one_b
             chosen = as_bytes(choose(x ^ flip, y ^ flip) ^ flip)

@@ -8,7 +8,8 @@ from numba.extending import intrinsic
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import I1, I64, emit_call, emit_min
 
-__all__ = ["bit_length", "divided_by_pot", "log", "multiply", "one_over_one_plus_x", "reciprocal", "rescaled"]
+__all__ = ["bit_length", "divided_by_pot", "inverse_sqrt", "log", "multiply", "one_over_one_plus_x", "reciprocal"]
+__all__ += ["rescaled"]
 
 _MOST = (1 << 31) - 1
 
@@ -71,6 +72,23 @@ def reciprocal(x):
     """1 / x for positive x, as raw / 2**31 * 2**-shift: (raw, shift), shift = floor(log2(x))."""
     shift = bit_length(x) - 1
     return one_over_one_plus_x((x << (31 - shift)) - (1 << 31)), shift
+
+
+@inline
+def inverse_sqrt(x):
+    """1 / sqrt(x) for non-negative x, 0 counts as 1: (mantissa, exponent), by five Newton-Raphson steps."""
+    scaled = x >> 2 if x >= 1 << 29 else max(x, 2)
+    pairs = (31 - bit_length(scaled)) // 2 - 1
+    half = (scaled << 2 * pairs) >> 1
+    quarter = (half + 1) >> 1
+    root = 1 << 28
+    for _ in range(5):
+        cube = _shift_left(multiply(multiply(root, root), root), 6)
+        root = _shift_left(multiply((1 << 28) + (1 << 27), root) - multiply(quarter, cube), 3)
+    right = (12 if x >= 1 << 29 else 11) - pairs
+    mantissa = multiply(root, 1518500250) << max(-right, 0)
+    wrapped = ((mantissa + _MOST + 1) & 0xFFFFFFFF) - _MOST - 1
+    return (_MOST, 0) if x <= 1 else (wrapped, -max(right, 0))
 
 
 @inline
