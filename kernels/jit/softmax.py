@@ -93,8 +93,6 @@ def l2_normalization(lowering: Lowering) -> list[Call] | None:
     input = lowering.input(0)
     if input.type == TensorType.FLOAT32:
         return _over_rows(lowering, "normalizing.floats", {})
-    if lowering.kernel.flavour == "single-rounding":
-        return None
     unsigned = input.type == TensorType.UINT8
     low, high = integer_range(input.type)
     slots = {"mask": 255 if unsigned else -1, "zero_point": input.zero_point, "low": low, "high": high}
