@@ -58,11 +58,9 @@ def pointwise(lowering: Lowering) -> list[Call] | None:
     """One call."""
     kernel, type = lowering.kernel, lowering.input(0).type
     if type in _QUANTIZED:
-        found = None
-        if isinstance(kernel, LeakyRelu) and lowering.input(0).dtype.itemsize == 1:
-            ratio = float(lowering.input(0).scale) / float(lowering.outputs[0].scale)
-            found = sloped(lowering, ratio, ratio * float(kernel.alpha))
-        return found or (_root(lowering) if isinstance(kernel, _CHECKED) else tabulated(lowering))
+        if isinstance(kernel, _CHECKED):
+            return _root(lowering)
+        return (_bent(lowering) if isinstance(kernel, LeakyRelu) else None) or tabulated(lowering)
     found = _KERNELS.get(kernel.__class__)
     if type != TensorType.FLOAT32 or found is None:
         return None
@@ -75,6 +73,15 @@ def pointwise(lowering: Lowering) -> list[Call] | None:
     elif name == "gelu" and kernel.options.approximate:
         name = "gelu_tanh"
     return elements_call(lowering, f"pointwise.{name}", slots, work)
+
+
+def _bent(lowering: Lowering) -> list[Call] | None:
+    """LEAKY_RELU of bytes as two lines."""
+    input, output = lowering.input(0), lowering.outputs[0]
+    if input.dtype.itemsize != 1:
+        return None
+    ratio = float(input.scale) / float(output.scale)
+    return sloped(lowering, ratio, ratio * float(lowering.kernel.alpha))
 
 
 def _root(lowering: Lowering) -> list[Call] | None:

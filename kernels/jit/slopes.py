@@ -30,15 +30,16 @@ def sloped(lowering: Lowering, above: float, below: float) -> list[Call] | None:
     for shift in range(_MOST_SHIFT + 1):
         if max(abs(above), abs(below)) * (1 << 15 - shift) >= 1 << 15:
             continue
-        factors = [
-            _factor(slope * (1 << 15 - shift), distances[side] << shift, wanted[side], target)
-            for slope, side in ((above, distances >= 0), (below, distances < 0))
-        ]
-        if None in factors:
+        one, sides = 1 << 15 - shift, (distances >= 0, distances < 0)
+        first, second = (
+            _factor(slope * one, distances[side] << shift, wanted[side], target)
+            for slope, side in zip((above, below), sides, strict=True)
+        )
+        if first is None or second is None:
             return None
         mask = 255 if input.dtype == np.uint8 else -1
         slots = {"p0": mask, "p1": -_bias(output), "p2": input.zero_point, "p3": target}
-        slots |= {"p4": shift, "p5": factors[0] << 16 | factors[1] & 0xFFFF}
+        slots |= {"p4": shift, "p5": first << 16 | second & 0xFFFF}
         return elements_call(lowering, "slopes.bytes", slots)
     return None
 
