@@ -34,6 +34,7 @@ EXACT = Bound()
 _LIBRARY = "another mathematical library evaluates the function"
 _ORDER = "the sum is taken in another order"
 _BOTH = "another mathematical library, and a sum in another order"
+_CARRIED = _BOTH + "; with RELU or no activation, as far from the exact result as weights moved by 2 ULP lead, twice"
 _SPECIFICATION = "not in the official runtime; compared with NumPy formulas in float64"
 _WINDOWS = "the official interpolation and window sums round in another order"
 
@@ -53,7 +54,7 @@ _GROUPS: tuple[tuple[Bound, str], ...] = (
     (Bound(relative=4e-6, reason=_ORDER),
      "CONV_2D DEPTHWISE_CONV_2D TRANSPOSE_CONV FULLY_CONNECTED CONV_3D CONV_3D_TRANSPOSE BATCH_MATMUL "
      "Convolution2DTransposeBias aeq.hadamard_rotation"),
-    (Bound(absolute=1e-5, relative=1e-6, reason=_BOTH),
+    (Bound(absolute=1e-5, relative=1e-6, reason=_CARRIED),
      "LSTM UNIDIRECTIONAL_SEQUENCE_LSTM BIDIRECTIONAL_SEQUENCE_LSTM RNN UNIDIRECTIONAL_SEQUENCE_RNN "
      "BIDIRECTIONAL_SEQUENCE_RNN SVDF"),
     (Bound(ulp=4, reason=_SPECIFICATION),
