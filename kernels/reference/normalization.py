@@ -93,12 +93,16 @@ class LocalResponseNormalization(Kernel):
         self.radius = min(self.options.radius, max(x.dims[-1] - 1, 0))
 
     def __call__(self, input: np.ndarray) -> np.ndarray:
-        """The output."""
+        """The output. A window's sum is the one before it, with a square added and another one taken away."""
         bias, alpha, beta = (np.float32(v) for v in (self.options.bias, self.options.alpha, self.options.beta))
+        channels, radius = input.shape[-1], self.radius
         with np.errstate(all="ignore"):
-            squares = alpha * np.square(input)
-            total = bias + squares
-            for distance in range(1, self.radius + 1):
-                total[..., distance:] += squares[..., :-distance]
-                total[..., :-distance] += squares[..., distance:]
-            return input * np.power(total, -beta)
+            squares = np.pad(np.square(input) * alpha, [(0, 0)] * 3 + [(radius, radius)])
+            changes = np.empty((*input.shape[:3], 2 * radius + 2 * channels), np.float32)
+            changes[..., : 2 * radius] = squares[..., : 2 * radius]
+            changes[..., 2 * radius :: 2] = squares[..., 2 * radius :]
+            changes[..., 2 * radius + 1 :: 2] = -squares[..., :channels]
+            total = bias + np.add.accumulate(changes, axis=-1)[..., 2 * radius :: 2]
+            if beta == 1:
+                return input * (1 / total)
+            return input * (1 / np.sqrt(total) if beta == 0.5 else np.power(total, -beta))

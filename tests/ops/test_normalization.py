@@ -46,6 +46,17 @@ def test_local_response(radius: int, beta: float) -> None:
     check(single_op("LOCAL_RESPONSE_NORMALIZATION", [Input(x)], **options), resolver="opt", ulp=16)
 
 
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.75, 1.0, -1.0])
+def test_windows_slide_over_what_is_not_finite(beta: float) -> None:
+    """What is taken away from a sum again leaves its traces, as do large numbers."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(1, 6, 5, 11)).astype(np.float32)
+    x[0, :, :4, 3] = (np.nan, np.inf, -1e20, 3e38)
+    for radius in (0, 2, 12):
+        options = {"radius": radius, "bias": 0.5, "alpha": 0.5, "beta": beta}
+        check(single_op("LOCAL_RESPONSE_NORMALIZATION", [Input(x)], **options), resolver="opt")
+
+
 @pytest.mark.parametrize("shape", [(0, 2, 2, 3), (1, 1, 1, 1)])
 def test_local_response_shapes(shape: tuple[int, ...]) -> None:
     options = {"radius": 2, "bias": 1.0, "alpha": 1.0, "beta": 0.5}
