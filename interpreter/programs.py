@@ -10,7 +10,7 @@ import numpy as np
 
 from litejit.calling import PROGRAM_KERNELS
 from litejit.kernels.jit import library
-from litejit.kernels.jit.call import Call, Jump, Label, Scratch, State, Tensor
+from litejit.kernels.jit.call import Call, Fault, Jump, Label, Scratch, State, Tensor
 from litejit.kernels.jit.guard import Extent, watched
 from litejit.kernels.jit.layouts.programs import ENTRY, FAULT
 from litejit.kernels.jit.memory import SLACK
@@ -144,6 +144,17 @@ def _places(tasks: Sequence[Task]) -> dict[Label, int]:
     return places
 
 
+def _allow_called(items: Sequence[Call | Jump], entries: np.ndarray, extents: list[list[Extent]]) -> None:
+    """Calls that know where they are may use what those may that are jumped over behind them: they call them."""
+    for at in range(1, len(items)):
+        before, item = items[at - 1], items[at]
+        knows = isinstance(before, Call) and any(isinstance(value, Fault) for value in before.values.values())
+        if knows and isinstance(item, Jump) and item.condition is None:
+            skipped = range(at + 1, at + int(entries[at, 2]))
+            extents[at - 1] += [Extent(entries.ctypes.data, entries.nbytes, False)]
+            extents[at - 1] += [extent for other in skipped for extent in extents[other]]
+
+
 class Programs:
     """Makes parts of tasks whose tensors have been given memory."""
 
@@ -193,6 +204,8 @@ class Programs:
             entry[:4] = library.address(item.kernel), block.ctypes.data, item.items, shared.grains[at]
             blocks.append(block)
             extents.append(self._extents(item, block) if checked else [])
+        if checked:
+            _allow_called(items, entries, extents)
         threads = self._workers.count if any(shared.grains) else 1
         run = self._workers.program(entries.ctypes.data, len(items), threads, every=shared.every)
         made = tasks, items, entries, tuple(blocks), self._workers, threads, shared.every, self._storage, run

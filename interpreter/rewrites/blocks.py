@@ -1,13 +1,14 @@
-"""Blocks of convolutions that are computed at once: expand -> depthwise -> project, and the addition after them."""
+"""Blocks of convolutions that are computed at once: expand -> depthwise -> project, and what is between and after."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from litejit.kernels.jit.call import View
-from litejit.kernels.jit.fused import Addition, Block, is_enabled
+from litejit.kernels.jit.fused import Addition, Block, Function, is_enabled
 from litejit.kernels.jit.lowering import lower
+from litejit.kernels.jit.pointwise import UNARY
 from litejit.kernels.reference.arithmetic import Add
 from litejit.kernels.reference.convolution import Conv2D, DepthwiseConv2D
 from litejit.rewrites.peak import Peak
@@ -23,24 +24,16 @@ def fuse_blocks(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
     """
     if not is_enabled():
         return list(tasks)
-    readers: dict[int, list[int]] = {}
-    for at, task in enumerate(tasks):
-        for index in task.inputs:
-            readers.setdefault(index, []).append(at)
-    follower = {
-        index: at for index, (at, *others) in readers.items() if not others and index not in needed and index >= 0
-    }
-    writer = {index: at for at, task in enumerate(tasks) for index in task.outputs}
-    peak: Peak | None = None
     result = list(tasks)
+    near = _Neighbours.of(tasks, result, needed)
+    peak: Peak | None = None
     for at, task in enumerate(tasks):
         if task.lowering is not None and isinstance(task.lowering.kernel, DepthwiseConv2D):
-            # What ends one block does not begin another.
-            parts = [part for part in _around(tasks, at, follower, writer) if result[part] is tasks[part]]
-            block = _block([tasks[part] for part in parts])
+            found = _parts(near, at)
+            block = _block({role: tasks[part] for role, part in found.items()})
             if block is None or not block.is_wanted:
                 continue
-            parts = parts if block.addition is not None or not _is_addition(tasks[parts[-1]]) else parts[:-1]
+            parts = sorted(part for role, part in found.items() if role != "addition" or block.addition is not None)
             *inner, last = parts
             inputs = [block.input.index] + ([] if block.addition is None else [block.addition.residual.index])
             peak = peak or Peak(tasks, needed)
@@ -60,32 +53,90 @@ def fuse_blocks(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
     return result
 
 
-def _around(tasks: Sequence[Task], at: int, follower: Mapping[int, int], writer: Mapping[int, int]) -> list[int]:
-    """The tasks of the block around a depthwise convolution, in order."""
-    parts = [at]
-    before = writer.get(tasks[at].inputs[0])
-    if before is not None and follower.get(tasks[at].inputs[0]) == at and _is_pointwise(tasks[before]):
-        parts.insert(0, before)
-    after = follower.get(tasks[at].outputs[0])
-    if after is not None and _is_pointwise(tasks[after]) and tasks[after].inputs[0] == tasks[at].outputs[0]:
-        parts.append(after)
-        added = follower.get(tasks[after].outputs[0])
+@dataclass(frozen=True)
+class _Neighbours:
+    """Tasks that hand a tensor on which nobody else reads.
+
+    result: what has become of the tasks so far. What ends one block does not begin another.
+    """
+
+    tasks: Sequence[Task]
+    result: Sequence[Task]
+    writers: Mapping[int, int]
+    readers: Mapping[int, int]
+
+    @classmethod
+    def of(cls, tasks: Sequence[Task], result: Sequence[Task], needed: Collection[int]) -> _Neighbours:
+        """Of tasks in order; needed: tensors that are read by others, too."""
+        readers: dict[int, list[int]] = {}
+        for at, task in enumerate(tasks):
+            for index in task.inputs:
+                readers.setdefault(index, []).append(at)
+        only = {
+            index: at for index, (at, *others) in readers.items() if not others and index not in needed and index >= 0
+        }
+        return cls(tasks, result, {index: at for at, task in enumerate(tasks) for index in task.outputs}, only)
+
+    def before(self, at: int) -> int | None:
+        """The task that writes the first operand."""
+        operand = self.tasks[at].inputs[0]
+        writer = self.writers.get(operand)
+        return writer if writer is not None and self.readers.get(operand) == at and self._is_free(writer) else None
+
+    def after(self, at: int) -> int | None:
+        """The task that reads the result."""
+        reader = self.readers.get(self.tasks[at].outputs[0])
+        return reader if reader is not None and self._is_free(reader) else None
+
+    def _is_free(self, at: int) -> bool:
+        return self.result[at] is self.tasks[at]
+
+
+def _parts(near: _Neighbours, depthwise: int) -> dict[str, int]:
+    """The tasks of the block around a depthwise convolution."""
+    tasks, parts = near.tasks, {"depthwise": depthwise}
+    before, after = near.before(depthwise), near.after(depthwise)
+    if before is not None and _function(tasks[before]) is not None:
+        parts["first function"] = before
+        before = near.before(before)
+    if before is not None and _is_pointwise(tasks[before]):
+        parts["expand"] = before
+    convolved = depthwise
+    if after is not None and _function(tasks[after]) is not None:
+        parts["second function"] = convolved = after
+        after = near.after(after)
+    if after is not None and _is_pointwise(tasks[after]) and tasks[after].inputs[0] == tasks[convolved].outputs[0]:
+        parts["project"] = after
+        added = near.after(after)
         if added is not None and _is_addition(tasks[added]):
-            parts.append(added)
+            parts["addition"] = added
     return parts
 
 
-def _block(parts: Sequence[Task]) -> Block | None:
+def _block(parts: Mapping[str, Task]) -> Block | None:
     """The block that these tasks are, if they are one."""
-    lowerings = [part.lowering for part in parts if part.lowering is not None]
-    if not all(lowering.kernel.is_compilable for lowering in lowerings):
+    lowerings = {role: task.lowering for role, task in parts.items() if task.lowering is not None}
+    if not all(lowering.kernel.is_compilable for lowering in lowerings.values()):
         return None
-    (at,) = (at for at, lowering in enumerate(lowerings) if isinstance(lowering.kernel, DepthwiseConv2D))
-    if at + 1 == len(lowerings):
+    expand, depthwise, project = (lowerings.get(role) for role in ("expand", "depthwise", "project"))
+    first, second = (
+        _function(parts[role]) if role in parts else None for role in ("first function", "second function")
+    )
+    if depthwise is None or not any(role in parts for role in ("expand", "first function", "project")):
         return None
-    project = lowerings[at + 1]
-    added = [Addition.of(lowering, project.outputs[0].index) for lowering in lowerings[at + 2 :]]
-    return Block(lowerings[at - 1] if at else None, lowerings[at], project, *added)
+    added = lowerings.get("addition")
+    addition = None if added is None or project is None else Addition.of(added, project.outputs[0].index)
+    return Block(expand, depthwise, project, (first, second), addition)
+
+
+def _function(task: Task) -> Function | None:
+    """The function of single elements that a task applies, if blocks can do it."""
+    lowering = task.lowering
+    is_unary = lowering is not None and isinstance(lowering.kernel, UNARY)
+    calls = lower(lowering) if lowering is not None and is_unary else task.result
+    if calls is None or isinstance(calls, View) or not calls:
+        return None
+    return Function.of(calls, task.inputs[0], task.outputs[0])
 
 
 def _scratch_bytes(task: Task, peak: Peak) -> int:

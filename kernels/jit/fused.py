@@ -16,8 +16,9 @@ import numpy as np
 
 from litejit.kernels.jit.algorithms import time_of_split
 from litejit.kernels.jit.bands import BAND_BYTES, Geometry, tile_rows
-from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
-from litejit.kernels.jit.fused_packing import Addition, pack_bytes, pack_floats
+from litejit.kernels.jit.call import SLACK, Call, Fault, Jump, Label, Scratch, Tensor, padded
+from litejit.kernels.jit.fused_packing import Addition, Function, pack_bytes, pack_floats
+from litejit.kernels.jit.layouts.elements import ELEMENTS
 from litejit.kernels.jit.layouts.fused import FUSED, TILE_ROWS
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
@@ -25,10 +26,12 @@ from litejit.kernels.jit.packing import panels_of
 from litejit.kernels.node import TensorSpec
 from litejit.schema import TensorType
 
-__all__ = ["Addition", "Block", "is_enabled"]
+__all__ = ["Addition", "Block", "Function", "is_enabled"]
 
 BAND_PIXELS = 112
 """Output pixels of a band: what lies between the convolutions stays in the second-level cache."""
+
+_FUNCTION_BYTES = 2 * 8 * len(ELEMENTS.names)
 
 SMALL_WIDTH = 20
 """Output images up to this width are not cut into bands."""
@@ -48,21 +51,32 @@ def is_enabled() -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Operators that are computed at once. expand: None if the depthwise convolution reads the input itself."""
+    """Operators that are computed at once. expand: None if the depthwise convolution reads the input itself.
+
+    functions: of what the expansion gives (or the input, without one) and of what the depthwise convolution gives.
+    project: None if what the depthwise convolution gives is the result.
+    """
 
     expand: Lowering | None
     depthwise: Lowering
-    project: Lowering
+    project: Lowering | None
+    functions: tuple[Function | None, Function | None] = (None, None)
     addition: Addition | None = None
 
     @property
     def input(self) -> TensorSpec:
         """The tensor that the block reads."""
-        return (self.expand or self.depthwise).input(0)
+        if self.expand is not None:
+            return self.expand.input(0)
+        given, function = self.depthwise.input(0), self.functions[0]
+        return given if function is None else replace(given, index=function.input)
 
     @property
     def output(self) -> TensorSpec:
         """The tensor that the block writes."""
+        if self.project is None:
+            result, function = self.depthwise.outputs[0], self.functions[1]
+            return result if function is None else replace(result, index=function.output)
         return self.project.outputs[0] if self.addition is None else self.addition.output
 
     @property
@@ -83,15 +97,20 @@ class Block:
         """Whether the block is quicker than its operators by themselves, as far as has been measured.
 
         Where channels do not become many more, little is gained, and nothing in small images; channels that fill up a
-        chunk are for nothing.
+        chunk are for nothing. Without a projection, what is gained is that large expanded images are not written.
         """
         if self._is_quicker_split:
             return False
         cut, channels = self.cut, self.depthwise.outputs[0].dims[3]
         filled = channels / (panels_of(channels) * COLUMNS)
         if self.expand is not None:
-            return filled >= 0.75 and channels > 2 * self.input.dims[3]
-        return cut.in_bands and filled == 1 and (cut.geometry.strides[0] == 1 or self.input.dtype.itemsize == 1)
+            return filled >= 0.75 and channels > 2 * self.input.dims[3] and (self.project is not None or cut.in_bands)
+        return (
+            self.project is not None
+            and cut.in_bands
+            and filled == 1
+            and (cut.geometry.strides[0] == 1 or self.input.dtype.itemsize == 1)
+        )
 
     @property
     def _is_quicker_split(self) -> bool:
@@ -100,6 +119,8 @@ class Block:
         The larger the expanded image, the dearer it is to write and read.
         """
         pointwise = [part for part in (self.expand, self.project) if part is not None]
+        if not pointwise:
+            return False
         works = [part.outputs[0].size * part.input(0).dims[3] for part in pointwise]
         time = sum(work * time_of_split(part) for work, part in zip(works, pointwise, strict=True)) / sum(works)
         is_small = self.expand is None or self.depthwise.input(0).dims[2] <= SMALL_WIDTH
@@ -110,7 +131,11 @@ class Block:
         """The convolutions."""
         return [part for part in (self.expand, self.depthwise, self.project) if part is not None]
 
-    def calls(self, spare: int) -> list[Call] | None:
+    @property
+    def _is_in_one_call(self) -> bool:
+        return self.cut.in_bands or self.project is None
+
+    def calls(self, spare: int) -> list[Call | Jump | Label] | None:
         """One or two calls, of a block that is wanted; None if the operators have to stay apart.
 
         spare: bytes that scratch memory may have, except where blocks are always fused.
@@ -128,21 +153,39 @@ class Block:
             **self._memory(cut),
             **packed.values,
             **Addition.slots(self.addition),
+            **self._functions,
         }
         scratch = values.pop("shared") + values["scratch_bytes"]
         work = self.depthwise.outputs[0].size * prod(self.depthwise.input(1).dims[1:3])
         work += 0 if self.expand is None else self.expand.outputs[0].size * self.input.dims[3]
-        project_work = self.output.size * self.depthwise.outputs[0].dims[3]
+        work += sum(8 * self.depthwise.outputs[0].size for function in self.functions if function is not None)
+        project_work = 0 if self.project is None else self.output.size * self.depthwise.outputs[0].dims[3]
         shape = f"{geometry.taps[1]}x{geometry.strides[1]}_{cut.tile}"
         items = geometry.images * values["pieces"] * values["chunk_groups"]
         if cut.in_bands:
-            return [Call(f"fused.{packed.numbers}_{shape}", FUSED, values, items, 1, scratch, work + project_work)]
+            call = Call(f"fused.{packed.numbers}_{shape}", FUSED, values, items, 1, scratch, work + project_work)
+            return [call, *self._entries]
         rows = tile_rows(prod(geometry.in_size), (TILE_ROWS, 5))
+        chunks = Call(f"fused.{packed.numbers}_chunks_{shape}_{rows}", FUSED, values, items, 1, scratch, work)
+        if self.project is None:
+            return [chunks, *self._entries]
         project = f"fused.{packed.numbers}_project_{tile_rows(prod(geometry.out_size), (TILE_ROWS, 5, 4))}"
-        return [
-            Call(f"fused.{packed.numbers}_chunks_{shape}_{rows}", FUSED, values, items, 1, scratch, work),
-            Call(project, FUSED, values, geometry.images * values["panel_groups"], 1, scratch, project_work),
-        ]
+        projection = Call(project, FUSED, values, geometry.images * values["panel_groups"], 1, scratch, project_work)
+        return [chunks, *self._entries, projection]
+
+    @property
+    def _functions(self) -> dict[str, Any]:
+        """Slots of the functions."""
+        numbers = [0 if function is None else 1 for function in self.functions]
+        second = sum(numbers) * numbers[1]
+        return {"expand_function": numbers[0], "taps_function": second, "fault": Fault()}
+
+    @property
+    def _entries(self) -> list[Call | Jump | Label]:
+        """What follows the call that applies functions: these, which it calls itself, and nobody else does."""
+        calls = [function.call for function in self.functions if function is not None]
+        end = Label()
+        return [Jump(end), *calls, end] if calls else []
 
     def _fitting(self, spare: int) -> _Cut | None:
         """The cut with the highest bands that need no more scratch memory than that; None if even the lowest do."""
@@ -166,10 +209,10 @@ class Block:
         """How the block is cut, for so many threads."""
         geometry, threads = cut.geometry, self.depthwise.threads
         (height, width), (out_height, out_width), (top, left) = geometry.in_size, geometry.out_size, geometry.pads
-        chunks, panels = panels_of(geometry.channels), panels_of(self.output.dims[3])
+        chunks, panels = panels_of(geometry.channels), 0 if self.project is None else panels_of(self.output.dims[3])
         piece_rows = self._piece_rows(cut)
         groups = 1 if threads == 1 or cut.in_bands else min(chunks, 6 * threads)
-        panel_groups = 1 if threads == 1 else panels
+        panel_groups = 1 if threads == 1 or panels == 0 else panels
         return {
             "height": height,
             "width": width,
@@ -215,11 +258,15 @@ class Block:
         middle = (cut.band_rows if cut.in_bands else out_height) * out_width * pixel
         # Chunks a multiple of a page apart would fall on the same lines of the cache.
         middle += 64 if middle % 4096 == 0 else 0
-        shared = 0 if cut.in_bands else _whole_lines(geometry.images * chunks * middle)
+        # What is not projected is taken out chunk by chunk.
+        kept = chunks if self.project is not None else 1
+        shared = 0 if self._is_in_one_call else _whole_lines(geometry.images * chunks * middle)
         expanded = _whole_lines(ring_chunks * ring_rows * row_bytes)
-        own = expanded + (_whole_lines(chunks * middle) if cut.in_bands else 0)
+        functions = expanded + (_whole_lines(kept * middle) if self._is_in_one_call else 0)
+        own = functions + (_FUNCTION_BYTES if any(self.functions) else 0)
         widens = self.expand is not None and input.dtype.itemsize < element_bytes
         widened = min(ring_rows, height) * width * input.dims[3] * element_bytes if widens else 0
+        scratch_bytes = own + _whole_lines(widened) + SLACK
         return {
             "source": Tensor(input.index),
             "image_bytes": prod(input.dims[1:]) * input.dtype.itemsize,
@@ -232,15 +279,17 @@ class Block:
             "rows": padded(rows.astype(np.int32)),
             "expand_pitch": input.dims[3] * element_bytes,
             "widened": Scratch(shared + own),
-            "middle": Scratch(expanded if cut.in_bands else 0),
-            "middle_chunk_bytes": middle,
-            "middle_image_bytes": 0 if cut.in_bands else chunks * middle,
+            "middle": Scratch(expanded if self._is_in_one_call else 0),
+            "middle_chunk_bytes": middle if self.project is not None else 0,
+            "middle_image_bytes": 0 if self._is_in_one_call else chunks * middle,
+            "middle_rank_bytes": scratch_bytes if self._is_in_one_call else 0,
             "middle_chunks": padded((np.arange(chunks) * middle).astype(np.int32)),
             "out": Tensor(output.index),
             "out_channels": output.dims[3],
             "out_pitch": output.dims[3] * output.dtype.itemsize,
+            "functions": functions,
             "scratch": Scratch(shared),
-            "scratch_bytes": own + _whole_lines(widened) + SLACK,
+            "scratch_bytes": scratch_bytes,
             "shared": shared,
         }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from litejit.kernels.jit.call import Tensor, padded
+from litejit.kernels.jit.call import Call, Jump, Label, Tensor, padded
 from litejit.kernels.jit.choosing import Illegal
 from litejit.kernels.jit.convolution import float_clamp, proved_stage_of_8_bit, stage_of_8_bit
 from litejit.kernels.jit.forced import forced
@@ -20,8 +21,12 @@ from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.products import FloatProducts
 from litejit.schema import TensorType
 
-__all__ = ["Addition", "Packed", "pack_bytes", "pack_floats"]
+__all__ = ["Addition", "Function", "Packed", "pack_bytes", "pack_floats"]
 
+_FUNCTIONS = [
+    f"pointwise.{name}" for name in ("swish", "hard_swish", "leaky", "logistic_f32", "tanh_f32", "elu", "gelu")
+]
+"""Channels that fill up a chunk are 0, of which these make something finite."""
 _STAGE = ("", "_stage", "_bytes", "_zero", "_low", "_high")
 _ADDED = [f"added_{slot}" for slot in ("low", "high", "first", "second", "start", "shift", "zero", "mask")]
 
@@ -34,16 +39,17 @@ class Packed:
     values: dict[str, Any]
 
 
-def pack_floats(expand: Lowering | None, depthwise: Lowering, project: Lowering) -> Packed | None:
+def pack_floats(expand: Lowering | None, depthwise: Lowering, project: Lowering | None) -> Packed | None:
     """Panels of floats; None if one of the operators has another arithmetic."""
     if not all(isinstance(part.kernel.products, FloatProducts) for part in (expand, depthwise, project) if part):
         return None
     taps = _weights(depthwise)[0].reshape(-1, depthwise.outputs[0].dims[3])
-    values = _nothing("expand", 0.0)
+    values = _nothing("expand", 0.0) | _nothing("project", 0.0) | {"expand_steps": 0}
     if expand is not None:
-        values = _floats(expand, "expand", pack_float_panels(_matrix(expand)))
+        values |= _floats(expand, "expand", pack_float_panels(_matrix(expand)))
     values |= _floats(depthwise, "taps", padded(pack_channels(taps)))
-    values |= _floats(project, "project", pack_float_panels(_filled_up(_matrix(project))))
+    if project is not None:
+        values |= _floats(project, "project", pack_float_panels(_filled_up(_matrix(project))))
     return Packed("float", {**values, "pad_value": 0})
 
 
@@ -55,7 +61,7 @@ def _floats(part: Lowering, name: str, weights: np.ndarray) -> dict[str, Any]:
     return dict(zip((name + slot for slot in _STAGE), slots, strict=True)) | _steps(part, name, 1)
 
 
-def pack_bytes(expand: Lowering | None, depthwise: Lowering, project: Lowering) -> Packed | None:
+def pack_bytes(expand: Lowering | None, depthwise: Lowering, project: Lowering | None) -> Packed | None:
     """Panels of pairs of 16 bits; None where 32-bit sums might overflow, or the arithmetic is another one.
 
     The first two convolutions are rescaled in floats, in panels that have been proved to give the same results, or by
@@ -64,7 +70,7 @@ def pack_bytes(expand: Lowering | None, depthwise: Lowering, project: Lowering) 
     # Where bytes are multiplied as they are, operators by themselves are quicker.
     if has_feature("dotprod"):
         return None
-    values: dict[str, Any] = _nothing("expand", 0)
+    values: dict[str, Any] = _nothing("expand", 0) | _nothing("project", 0) | {"expand_steps": 0}
     for name, part in (("expand", expand), ("taps", depthwise), ("project", project)):
         if part is None:
             continue
@@ -76,6 +82,27 @@ def pack_bytes(expand: Lowering | None, depthwise: Lowering, project: Lowering) 
         slots = (weights, stage["stage"], weights[0].nbytes, stage["zero_point"], stage["low"], stage["high"])
         values |= dict(zip((name + slot for slot in _STAGE), slots, strict=True)) | _steps(part, name, 2)
     return Packed("int8", {**values, "pad_value": depthwise.input(0).zero_point})
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A function of the single elements of a tensor. input, output: indices of that and of what it makes of it.
+
+    call: of its kernel; a copy of the argument block is given other elements.
+    """
+
+    input: int
+    output: int
+    call: Call
+
+    @classmethod
+    def of(cls, calls: Sequence[Call | Jump | Label], input: int, output: int) -> Function | None:
+        """What an operator has been lowered to; None if blocks do not apply it."""
+        call = calls[0]
+        if len(calls) > 1 or not isinstance(call, Call) or call.kernel not in _FUNCTIONS:
+            return None
+        values = {**call.values, "source": 0, "out": 0, "count": 0}
+        return cls(input, output, Call(call.kernel, call.layout, values))
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,4 +189,4 @@ def _steps(part: Lowering, name: str, elements: int) -> dict[str, int]:
 
 def _nothing(name: str, bound: float) -> dict[str, Any]:
     """Slots of a convolution that is not there."""
-    return {name + slot: bound if slot in ("_low", "_high") else 0 for slot in _STAGE} | {f"{name}_steps": 0}
+    return {name + slot: bound if slot in ("_low", "_high") else 0 for slot in _STAGE}

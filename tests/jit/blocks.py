@@ -22,8 +22,9 @@ class Shape:
     """A block. expanded: 0 if the depthwise convolution reads the input; strides, filter: (height, width).
 
     padding: of the depthwise convolution; "PAD": by an operator, a row and a column after the image.
+    functions: operators before and behind the depthwise convolution, "SWISH" for two of them, in blocks of floats only.
     bias: of the depthwise convolution. added: what the projection is added to, "input" or "other"; shown: an inner
-    tensor that is an output, too.
+    tensor that is an output, too. out_channels: 0 if nothing is projected.
     """
 
     size: tuple[int, int]
@@ -35,6 +36,7 @@ class Shape:
     padding: str = "SAME"
     activations: Sequence[str] = ("RELU6", "RELU6", "NONE")
     images: int = 1
+    functions: Sequence[str] = ("", "")
     bias: bool = True
     added: str = ""
     shown: str = ""
@@ -53,6 +55,11 @@ def block(shape: Shape) -> Problem:
         values = [weights] if dims[0] == 1 and not shape.bias else [weights, rng.normal(size=channels)]
         return [b.constant(value.astype(np.float32)) for value in values]
 
+    def applied(function: str, x: int) -> int:
+        if function == "SWISH":
+            return b.op("MUL", [x, b.op("LOGISTIC", [x])])
+        return b.op(function, [x]) if function else x
+
     channels, y, inner = shape.channels, x, {}
     one, two, three = shape.activations
     pointwise: dict[str, Any] = {"stride_h": 1, "stride_w": 1, "padding": "SAME"}
@@ -60,6 +67,7 @@ def block(shape: Shape) -> Problem:
         given = [y, *constants((shape.expanded, 1, 1, channels), shape.expanded)]
         y = inner["expanded"] = b.op("CONV_2D", given, fused_activation_function=one, **pointwise)
         channels = shape.expanded
+    y = applied(shape.functions[0], y)
     if shape.padding == "PAD":
         y = b.op("PAD", [y, b.constant(AFTER)])
     y = inner["middle"] = b.op(
@@ -71,8 +79,10 @@ def block(shape: Shape) -> Problem:
         depth_multiplier=1,
         fused_activation_function=two,
     )
-    given = [y, *constants((shape.out_channels, 1, 1, channels), shape.out_channels)]
-    y = inner["projected"] = b.op("CONV_2D", given, fused_activation_function=three, **pointwise)
+    y = applied(shape.functions[1], y)
+    if shape.out_channels:
+        given = [y, *constants((shape.out_channels, 1, 1, channels), shape.out_channels)]
+        y = inner["projected"] = b.op("CONV_2D", given, fused_activation_function=three, **pointwise)
     if shape.added:
         other = x
         if shape.added == "other":

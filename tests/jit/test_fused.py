@@ -90,6 +90,27 @@ def test_equal_to_the_operators_apart(shape: Shape, monkeypatch: pytest.MonkeyPa
     check_equal(block(shape), monkeypatch)
 
 
+LINEAR = ("NONE", "NONE", "NONE")
+FUNCTIONS = {
+    "functions": Shape((14, 14), 8, 20, 12, functions=("SWISH", "HARD_SWISH"), activations=LINEAR),
+    "functions in bands": Shape((23, 28), 8, 40, 8, functions=("SWISH", "SWISH"), added="input", images=2),
+    "one function, padded": Shape((22, 26), 16, 48, 16, (3, 3), (2, 2), "PAD", functions=("HARD_SWISH", "")),
+    "the other": Shape((9, 11), 16, 0, 16, functions=("", "LEAKY_RELU"), activations=LINEAR),
+    "of the input": Shape((12, 9), 21, 0, 0, functions=("ELU", "TANH")),
+    "not projected": Shape((13, 10), 8, 40, 0, (5, 5), images=2, functions=("SWISH", "SWISH"), activations=LINEAR),
+    "not projected, bands": Shape((45, 43), 8, 37, 0, (5, 5), (2, 2), images=2),
+}
+
+
+@pytest.mark.parametrize("shape", FUNCTIONS.values(), ids=FUNCTIONS.keys())
+def test_functions_of_elements(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between convolutions and after the last one, whether it projects or not."""
+    problem = block(shape)
+    check_equal(problem, monkeypatch)
+    fused = [kernel for kernel in native_calls(prepared(problem)) if not kernel.startswith("pointwise.")]
+    assert all(kernel.startswith("fused.") for kernel in fused)
+
+
 def random_shape(seed: int) -> Shape:
     """A block that is drawn."""
     rng = np.random.default_rng(seed)
@@ -148,8 +169,13 @@ def test_sums_of_bytes_are_added_where_they_are_linear(dtype: Any, monkeypatch: 
         (Shape((14, 14), 16, 0, 16), False),
         (Shape((32, 32), 16, 0, 16), True),
         (Shape((32, 32), 20, 0, 16), False),
+        (Shape((14, 14), 16, 64, 0), False),
+        (Shape((32, 32), 16, 64, 0), True),
     ],
-    ids=["expanded", "hardly expanded", "small", "large", "chunks that are not full"],
+    ids=[
+        *("expanded", "hardly expanded", "small", "large", "chunks that are not full"),
+        *("small, not projected", "large, not projected"),
+    ],
 )
 def test_fused_where_it_pays(shape: Shape, pays: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LITEJIT_FUSION")
@@ -173,20 +199,20 @@ def test_fused_where_it_pays_more_than_splitting_weights(
 
 
 def test_what_others_see_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An inner tensor that is an output of the graph ends the block, or keeps operators apart."""
-    for shown, fused in (("expanded", True), ("middle", False), ("projected", True)):
+    """An inner tensor that is an output of the graph ends the block, or begins it."""
+    for shown, fused in (("expanded", [False, True]), ("middle", [True, False, False]), ("projected", [True, False])):
         problem = block(Shape((9, 9), 8, 16, 8, added="input", shown=shown))
-        calls = native_calls(prepared(problem))
-        assert any(kernel.startswith("fused") for kernel in calls) == fused
+        calls = [kernel for kernel in native_calls(prepared(problem)) if "_project_" not in kernel]
+        assert [kernel.startswith("fused") for kernel in calls] == fused
         expected = outputs(prepared(problem, experimental_op_resolver_type=OpResolverType.BUILTIN_REF))
         for ours, theirs in zip(outputs(prepared(problem)), expected, strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.parametrize("shape", [*SHAPES.values(), *FUNCTIONS.values()], ids=[*SHAPES, *FUNCTIONS])
 def test_no_more_memory_is_needed(shape: Shape, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    problems = [block(shape), quantized_block(shape, np.int8)]
+    problems = [block(shape)] if shape in FUNCTIONS.values() else [block(shape), quantized_block(shape, np.int8)]
     monkeypatch.setenv("LITEJIT_FUSION", "off")
     apart = [memory(prepared(problem, num_threads=threads)) for problem in problems]
     monkeypatch.setenv("LITEJIT_FUSION", "on")

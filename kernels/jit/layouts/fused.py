@@ -24,8 +24,12 @@ FUSED = Layout(
     "expand expand_steps expand_bytes expand_stage expand_zero expand_low expand_high "
     "taps taps_height stride_height taps_bytes taps_stage taps_zero taps_low taps_high "
     # the depthwise output: where it begins in scratch memory, bytes of a chunk, int32 offsets of chunks
-    "middle middle_chunk_bytes middle_image_bytes middle_chunks out_height out_width "
-    # the projection, by itself in groups of so many panels
+    "middle middle_chunk_bytes middle_image_bytes middle_rank_bytes middle_chunks out_height out_width "
+    # functions of the elements of the expanded image and of the depthwise output: numbers of entries behind the own one
+    # and a jump, counted from 1, 0 if there is none; address of the own entry's fault; where in a thread's scratch
+    # memory their argument blocks are
+    "expand_function taps_function fault functions "
+    # the projection, by itself in groups of so many panels; without panels, the depthwise output is the result
     "panel_groups group_panels panels "
     "project project_bytes project_stage project_zero project_low project_high "
     # the tensor that is added, of the shape of the output, 0 if there is none

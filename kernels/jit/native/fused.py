@@ -2,7 +2,8 @@
 
 Between the convolutions, images lie in chunks of 16 channels. An expanded chunk is a ring of rows with their padding,
 so that bands of output rows follow one another without computing a row twice; what the depthwise convolution makes of
-it is [chunk][pixel][16], whose chunks the projection reads as segments.
+it is [chunk][pixel][16], whose chunks the projection reads as segments. Functions of single elements are applied to
+rows of a chunk as soon as they have been computed, by the kernels that apply them to tensors.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
+from litejit.kernels.jit.layouts.elements import ELEMENTS
 from litejit.kernels.jit.layouts.fused import FUSED, TILE_ROWS
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.native import fused_bytes, fused_floats
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.simd import getters, load_i32
+from litejit.kernels.jit.native.interleaving import ENTRY_BYTES, TO_CALLS
+from litejit.kernels.jit.native.sharing import invoke
+from litejit.kernels.jit.native.simd import getters, load_i32, load_i64, store
 
 get, get_float = getters(FUSED)
 
@@ -85,6 +89,40 @@ def _projector(family: Any, rows: int) -> Any:
     return project
 
 
+def _applier(name: str, place: int) -> Any:
+    """(begin, apply) for the function of a slot; place: of its argument block among those in a thread's scratch memory.
+
+    The block is a copy of that of an entry behind the own one (see `interleaving`), with other elements each time.
+    """
+    slot, slots = FUSED.offsets[f"{name}_function"], len(ELEMENTS.names)
+    source_at, out_at, count_at, piece_at = (ELEMENTS.offsets[each] for each in ("source", "out", "count", "piece"))
+
+    @inline
+    def entry_of(args):
+        return get(args, "fault") + TO_CALLS + ENTRY_BYTES * (load_i64(args + slot) - 1)
+
+    @inline
+    def begin(args, scratch):
+        """Copies the argument block."""
+        if load_i64(args + slot) != 0:
+            block, given = scratch + get(args, "functions") + place, load_i64(entry_of(args) + 8)
+            for at in range(slots):
+                store(block + 8 * at, load_i64(given + 8 * at))
+
+    @inline
+    def apply(args, scratch, source, count, rank):
+        """Replaces count elements."""
+        if load_i64(args + slot) != 0:
+            block = scratch + get(args, "functions") + place
+            store(block + source_at, source)
+            store(block + out_at, source)
+            store(block + count_at, count)
+            store(block + piece_at, count)
+            invoke(load_i64(entry_of(args)), block, 0, 1, rank)
+
+    return begin, apply
+
+
 @inline
 def _no_projection(args, source, first, count, begin, end):
     """Another call projects."""
@@ -97,10 +135,12 @@ def _block(family: Any, width: int, columns: int, pixels: int, rows: int, in_ban
     """
     pixel_bytes, pad, read, copy = family.PIXEL, family.pad, family.read, family.copy
     expand, project = _expander(family, rows), _projector(family, rows) if in_bands else _no_projection
-    convolve = _convolver(family, width, columns, pixels)
+    convolve, spread = _convolver(family, width, columns, pixels), family.spread
+    begin_expanded, apply_to_expanded = _applier("expand", 0)
+    begin_convolved, apply_to_convolved = _applier("taps", 8 * len(ELEMENTS.names))
 
     @inline
-    def fill(args, image, number, chunk, first, last):
+    def fill(args, image, number, chunk, first, last, scratch, rank):
         """Rows of an expanded chunk, counted from the first row of padding."""
         top, height, width = get(args, "top"), get(args, "height"), get(args, "width")
         rows, row_bytes = get(args, "rows"), get(args, "row_bytes")
@@ -112,6 +152,9 @@ def _block(family: Any, width: int, columns: int, pixels: int, rows: int, in_ban
             copy(args, image, number, begin * width, (end - begin) * width, chunk)
         elif begin < end:
             expand(args, image, number, begin * width, (end - begin) * width, chunk)
+        for row in range(begin + top, end + top):
+            place = chunk + load_i32(rows + 4 * row) + get(args, "left") * pixel_bytes
+            apply_to_expanded(args, scratch, place, width * COLUMNS, rank)
 
     @inline
     def read_rows(args, source, first, last, rank):
@@ -126,7 +169,10 @@ def _block(family: Any, width: int, columns: int, pixels: int, rows: int, in_ban
         out_height, out_width, taps_height = get(args, "out_height"), get(args, "out_width"), get(args, "taps_height")
         scratch, stride = get(args, "scratch") + rank * get(args, "scratch_bytes"), get(args, "stride_height")
         chunk_bytes, row_bytes, rows = get(args, "chunk_bytes"), get(args, "row_bytes"), get(args, "rows")
-        left, right = get(args, "left"), get(args, "right")
+        left, right, pitch = get(args, "left"), get(args, "right"), get(args, "out_pitch")
+        is_spread = get(args, "panels") == 0
+        begin_expanded(args, scratch)
+        begin_convolved(args, scratch)
         for item in range(first, last):
             image, piece, group = item // groups // pieces, item // groups % pieces, item % groups
             begin, end = group * group_chunks, min(chunks, (group + 1) * group_chunks)
@@ -140,18 +186,20 @@ def _block(family: Any, width: int, columns: int, pixels: int, rows: int, in_ban
                 some = min(band_rows, stop - row)
                 filled, below = max(filled, row * stride), (row + some - 1) * stride + taps_height
                 middle = get(args, "middle") + image * get(args, "middle_image_bytes")
-                middle += rank * get(args, "scratch_bytes") if in_bands else row * out_width * pixel_bytes
+                middle += rank * get(args, "middle_rank_bytes")
+                pixel = (image * out_height + row) * out_width
                 read_from = read_rows(args, source, filled, below, rank)
                 for number in range(begin, end):
                     chunk = scratch + (number - begin) * chunk_bytes
-                    fill(args, read_from, number, chunk, filled, below)
-                    target = middle + number * get(args, "middle_chunk_bytes")
-                    for each in range(row, row + some):
-                        convolve(args, number, chunk, rows + 4 * each * stride, target)
-                        target += out_width * pixel_bytes
-                project(
-                    args, middle, (image * out_height + row) * out_width, some * out_width, 0, get(args, "panels")
-                )  # fmt: skip
+                    fill(args, read_from, number, chunk, filled, below, scratch, rank)
+                    convolved = middle + number * get(args, "middle_chunk_bytes")
+                    for each in range(some):
+                        target = convolved + each * out_width * pixel_bytes
+                        convolve(args, number, chunk, rows + 4 * (row + each) * stride, target)
+                    apply_to_convolved(args, scratch, convolved, some * out_width * COLUMNS, rank)
+                    if is_spread:
+                        spread(args, convolved, number, get(args, "out") + pixel * pitch, some * out_width)
+                project(args, middle, pixel, some * out_width, 0, get(args, "panels"))
                 filled = below
                 row += some
 

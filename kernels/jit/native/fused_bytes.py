@@ -31,6 +31,8 @@ from litejit.kernels.jit.native.simd import (
     emit_store,
     emit_variable,
     getters,
+    i16x16,
+    load_i16x16,
     load_i32,
     splat_i16x16,
     store,
@@ -48,7 +50,7 @@ from litejit.kernels.jit.native.tiles import (
 )
 
 __all__ = ["IS_FLOAT", "OUT", "PIXEL", "ROWS_AT_ONCE", "STAGE", "copy", "depthwise_tile", "expand_tile", "pad"]
-__all__ += ["project_tile", "read"]
+__all__ += ["project_tile", "read", "spread"]
 
 get, _ = getters(FUSED)
 
@@ -199,3 +201,25 @@ def copy(args, source, number, pixel, count, chunk):
     for at in range(count):
         store(chunk + load_i32(places + 4 * at), load_16(source, is_unsigned))
         source += pitch
+
+
+@intrinsic
+def _store_low_bytes(context, address, words, columns):
+    """Of the first 16 words, or fewer."""
+
+    def emit(c, b, s, a):
+        emit_store_bytes(b, [low_bytes(b, a[1])], [a[0]], a[2])
+        return c.get_dummy_value()
+
+    return types.void(types.int64, i16x16, types.int64), emit
+
+
+@inline
+def spread(args, source, number, out, pixels):
+    """Pixels of a chunk, each to its place in the output."""
+    channels, pitch = get(args, "out_channels") - number * COLUMNS, get(args, "out_pitch")
+    out += number * OUT
+    for _ in range(pixels):
+        _store_low_bytes(out, load_i16x16(source), channels)
+        source += PIXEL
+        out += pitch

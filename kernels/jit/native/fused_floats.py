@@ -40,7 +40,7 @@ from litejit.kernels.jit.native.tiles import (
 )
 
 __all__ = ["IS_FLOAT", "OUT", "PIXEL", "ROWS_AT_ONCE", "STAGE", "copy", "depthwise_tile", "expand_tile", "pad"]
-__all__ += ["project_tile", "read"]
+__all__ += ["project_tile", "read", "spread"]
 
 get, _ = getters(FUSED)
 
@@ -169,3 +169,20 @@ def copy(args, source, number, pixel, count, chunk):
                 store(target + 32 * half, nothing)
             store_first(target + 32 * half, load_f32x8(source + 32 * half), channels - 8 * half)
         source += pitch
+
+
+@inline
+def spread(args, source, number, out, pixels):
+    """Pixels of a chunk, each to its place in the output."""
+    channels, pitch = get(args, "out_channels") - number * COLUMNS, get(args, "out_pitch")
+    out += number * OUT
+    for _ in range(pixels):
+        first, second = load_f32x8(source), load_f32x8(source + 32)
+        if channels >= COLUMNS:
+            store(out, first)
+            store(out + 32, second)
+        else:
+            store_first(out, first, channels)
+            store_first(out + 32, second, channels - 8)
+        source += PIXEL
+        out += pitch
