@@ -99,7 +99,7 @@ def test_requantization(dtype: Any) -> None:
     for scale in (0.7, 0.35, 0.1, 1.4, 0.0071, 91):
         operand = Input(values, dtype, scale=0.7, zero_point=zero(dtype, rng))
         outputs = [out(dtype, scale=np.float32(scale), zero_point=zero(dtype, rng))]
-        check_compiled(single_op("QUANTIZE", [operand], outputs), ("quantized.linear", "tables.bytes"))
+        check_compiled(single_op("QUANTIZE", [operand], outputs), ("quantized.linear", "tables.bytes", "slopes.bytes"))
 
 
 @pytest.mark.parametrize("dtype", _TYPES)

@@ -87,7 +87,11 @@ def _bytes_to_floats(args, source, out, count):
     """p0: scale; p1: zero point; p2: mask of a byte."""
     scale, mask = splat_f32x8(element_float(args, "p0")), splat_i32x8(element(args, "p2"))
     zero_point = splat_f32x8(element(args, "p1"))
-    for at in range(0, count, 8):
+    whole = count & -16
+    for at in range(0, whole, 16):
+        store(out + 4 * at, (to_f32x8(wide_bytes(source + at, mask)) - zero_point) * scale)
+        store(out + 4 * at + 32, (to_f32x8(wide_bytes(source + at + 8, mask)) - zero_point) * scale)
+    for at in range(whole, count, 8):
         store_first(out + 4 * at, (to_f32x8(wide_bytes(source + at, mask)) - zero_point) * scale, count - at)
 
 

@@ -84,7 +84,7 @@ def _elu(x, unused, none):
 def _hard_swish(x, unused, none):
     # A NaN stays one, since it is multiplied by itself.
     gate = minimum(like(x, 6.0), maximum(x + like(x, 3.0), like(x, 0.0)))
-    return x * gate / like(x, 6.0)
+    return x * gate * like(x, 1 / 6)
 
 
 @inline
