@@ -304,10 +304,17 @@ class Plan:
                 memory[...] = value
         return before
 
-    def call(self, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None) -> list[np.ndarray]:
-        """Runs the subgraph as a function: prepares it for the inputs where needed, returns the outputs."""
+    def call(
+        self, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None, *, anew: bool = False
+    ) -> list[np.ndarray]:
+        """Runs the subgraph as a function: prepares it for the inputs where needed, returns the outputs.
+
+        anew: variables start at their initial value.
+        """
         self.infer([value.shape for value in inputs], types)
         self.allocate()
+        if anew and self.graph.variables:
+            self.reset_variables()
         for index, value in zip(self.graph.inputs, inputs, strict=True):
             if index >= 0:
                 self.assign(index, value)

@@ -47,6 +47,7 @@ class Session:
         self.numerics = flavours.default
         self.limits = limits
         self.resources: dict[Any, Any] = {}
+        self._keep_all = keep_all
         compiler = store = None
         if compiled and flavours.is_default:
             from litejit.compiler import Compiler
@@ -94,10 +95,10 @@ class Session:
         return self.plan(index).infer(shapes, types)
 
     def call_subgraph(
-        self, index: int, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None
+        self, index: int, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None, anew: bool = False
     ) -> list[np.ndarray]:
         """Runs a subgraph as a function."""
-        return self.plan(index).call(inputs, types)
+        return self.plan(index).call(inputs, types, anew=anew and not self._keep_all)
 
     def state(self) -> dict[str, Any]:
         """What a fresh session of the same model needs to continue where this one is: shapes, data, resources."""

@@ -70,10 +70,10 @@ class _World:
         return self.plan(index).infer(shapes, types)
 
     def call_subgraph(
-        self, index: int, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None
+        self, index: int, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None, anew: bool = False
     ) -> list[np.ndarray]:
         """Runs a subgraph as a function."""
-        return self._session.call_subgraph(index, inputs, types)
+        return self._session.call_subgraph(index, inputs, types, anew)
 
 
 class SupposedPlan(Plan):

@@ -60,9 +60,12 @@ class Context(Protocol):
         ...
 
     def call_subgraph(
-        self, index: int, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None
+        self, index: int, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None, anew: bool = False
     ) -> list[np.ndarray]:
-        """Runs a subgraph on inputs (prepared again for them where needed) and returns its outputs."""
+        """Runs a subgraph on inputs (prepared again for them where needed) and returns its outputs.
+
+        anew: its variable tensors start at their initial value, unless all tensors are to be preserved.
+        """
         ...
 
 

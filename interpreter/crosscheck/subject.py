@@ -269,6 +269,6 @@ class _OtherResources:
         return self._context.infer_subgraph(index, shapes, types)
 
     def call_subgraph(
-        self, index: int, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None
+        self, index: int, inputs: Sequence[np.ndarray], types: Sequence[TensorType] | None = None, anew: bool = False
     ) -> list[np.ndarray]:
-        return self._context.call_subgraph(index, inputs, types)
+        return self._context.call_subgraph(index, inputs, types, anew)

@@ -30,7 +30,11 @@ __all__ = ["CallOnce", "Caller", "If", "StablehloCase", "StablehloComposite", "W
 
 
 class Caller(Kernel):
-    """Base of the operators that run subgraphs. Never folded: a subgraph may read and write variables."""
+    """Base of the operators that run subgraphs. Never folded: a subgraph may read and write variables.
+
+    Variable tensors of a subgraph start anew whenever one of these operators is run, but not from round to round of a
+    loop: the official kernels release the subgraph's memory, unless all tensors are to be preserved.
+    """
 
     n_outputs = None
     stateful = True
@@ -91,9 +95,9 @@ class Caller(Kernel):
         inferred = [self.results(node, role, index, operands, made) for index in subgraphs]
         return [each[0] if len(set(each)) == 1 else None for each in zip(*inferred, strict=True)]
 
-    def call(self, index: int, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Runs a subgraph on the operands."""
-        return self.context.call_subgraph(index, operands, self.types_given)
+    def call(self, index: int, operands: Sequence[np.ndarray], *, anew: bool = True) -> list[np.ndarray]:
+        """Runs a subgraph on the operands. anew: its variable tensors start at their initial value."""
+        return self.context.call_subgraph(index, operands, self.types_given, anew)
 
 
 def require_interface(node: Node, role: str, index: int, inputs: int, outputs: int) -> None:
@@ -171,13 +175,13 @@ class While(Caller):
     def __call__(self, *operands: np.ndarray) -> tuple[np.ndarray, ...]:
         """Loops."""
         values = list(operands)
-        for _ in range(self.context.limits.while_iterations):
-            (again,) = self.call(self.cond, values)
+        for turn in range(self.context.limits.while_iterations):
+            (again,) = self.call(self.cond, values, anew=turn == 0)
             if again.shape not in ((), (1,)):
                 raise InvalidInputError(f"cond subgraph {self.cond} returned shape {again.shape}, expected one bool")
             if not again.reshape(())[()]:
                 return tuple(values)
-            values = self.call(self.body, values)
+            values = self.call(self.body, values, anew=turn == 0)
         raise self.endless()
 
     def endless(self) -> InvalidInputError:

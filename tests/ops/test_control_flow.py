@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from litejit import Interpreter, ModelBuilder
+from litejit import Interpreter, ModelBuilder, OpResolverType
+from litejit.feeding import feed
 from litejit.kernels.node import Limits
 from litejit.schema import TensorType
 from litejit.testing import Problem, check, refused, run
+from tests.oracle import oracle
 
 F32, I32, BOOL = np.float32, np.int32, np.bool_
 
@@ -194,6 +196,40 @@ def test_case(index: int) -> None:
     branches = [adder(b, (3,), amount) for amount in (1, 2, 4)]
     b.output(b.op("STABLEHLO_CASE", operands, [{"shape": (3,)}], branch_subgraph_indices=branches))
     check(Problem(b.to_bytes(), [np.array(index, I32), np.array([1, 2, 3], F32)]))
+
+
+@pytest.mark.parametrize("tier", [OpResolverType.BUILTIN_REF, OpResolverType.AUTO])
+@pytest.mark.parametrize("preserve", [False, True])
+@pytest.mark.parametrize("operator", ["IF", "WHILE"])
+def test_variables_of_subgraphs_start_anew(operator: str, preserve: bool, tier: OpResolverType) -> None:
+    """With each run of the operator that calls, not with each round of a loop; never if tensors are preserved."""
+    b = ModelBuilder()
+    cond = b.subgraph("cond")
+    cond.output(cond.op("LESS", [cond.input("i", (), I32), cond.constant(np.array(3, I32))], [{"dtype": np.bool_}]))
+    cond.input("x", (1, 2))
+    body = b.subgraph("body")
+    i, x = body.input("i", (), I32), body.input("x", (1, 2))
+    ones = body.constant(np.ones((2, 2), F32))
+    operands = [x, ones, ones, body.constant(np.zeros(2, F32)), body.variable((1, 2))]
+    state = body.op("RNN", operands, fused_activation_function="NONE")
+    body.output(body.op("ADD", [i, body.constant(np.array(1, I32))], [{"dtype": I32}]), state)
+    given = [b.input("i", (), I32), b.input("x", (1, 2))]
+    outputs = [{"dtype": I32, "shape": ()}, {"shape": (1, 2)}]
+    if operator == "IF":
+        condition = b.constant(np.array(True))
+        b.output(*b.op("IF", [condition, *given], outputs, then_subgraph_index=2, else_subgraph_index=2))
+    else:
+        b.output(*b.op("WHILE", given, outputs, cond_subgraph_index=1, body_subgraph_index=2))
+    content, values = b.to_bytes(), [np.array(0, I32), np.ones((1, 2), F32)]
+    theirs = oracle.run(content, values, "ref", invokes=3, preserve=preserve)
+    interpreter = Interpreter(
+        model_content=content, experimental_op_resolver_type=tier, experimental_preserve_all_tensors=preserve
+    )
+    for _ in range(3):
+        feed(interpreter, values)
+        interpreter.invoke()
+    for detail, value in zip(interpreter.get_output_details(), theirs.outputs, strict=True):
+        np.testing.assert_array_equal(interpreter.get_tensor(detail["index"]), value)
 
 
 def test_call_once_runs_once() -> None:
