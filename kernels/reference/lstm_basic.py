@@ -94,8 +94,9 @@ class BasicLstm:
     def float_step(
         self, x: np.ndarray, matrix: FloatMatrix | IntegerMatrix, biases: np.ndarray | None, prev_state: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """activation, state, sums in float32."""
-        sums = matrix(x) + biases
+        """activation, state, sums in float32, clamped to finite numbers."""
+        most = np.finfo(np.float32).max
+        sums = np.clip(matrix(x) + biases, -most, most)
         with np.errstate(all="ignore"):
             input, new, forget, output = np.split(sums, 4, axis=1)
             input, forget, output = (1 / (1 + np.exp(-gate)) for gate in (input, forget, output))

@@ -53,6 +53,13 @@ def test_basic(dtype: Any, sizes: tuple[int, int, int]) -> None:
     check(basic(dtype, *sizes, states="variables"), invokes=3, atol=3e-6)
 
 
+def test_infinite_inputs() -> None:
+    """Sums are clamped to finite numbers."""
+    problem = basic(np.float32, 2, 5, 3)
+    problem.inputs[0][0, 2] = np.inf
+    check(problem)
+
+
 def test_scale_of_the_state() -> None:
     refused(basic(np.uint8, 1, 2, 3, scale=2.0**-12), "the basic kernel wants 2**-11", official_too=True)
     refused(basic(np.uint8, 1, 2, 3, scale=0.001), "expected a power of two", official_too=True)
