@@ -81,7 +81,7 @@ def test_a_model_is_described_as_the_official_interpreter_does(path: Path, offic
 
 def sparse_model() -> bytes:
     """A sparse constant, made dense."""
-    from tests.test_schema_semantics import sparse
+    from tests.test_schema_sparsity import sparse
 
     return sparse()
 

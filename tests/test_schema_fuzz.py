@@ -14,7 +14,8 @@ import pytest
 from litejit.schema import LitejitError, ModelBuilder, TensorType, read_model, tensor_value, write_model
 from tests.paths import EXTRA_MODELS
 from tests.test_fuzz import mutate
-from tests.test_schema_semantics import calls, sparse
+from tests.test_schema_semantics import calls
+from tests.test_schema_sparsity import sparse
 
 MUTANTS = int(os.environ.get("LITEJIT_FUZZ_FILES", "400"))
 SECONDS = 5.0

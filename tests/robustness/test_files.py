@@ -25,14 +25,13 @@ from tests.test_schema_semantics import (
     X,
     Y,
     Z,
-    csr,
     graph,
     ints,
     operator,
     signature,
     small_model,
-    sparse,
 )
+from tests.test_schema_sparsity import SPARSE, csr, sparse
 from tests.test_schema_structure import U16, Cursor, good, put
 
 CONV, ADD = senseless.CONV, senseless.ADD
@@ -80,9 +79,9 @@ def no_sense(
 
 
 def bad_sparsity(part: str, message: str = "", **fields: Any) -> File:
-    """A sparse constant; a row of tests.test_schema_semantics if only the part is given."""
+    """A sparse constant; a row of tests.test_schema_sparsity if only the part is given."""
     if not fields:
-        fields, message = senseless.SPARSE[part]
+        fields, message = SPARSE[part]
     return File(part, lambda: sparse(**fields), r"subgraph 0, tensor 0 \('tensor_0'\): .*" + message)
 
 
@@ -249,7 +248,7 @@ FILES: dict[str, list[File]] = {
     ],
     "strings": [no_sense(part) for part in senseless.CASES if part.startswith("strings: ")],
     "CVE-2022-23560 sparsity": [
-        *map(bad_sparsity, senseless.SPARSE),
+        *map(bad_sparsity, SPARSE),
         *(
             bad_sparsity(f"{field} missing", rf"dim_metadata\[1\]: {field} is absent", levels=without(field))
             for field in ("array_segments", "array_indices")
