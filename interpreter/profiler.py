@@ -76,10 +76,13 @@ def profile(interpreter: Interpreter, repeat: int = 20, explain: bool = False) -
 
 
 def _options(plan: Plan) -> dict[int, tuple[Option, ...]]:
-    """The algorithms for each step that has code of its own."""
-    tasks = () if plan.native is None else plan.native.tasks
-    own = [task for task in tasks if task.calls and not task.others]
-    return {id(task.step): options(task.lowering) for task in own if task.lowering is not None}
+    """The algorithms for each step that has code of its own, and whether blocks are fused."""
+    tasks = [task for task in (() if plan.native is None else plan.native.tasks) if task.calls]
+    return {
+        id(task.step): (() if task.options is None else task.options())
+        + (() if task.lowering is None or task.others else options(task.lowering))
+        for task in tasks
+    }
 
 
 _Timed = tuple[int, Step, str, Callable[[], object]]

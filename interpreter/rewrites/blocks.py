@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from litejit.kernels.jit.call import View
-from litejit.kernels.jit.fused import Addition, Block, Function, is_enabled
+from litejit.kernels.jit.choosing import Illegal
+from litejit.kernels.jit.forced import forced
+from litejit.kernels.jit.fused import Addition, Block, Function
 from litejit.kernels.jit.lowering import lower
 from litejit.kernels.jit.pointwise import UNARY
 from litejit.kernels.reference.arithmetic import Add
@@ -22,8 +25,6 @@ def fuse_blocks(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
 
     Only where the plan needs no more memory for that: what a block needs for itself has to fit beside its tensors.
     """
-    if not is_enabled():
-        return list(tasks)
     result = list(tasks)
     near = _Neighbours.of(tasks, result, needed)
     peak: Peak | None = None
@@ -31,7 +32,11 @@ def fuse_blocks(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
         if task.lowering is not None and isinstance(task.lowering.kernel, DepthwiseConv2D):
             found = _parts(near, at)
             block = _block({role: tasks[part] for role, part in found.items()})
-            if block is None or not block.is_wanted:
+            if block is None:
+                continue
+            obstacle, asked = block.obstacle, bool(forced() & {"fused", "apart"})
+            if obstacle is not None or not block.is_wanted:
+                result[at] = replace(task, options=partial(block.options, obstacle, False, asked))
                 continue
             parts = sorted(part for role, part in found.items() if role != "addition" or block.addition is not None)
             *inner, last = parts
@@ -44,10 +49,13 @@ def fuse_blocks(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
                 apart = [_scratch_bytes(tasks[part], peak) for part in parts]
                 spare = peak.spare(parts, inputs, between, apart)
             calls = block.calls(spare)
-            if calls is not None:
+            if isinstance(calls, Illegal):
+                result[at] = replace(task, options=partial(block.options, calls, False, asked))
+            else:
+                options = partial(block.options, None, True, asked)
                 steps = tuple(tasks[part].step for part in inner)
                 fused = replace(tasks[last], lowering=None, inputs=tuple(inputs), result=tuple(calls), others=steps)
-                result[last] = fused
+                result[last] = replace(fused, options=options)
                 for part in inner:
                     result[part] = tasks[part].dropped
     return result

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from litejit.kernels.jit.call import Call, Tensor
-from litejit.kernels.jit.fused import is_enabled
+from litejit.kernels.jit.forced import forced
 from litejit.kernels.jit.interleaving import interleaved, item_elements
 from litejit.kernels.jit.target import is_checked
 from litejit.rewrites.task import Task
@@ -81,7 +81,7 @@ def interleave(tasks: Sequence[Task], place: Place) -> list[Task]:
 
     The checked build runs calls one by one, each with its own memory watched.
     """
-    if not is_enabled() or is_checked():
+    if "apart" in forced() or is_checked():
         return list(tasks)
     result = list(tasks)
     chain = _Chain()

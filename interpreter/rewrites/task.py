@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from litejit.kernels.jit.call import Call, Jump, Label, View
+from litejit.kernels.jit.choosing import Option
 from litejit.kernels.jit.lowering import Lowering
 from litejit.sharing import is_worth_sharing
 
@@ -23,7 +24,8 @@ class Task:
     lowering: None where the reference tier runs the step. inputs, outputs: indices of the tensors that it reads and
     writes now. result: what it has been lowered to; () if others do its work. others: steps whose work it does, too.
     callers: for an operator of a called subgraph, those that call it, the plan's own first. refusal: makes the error
-    for a fault; None: the reference tier raises it.
+    for a fault; None: the reference tier raises it. options: of a block, what
+    has been decided about fusing it.
     """
 
     step: Step
@@ -34,6 +36,7 @@ class Task:
     others: tuple[Step, ...] = ()
     callers: tuple[Step, ...] = ()
     refusal: Callable[[], Exception] | None = None
+    options: Callable[[], tuple[Option, ...]] | None = None
 
     @property
     def owner(self) -> Step:

@@ -25,7 +25,7 @@ from litejit.kernels.kernel import Kernel
 from litejit.kernels.reference.convolution import Conv2D, DepthwiseConv2D
 from litejit.schema import TensorType
 
-__all__ = ["ALGORITHMS", "options", "time_of_split"]
+__all__ = ["ALGORITHMS", "options", "time_of_direct", "time_of_split"]
 
 
 def _is_float(lowering: Lowering) -> bool:
@@ -113,9 +113,16 @@ def _cost_of_split(lowering: Lowering) -> float:
 def time_of_split(lowering: Lowering) -> float:
     """What splitting weights is estimated to take of the time of the direct algorithm; 1 where that is quicker."""
     others = {algorithm.name for algorithm in ALGORITHMS[Conv2D]} - {"split"}
-    if lowering.input(0).type != TensorType.UINT8 or forced() in others:
+    if lowering.input(0).type != TensorType.UINT8 or forced() & others:
         return 1.0
     return min(1.0, _cost_of_split(lowering) / _cost_of_direct(lowering))
+
+
+def time_of_direct(lowering: Lowering) -> float:
+    """Estimated microseconds of the direct algorithm; of a depthwise convolution of bytes, rescaled in floats."""
+    if isinstance(lowering.kernel, Conv2D):
+        return _cost_of_direct(lowering)
+    return _cost_of_depthwise("direct" if _is_float(lowering) else "proved")(lowering)
 
 
 def _cost_of_inner(lowering: Lowering) -> float:

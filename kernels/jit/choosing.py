@@ -79,7 +79,7 @@ def _ranked(lowering: Lowering, algorithms: Sequence[Algorithm]) -> list[tuple[A
     measured = known.get(tuning.signature(lowering)) if algorithms and known else None
 
     def rank(algorithm: Algorithm) -> tuple[float, str]:
-        if algorithm.name == asked_for:
+        if algorithm.name in asked_for:
             return -2.0, "asked for"
         if algorithm.name == measured:
             return -1.0, "measured here"

@@ -1,4 +1,4 @@
-"""The algorithm that is taken wherever it is legal, for measuring and for tests."""
+"""The algorithms that are taken wherever they are legal, for measuring and for tests."""
 
 from __future__ import annotations
 
@@ -9,19 +9,28 @@ from contextvars import ContextVar
 
 __all__ = ["forced", "forcing"]
 
-_forced: ContextVar[str | None] = ContextVar("forced", default=None)
+_forced: ContextVar[frozenset[str]] = ContextVar("forced", default=frozenset())
+
+_FUSION = {"off": "apart", "always": "fused"}
+"""What LITEJIT_FUSION asks for."""
 
 
 @contextmanager
-def forcing(name: str) -> Iterator[None]:
-    """Takes an algorithm wherever it is legal."""
-    token = _forced.set(name)
+def forcing(*names: str) -> Iterator[None]:
+    """Takes these algorithms wherever they are legal, each of the operators that have it."""
+    token = _forced.set(frozenset(names))
     try:
         yield
     finally:
         _forced.reset(token)
 
 
-def forced() -> str | None:
-    """The algorithm asked for, by `forcing` or by LITEJIT_CONVOLUTION."""
-    return _forced.get() or os.environ.get("LITEJIT_CONVOLUTION")
+def forced() -> frozenset[str]:
+    """The algorithms asked for, by `forcing` or by the environment.
+
+    LITEJIT_CONVOLUTION names one, or several with commas between them, unless `forcing` does; LITEJIT_FUSION=off asks
+    for "apart", LITEJIT_FUSION=always for "fused".
+    """
+    names = _forced.get() or frozenset(filter(None, os.environ.get("LITEJIT_CONVOLUTION", "").split(",")))
+    fusion = _FUSION.get(os.environ.get("LITEJIT_FUSION", ""))
+    return names if fusion is None or names & {*_FUSION.values()} else names | {fusion}

@@ -7,16 +7,17 @@ bands have in common would have to be expanded twice.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from litejit.kernels.jit.algorithms import time_of_split
+from litejit.kernels.jit.algorithms import time_of_direct, time_of_split
 from litejit.kernels.jit.bands import BAND_BYTES, Geometry, tile_rows
 from litejit.kernels.jit.call import SLACK, Call, Fault, Jump, Label, Scratch, Tensor, padded
+from litejit.kernels.jit.choosing import Illegal, Option
+from litejit.kernels.jit.forced import forced
 from litejit.kernels.jit.fused_packing import Addition, Function, pack_bytes, pack_floats
 from litejit.kernels.jit.layouts.elements import ELEMENTS
 from litejit.kernels.jit.layouts.fused import FUSED, TILE_ROWS
@@ -26,7 +27,7 @@ from litejit.kernels.jit.packing import panels_of
 from litejit.kernels.node import TensorSpec
 from litejit.schema import TensorType
 
-__all__ = ["Addition", "Block", "Function", "is_enabled"]
+__all__ = ["Addition", "Block", "Function"]
 
 BAND_PIXELS = 112
 """Output pixels of a band: what lies between the convolutions stays in the second-level cache."""
@@ -38,15 +39,6 @@ SMALL_WIDTH = 20
 
 SPLIT_TIME, SPLIT_TIME_OF_LARGE = 0.88, 0.78
 """Where 1 x 1 convolutions with split weights take less of the time of direct ones, operators stay apart."""
-
-
-def _always() -> bool:
-    return os.environ.get("LITEJIT_FUSION") == "always"
-
-
-def is_enabled() -> bool:
-    """Whether blocks are fused: LITEJIT_FUSION=off leaves operators apart, =always fuses where it does not pay, too."""
-    return os.environ.get("LITEJIT_FUSION") != "off"
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,45 +78,69 @@ class Block:
         return replace(cut, band_rows=min(cut.band_rows, self._piece_rows(cut)))
 
     @property
-    def is_wanted(self) -> bool:
-        """Whether the operators may be fused, and should be."""
-        if not all(_is_constant(part) for part in self.parts) or not _fits(self.depthwise):
-            return False
-        return self.is_worthwhile or _always()
+    def obstacle(self) -> Illegal | None:
+        """Why the operators cannot be fused, as far as shapes tell."""
+        if not all(_is_constant(part) for part in self.parts):
+            return Illegal("filters or biases that are no constants, or no output")
+        return None if _fits(self.depthwise) else Illegal("no kernels for these filters, strides or small images")
 
     @property
-    def is_worthwhile(self) -> bool:
-        """Whether the block is quicker than its operators by themselves, as far as has been measured.
+    def is_wanted(self) -> bool:
+        """Whether the operators should be fused where they can be."""
+        return "fused" in forced() or ("apart" not in forced() and not self.doubt)
+
+    @property
+    def doubt(self) -> str:
+        """Why the operators should be quicker by themselves, as far as has been measured; empty if they are not.
 
         Where channels do not become many more, little is gained, and nothing in small images; channels that fill up a
         chunk are for nothing. Without a projection, what is gained is that large expanded images are not written.
         """
-        if self._is_quicker_split:
-            return False
+        split, gain = self._shares_of_direct
+        if split < gain:
+            return "weights that are split"
         cut, channels = self.cut, self.depthwise.outputs[0].dims[3]
         filled = channels / (panels_of(channels) * COLUMNS)
+        if filled < (1 if self.expand is None else 0.75):
+            return f"{channels} channels fill {panels_of(channels)} chunks of {COLUMNS} too little"
         if self.expand is not None:
-            return filled >= 0.75 and channels > 2 * self.input.dims[3] and (self.project is not None or cut.in_bands)
-        return (
-            self.project is not None
-            and cut.in_bands
-            and filled == 1
-            and (cut.geometry.strides[0] == 1 or self.input.dtype.itemsize == 1)
-        )
+            if channels <= 2 * self.input.dims[3]:
+                return "channels become at most twice as many"
+            is_small = self.project is None and not cut.in_bands
+            return f"nothing is projected, and images are at most {SMALL_WIDTH} wide" if is_small else ""
+        if self.project is None:
+            return "nothing is expanded or projected"
+        if not cut.in_bands:
+            return f"nothing is expanded, and images are at most {SMALL_WIDTH} wide"
+        is_float = self.input.dtype.itemsize > 1
+        return "nothing is expanded, and floats with a stride" if is_float and cut.geometry.strides[0] > 1 else ""
 
     @property
-    def _is_quicker_split(self) -> bool:
-        """Whether the 1 x 1 convolutions gain more by an algorithm that blocks do not have than blocks gain by fusion.
+    def _shares_of_direct(self) -> tuple[float, float]:
+        """Of the time of direct 1 x 1 convolutions: with split weights, and with what fusion gains.
 
         The larger the expanded image, the dearer it is to write and read.
         """
-        pointwise = [part for part in (self.expand, self.project) if part is not None]
-        if not pointwise:
-            return False
-        works = [part.outputs[0].size * part.input(0).dims[3] for part in pointwise]
-        time = sum(work * time_of_split(part) for work, part in zip(works, pointwise, strict=True)) / sum(works)
+        works = [part.outputs[0].size * part.input(0).dims[3] for part in self._pointwise]
+        times = [work * time_of_split(part) for work, part in zip(works, self._pointwise, strict=True)]
+        time = sum(times) / sum(works) if works else 1.0
         is_small = self.expand is None or self.depthwise.input(0).dims[2] <= SMALL_WIDTH
-        return time < (SPLIT_TIME if is_small else SPLIT_TIME_OF_LARGE)
+        return time, SPLIT_TIME if is_small else SPLIT_TIME_OF_LARGE
+
+    @property
+    def _pointwise(self) -> list[Lowering]:
+        return [part for part in (self.expand, self.project) if part is not None]
+
+    def options(self, illegal: Illegal | None, is_fused: bool, asked: bool) -> tuple[Option, Option]:
+        """What has been decided: whether it is fused, or why that is illegal; and whether it was asked for."""
+        split, gain = self._shares_of_direct
+        direct, others = sum(map(time_of_direct, self._pointwise)), time_of_direct(self.depthwise)
+        because = "asked for" if asked else self.doubt or "estimated"
+        reason = None if illegal is None else illegal.reason
+        return (
+            Option("fused", gain * direct + others, reason, is_fused, because if is_fused else ""),
+            Option("apart", split * direct + others, None, not is_fused, "" if is_fused or reason else because),
+        )
 
     @property
     def parts(self) -> list[Lowering]:
@@ -135,18 +151,20 @@ class Block:
     def _is_in_one_call(self) -> bool:
         return self.cut.in_bands or self.project is None
 
-    def calls(self, spare: int) -> list[Call | Jump | Label] | None:
-        """One or two calls, of a block that is wanted; None if the operators have to stay apart.
+    def calls(self, spare: int) -> list[Call | Jump | Label] | Illegal:
+        """One or two calls, of a block without an obstacle; Illegal if the operators have to stay apart.
 
         spare: bytes that scratch memory may have, except where blocks are always fused.
         """
         cut = self._fitting(spare)
         if cut is None:
-            return None
+            return Illegal("scratch memory would make the arena larger")
         pack = {4: pack_floats, 1: pack_bytes}.get(self.input.dtype.itemsize)
         packed = None if pack is None else pack(self.expand, self.depthwise, self.project)
         if packed is None:
-            return None
+            return Illegal("types that have no kernels")
+        if isinstance(packed, Illegal):
+            return packed
         geometry = cut.geometry
         values = {
             **self._sizes(cut),
@@ -192,7 +210,7 @@ class Block:
         cut = self.cut
         for rows in range(cut.band_rows, 0, -1) if cut.in_bands else (cut.band_rows,):
             lower = replace(cut, band_rows=rows)
-            if _always() or self._scratch_bytes(lower) <= spare:
+            if "fused" in forced() or self._scratch_bytes(lower) <= spare:
                 return lower
         return None
 

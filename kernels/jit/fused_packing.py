@@ -31,6 +31,9 @@ _STAGE = ("", "_stage", "_bytes", "_zero", "_low", "_high")
 _ADDED = [f"added_{slot}" for slot in ("low", "high", "first", "second", "start", "shift", "zero", "mask")]
 
 
+_ROLES = {"expand": "expansion", "taps": "depthwise convolution", "project": "projection"}
+
+
 @dataclass(frozen=True, eq=False)
 class Packed:
     """numbers: which kernels read them. values: slots of the argument block."""
@@ -39,10 +42,10 @@ class Packed:
     values: dict[str, Any]
 
 
-def pack_floats(expand: Lowering | None, depthwise: Lowering, project: Lowering | None) -> Packed | None:
-    """Panels of floats; None if one of the operators has another arithmetic."""
+def pack_floats(expand: Lowering | None, depthwise: Lowering, project: Lowering | None) -> Packed | Illegal:
+    """Panels of floats; Illegal if one of the operators has another arithmetic."""
     if not all(isinstance(part.kernel.products, FloatProducts) for part in (expand, depthwise, project) if part):
-        return None
+        return Illegal("another arithmetic than that of floats")
     taps = _weights(depthwise)[0].reshape(-1, depthwise.outputs[0].dims[3])
     values = _nothing("expand", 0.0) | _nothing("project", 0.0) | {"expand_steps": 0}
     if expand is not None:
@@ -61,23 +64,24 @@ def _floats(part: Lowering, name: str, weights: np.ndarray) -> dict[str, Any]:
     return dict(zip((name + slot for slot in _STAGE), slots, strict=True)) | _steps(part, name, 1)
 
 
-def pack_bytes(expand: Lowering | None, depthwise: Lowering, project: Lowering | None) -> Packed | None:
-    """Panels of pairs of 16 bits; None where 32-bit sums might overflow, or the arithmetic is another one.
+def pack_bytes(expand: Lowering | None, depthwise: Lowering, project: Lowering | None) -> Packed | Illegal:
+    """Panels of pairs of 16 bits; Illegal where 32-bit sums might overflow, or the arithmetic is another one.
 
     The first two convolutions are rescaled in floats, in panels that have been proved to give the same results, or by
     the fixed-point formula where that is asked for as "fixed"; the projection always is.
     """
     # Where bytes are multiplied as they are, operators by themselves are quicker.
     if has_feature("dotprod"):
-        return None
+        return Illegal("bytes are multiplied as they are")
     values: dict[str, Any] = _nothing("expand", 0) | _nothing("project", 0) | {"expand_steps": 0}
     for name, part in (("expand", expand), ("taps", depthwise), ("project", project)):
         if part is None:
             continue
         bias = part.constant_bias(2, part.outputs[0].dims[3])
-        stage = None if bias is None else _stage_of_bytes(part, name, bias)
-        if stage is None:
-            return None
+        assert bias is not None
+        stage = _stage_of_bytes(part, name, bias)
+        if isinstance(stage, Illegal):
+            return Illegal(f"{_ROLES[name]}: {stage.reason}")
         weights = _panels_of_bytes(part, name, stage["factors"])
         slots = (weights, stage["stage"], weights[0].nbytes, stage["zero_point"], stage["low"], stage["high"])
         values |= dict(zip((name + slot for slot in _STAGE), slots, strict=True)) | _steps(part, name, 2)
@@ -140,13 +144,14 @@ class Addition:
         return {"residual": Tensor(addition.residual.index), **addition.values}
 
 
-def _stage_of_bytes(part: Lowering, name: str, bias: np.ndarray) -> dict[str, Any] | None:
+def _stage_of_bytes(part: Lowering, name: str, bias: np.ndarray) -> dict[str, Any] | Illegal:
     matrix = _matrix(part)[None] if name != "taps" else _weights(part)[0].reshape(1, -1, bias.size)
     if name != "project":
-        proved = proved_stage_of_8_bit(part.kernel.products, matrix, bias, forced() == "fixed")
-        return None if isinstance(proved, Illegal) else proved
+        return proved_stage_of_8_bit(part.kernel.products, matrix, bias, "fixed" in forced())
     stage = stage_of_8_bit(part.kernel.products, matrix, bias, slice(None))
-    return None if stage is None or stage["kind"] != "int8" else {**stage, "factors": 2}
+    if stage is None or stage["kind"] != "int8":
+        return Illegal("factors of 1/2 or more, sums that might overflow, or another arithmetic")
+    return {**stage, "factors": 2}
 
 
 def _panels_of_bytes(part: Lowering, name: str, factors: int | np.ndarray) -> np.ndarray:

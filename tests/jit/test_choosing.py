@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from litejit.cli import main
@@ -16,6 +17,7 @@ from litejit.kernels.jit.forced import forcing
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.reference.convolution import Conv2D
 from litejit.profiler import profile
+from tests.jit.blocks import Shape, quantized_block
 from tests.jit.equal import native_calls, prepared
 from tests.jit.test_machinery import DIGITS, chain
 
@@ -113,3 +115,32 @@ def test_tuning_without_a_cache(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert main(["tune", str(DIGITS), "--repeat", "1"]) == 0
     assert "not kept" in capsys.readouterr().out
     assert library.cache_directory is not tuning.cache_directory
+
+
+@pytest.mark.parametrize(
+    ("asked", "because"), [((), "estimated"), (("fused",), "asked for"), (("apart",), "asked for")]
+)
+def test_whether_blocks_are_fused_is_explained(asked: Sequence[str], because: str) -> None:
+    with forcing(*asked):
+        rows = profile(prepared(quantized_block(Shape((14, 14), 16, 48, 24), np.int8)), 1, explain=True)
+    options = {option.algorithm: option for row in rows for option in row.options}
+    chosen = "apart" if "apart" in asked else "fused"
+    assert options[chosen].is_chosen
+    assert options[chosen].because == because
+    assert ("proved" in options) == (chosen == "apart")
+
+
+@pytest.mark.parametrize(
+    ("shape", "reason"),
+    [
+        (Shape((14, 14), 16, 32, 24), "channels become at most twice as many"),
+        (Shape((14, 14), 32, 0, 24), "nothing is expanded, and images are at most 20 wide"),
+        (Shape((14, 14), 16, 48, 24, filter=(7, 7)), "no kernels for these filters, strides or small images"),
+        (Shape((14, 14), 16, 48, 24, activations=("NONE", "NONE", "NONE")), "expansion: results are clamped to -128"),
+    ],
+)
+def test_why_blocks_are_apart_is_explained(shape: Shape, reason: str) -> None:
+    rows = profile(prepared(quantized_block(shape, np.int8)), 1, explain=True)
+    fused, apart = (option for row in rows for option in row.options if option.algorithm in ("fused", "apart"))
+    assert apart.is_chosen
+    assert (fused.illegal or apart.because).startswith(reason)
