@@ -82,6 +82,9 @@ class Block:
         """Why the operators cannot be fused, as far as shapes tell."""
         if not all(_is_constant(part) for part in self.parts):
             return Illegal("filters or biases that are no constants, or no output")
+        is_filled_up = self.project is not None and self.depthwise.outputs[0].dims[3] % COLUMNS > 0
+        if is_filled_up and not all(function is None or function.stays_finite for function in self.functions):
+            return Illegal("channels that fill up a chunk might not stay finite")
         return None if _fits(self.depthwise) else Illegal("no kernels for these filters, strides or small images")
 
     @property

@@ -23,10 +23,9 @@ from litejit.schema import TensorType
 
 __all__ = ["Addition", "Function", "Packed", "pack_bytes", "pack_floats"]
 
-_FUNCTIONS = [
-    f"pointwise.{name}" for name in ("swish", "hard_swish", "leaky", "logistic_f32", "tanh_f32", "elu", "gelu")
-]
-"""Channels that fill up a chunk are 0, of which these make something finite."""
+_FINITE = [f"pointwise.{name}" for name in ("swish", "logistic_f32", "tanh_f32", "elu")]
+"""What they make of finite numbers is finite."""
+_FUNCTIONS = [*_FINITE, *(f"pointwise.{name}" for name in ("hard_swish", "leaky", "gelu"))]
 _STAGE = ("", "_stage", "_bytes", "_zero", "_low", "_high")
 _ADDED = [f"added_{slot}" for slot in ("low", "high", "first", "second", "start", "shift", "zero", "mask")]
 
@@ -49,7 +48,8 @@ def pack_floats(expand: Lowering | None, depthwise: Lowering, project: Lowering 
     taps = _weights(depthwise)[0].reshape(-1, depthwise.outputs[0].dims[3])
     values = _nothing("expand", 0.0) | _nothing("project", 0.0) | {"expand_steps": 0}
     if expand is not None:
-        values |= _floats(expand, "expand", pack_float_panels(_matrix(expand)))
+        values |= _floats(expand, "expand", pack_float_panels(_to_whole_chunks(_matrix(expand))))
+        taps = _to_whole_chunks(taps)
     values |= _floats(depthwise, "taps", padded(pack_channels(taps)))
     if project is not None:
         values |= _floats(project, "project", pack_float_panels(_filled_up(_matrix(project))))
@@ -60,7 +60,8 @@ def _floats(part: Lowering, name: str, weights: np.ndarray) -> dict[str, Any]:
     bias = part.constant_bias(2, part.outputs[0].dims[3])
     assert bias is not None
     low, high = float_clamp(part.kernel.products.activation)
-    slots = (weights, padded(pack_channels(bias.reshape(1, -1).astype(np.float32))), weights[0].nbytes, 0, low, high)
+    bias = _to_whole_chunks(bias.reshape(1, -1).astype(np.float32))
+    slots = (weights, padded(pack_channels(bias)), weights[0].nbytes, 0, low, high)
     return dict(zip((name + slot for slot in _STAGE), slots, strict=True)) | _steps(part, name, 1)
 
 
@@ -98,6 +99,11 @@ class Function:
     input: int
     output: int
     call: Call
+
+    @property
+    def stays_finite(self) -> bool:
+        """Whether it makes finite numbers of finite numbers, as it must in channels that fill up a chunk."""
+        return self.call.kernel in _FINITE
 
     @classmethod
     def of(cls, calls: Sequence[Call | Jump | Label], input: int, output: int) -> Function | None:
@@ -178,6 +184,15 @@ def _weights(part: Lowering) -> np.ndarray:
 def _matrix(part: Lowering) -> np.ndarray:
     """[depth, columns] the weights of a 1 x 1 convolution."""
     return _weights(part).reshape(part.outputs[0].dims[3], -1).T
+
+
+def _to_whole_chunks(rows: np.ndarray) -> np.ndarray:
+    """[n, channels] with the last channel again and again, as far as the last chunk goes.
+
+    The projection multiplies what is computed for these by 0, which makes 0 of it or, where that channel is not a
+    number, what the channel itself makes of the result. With weights of 0, an infinite input would not be a number.
+    """
+    return np.pad(rows, ((0, 0), (0, panels_of(rows.shape[1]) * COLUMNS - rows.shape[1])), mode="edge")
 
 
 def _filled_up(matrix: np.ndarray) -> np.ndarray:

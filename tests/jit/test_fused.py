@@ -92,7 +92,8 @@ def test_equal_to_the_operators_apart(shape: Shape, monkeypatch: pytest.MonkeyPa
 
 LINEAR = ("NONE", "NONE", "NONE")
 FUNCTIONS = {
-    "functions": Shape((14, 14), 8, 20, 12, functions=("SWISH", "HARD_SWISH"), activations=LINEAR),
+    "functions": Shape((14, 14), 8, 32, 12, functions=("SWISH", "HARD_SWISH"), activations=LINEAR),
+    "finite functions": Shape((14, 14), 8, 20, 12, functions=("SWISH", "TANH"), activations=LINEAR),
     "functions in bands": Shape((23, 28), 8, 40, 8, functions=("SWISH", "SWISH"), added="input", images=2),
     "one function, padded": Shape((22, 26), 16, 48, 16, (3, 3), (2, 2), "PAD", functions=("HARD_SWISH", "")),
     "the other": Shape((9, 11), 16, 0, 16, functions=("", "LEAKY_RELU"), activations=LINEAR),
@@ -109,6 +110,19 @@ def test_functions_of_elements(shape: Shape, monkeypatch: pytest.MonkeyPatch) ->
     check_equal(problem, monkeypatch)
     fused = [kernel for kernel in native_calls(prepared(problem)) if not kernel.startswith("pointwise.")]
     assert all(kernel.startswith("fused.") for kernel in fused)
+
+
+@pytest.mark.parametrize("name", ["odd channels", "odd channels, not expanded", "few channels", "finite functions"])
+def test_infinite_inputs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Channels that fill up a chunk make nothing of them that is not a number."""
+    problem, results = block({**SHAPES, **FUNCTIONS}[name]), []
+    problem.inputs[0][:, 2, 3], problem.inputs[0][:, -1, :, 0] = np.inf, -np.inf
+    problem.inputs[0][:, 0, -1] = np.nan
+    for mode in ("off", "always"):
+        monkeypatch.setenv("LITEJIT_FUSION", mode)
+        results.append(outputs(prepared(problem))[0])
+    assert np.isfinite(results[0]).any()
+    np.testing.assert_array_equal(*results)
 
 
 def random_shape(seed: int) -> Shape:
