@@ -255,4 +255,4 @@ def _field_value(field: Field, value: Any) -> Any:
     if field.kind is Kind.SCALAR and field.enum is not None:
         known = isinstance(value, str) or value in field.enum._value2member_map_
         return _enum(field.enum, value) if known else value
-    return np.asarray(value, field.dtype) if field.kind is Kind.VECTOR else value
+    return np.asarray(value, field.dtype) if field.kind is Kind.VECTOR and value is not None else value

@@ -204,9 +204,12 @@ def enumu32(enum: type[IntEnum], default: int = 0, *, slot: int = -1) -> Any:
     return _scalar("I", enum(default), slot, enum)
 
 
-def string(*, optional: bool = True, slot: int = -1) -> Any:
-    """Declare a string; absent reads as ''. Bytes that are not UTF-8 survive a round trip (surrogateescape)."""
-    return Field(Kind.STRING, "", slot, optional=optional)
+def string(*, optional: bool = True, required: bool = False, slot: int = -1) -> Any:
+    """Declare a string; absent reads as '', or as None if `required`: then '' is written, too.
+
+    Bytes that are not UTF-8 survive a round trip (surrogateescape).
+    """
+    return Field(Kind.STRING, None if required else "", slot, optional=optional and not required)
 
 
 def vector(dtype: str, *, align: int = 4, optional: bool = False, slot: int = -1) -> Any:

@@ -211,9 +211,9 @@ class StablehloRngBitGeneratorOptions(Table):
 class StableHLOCompositeOptions(Table):
     """Options of STABLEHLO_COMPOSITE."""
 
-    name: str = string()
+    name: str | None = string(required=True)
     decomposition_subgraph_index: int = int32()
-    composite_attributes: Array = uint8s()
+    composite_attributes: Array | None = uint8s(optional=True)
     composite_attributes_format: CustomOptionsFormat = enum8(CustomOptionsFormat)
     version: int = int32()
 

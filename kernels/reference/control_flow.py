@@ -236,7 +236,9 @@ class StablehloComposite(Caller):
     options: StableHLOCompositeOptions
 
     def check(self, node: Node) -> None:
-        """Checks the subgraph."""
+        """Checks the subgraph, and that there are the options without which the official runtime reads no model."""
+        node.require(self.options.name is not None, "option 'name' is missing")
+        node.require(self.options.composite_attributes is not None, "option 'composite_attributes' is missing")
         self.subgraph = self.options.decomposition_subgraph_index
         self.subgraphs = (self.subgraph,)
         require_interface(node, "decomposition", self.subgraph, len(node.inputs), len(node.declared))

@@ -105,7 +105,12 @@ class Graph:
         inner.g.output(*results)
         operands = [self.i, *(self.some() for _ in range(count))]
         results = self.g.op(
-            "STABLEHLO_COMPOSITE", operands, self.like(count), name="c", decomposition_subgraph_index=inner.g.index
+            "STABLEHLO_COMPOSITE",
+            operands,
+            self.like(count),
+            name="c",
+            decomposition_subgraph_index=inner.g.index,
+            composite_attributes=[],
         )
         return [results] if count == 1 else list(results)
 
@@ -147,7 +152,16 @@ def counting(rounds: int, size: int, op: str) -> bytes:
     middle.output(
         *middle.op("WHILE", [0, 1, 2], outputs, cond_subgraph_index=cond.index, body_subgraph_index=body.index)
     )
-    b.output(*b.op("STABLEHLO_COMPOSITE", [0, 1, 2], outputs, name="c", decomposition_subgraph_index=middle.index))
+    b.output(
+        *b.op(
+            "STABLEHLO_COMPOSITE",
+            [0, 1, 2],
+            outputs,
+            name="c",
+            decomposition_subgraph_index=middle.index,
+            composite_attributes=[],
+        )
+    )
     return b.to_bytes()
 
 
@@ -219,6 +233,7 @@ def test_one_subgraph_called_with_several_shapes() -> None:
                 [{"shape": shape}],
                 name="double",
                 decomposition_subgraph_index=double.index,
+                composite_attributes=[],
             )
         )
     check_compiled(Problem(b.to_bytes(), [np.ones((2, 3), F32), np.arange(5, dtype=F32)]), "arithmetic.add")
@@ -232,7 +247,7 @@ def test_what_cannot_be_compiled_stays_a_step_in_python() -> None:
     y = inner.input("x", (4,), F32)
     places = inner.op("WHERE", [inner.op("CAST", [y], [{"shape": (4,), "dtype": BOOL}])], [{"dtype": np.int64}])
     inner.output(inner.op("REDUCE_MAX", [places, inner.constant(np.array([0, 1], I32))], [{"dtype": np.int64}]))
-    options = {"name": "c", "decomposition_subgraph_index": inner.index}
+    options = {"name": "c", "decomposition_subgraph_index": inner.index, "composite_attributes": []}
     b.output(b.op("STABLEHLO_COMPOSITE", [b.op("ADD", [x, x])], [{"shape": (), "dtype": np.int64}], **options))
     check_compiled(Problem(b.to_bytes(), [np.array([0, 1, 2, 0], F32)]), "arithmetic.add")
 

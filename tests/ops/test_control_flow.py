@@ -166,7 +166,8 @@ def test_while_keeps_results_apart_from_variables() -> None:
     np.testing.assert_array_equal(run(problem, custom_ops={"Step": step_in_place})[0], [[4, 4]])
 
 
-def composite(subgraph: Callable[[ModelBuilder], int], shape: tuple[int, ...]) -> Problem:
+def composite(subgraph: Callable[[ModelBuilder], int], shape: tuple[int, ...], **changes: Any) -> Problem:
+    fields = {"name": "mine.op", "composite_attributes": [], **changes}
     b = ModelBuilder()
     x = b.input("x", (3,), F32)
     index = subgraph(b)
@@ -175,12 +176,19 @@ def composite(subgraph: Callable[[ModelBuilder], int], shape: tuple[int, ...]) -
             "STABLEHLO_COMPOSITE",
             [x],
             [{"shape": shape}],
-            name="mine.op",
             decomposition_subgraph_index=index,
-            composite_attributes=[],
+            **fields,
         )
     )
     return Problem(b.to_bytes(), [np.array([1, 2, 3], F32)])
+
+
+@pytest.mark.parametrize("option", ["name", "composite_attributes"])
+def test_composite_without_an_option(option: str) -> None:
+    """An empty one is there."""
+    check(composite(lambda b: adder(b, (3,), 2), (3,), name=""))
+    absent = composite(lambda b: adder(b, (3,), 2), (3,), **{option: None})
+    refused(absent, f"option '{option}' is missing", official_too=True)
 
 
 def test_composite() -> None:
