@@ -125,7 +125,7 @@ def _sine(first, second, quadrant):
 
 @inline
 def _sine_in_floats(x, ahead):
-    """sin(x + ahead * pi / 2) for |x| < 2 ** 13; within a unit, tried for all of them."""
+    """sin(x + ahead * pi / 2) for |x| < 2 ** 13; within a unit, tried for every fourth of them."""
     rounder = like(x, 12582912.0)  # 1.5 * 2 ** 23, in whose low bits the quadrant stands
     shifted = fma(x, like(x, 2 / pi), rounder)
     n = shifted - rounder
