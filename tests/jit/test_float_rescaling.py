@@ -108,6 +108,20 @@ def test_sums_that_do_not_vary() -> None:
     np.testing.assert_array_equal(floats(ends.T, found, 255), [[15, 15], [0, 0], [0, 0]])
 
 
+@pytest.mark.parametrize("result", [1, 40, 90])
+def test_sums_that_begin_or_end_at_a_step(result: int) -> None:
+    """The first sum of all must be reached, and the last one must not be reached by the next result."""
+    multiplier, ends = drawn(5, least=-7)
+    at = steps(multiplier, np.array([result, result + 1]))
+    for bounds in ((at[:, 0], ends[1]), (ends[0], at[:, 1] - 1)):
+        part = np.stack(bounds)
+        found = prove(multiplier, part, 0, 255, ROOMS)
+        assert found is not None
+        assert found.holds.all()
+        sums = around(multiplier, part, 255)
+        np.testing.assert_array_equal(floats(sums, found, 255), fixed(sums, multiplier, 255))
+
+
 def depthwise(x: np.ndarray, weights: np.ndarray, scale: Any, **options: Any) -> Problem:
     """Rectified, of uint8."""
     bias = np.random.default_rng(0).integers(-500, 500, weights.shape[3])
