@@ -410,4 +410,5 @@ def _blank(spec: TensorSpec, most_bytes: int) -> np.ndarray:
     zero_point = 0
     if spec.is_variable and spec.type == TensorType.INT8 and spec.quantization is not None:
         zero_point = int(spec.quantization.zero_point[0])
-    return np.full(spec.dims, zero_point, spec.dtype)
+    # Zeros are pages that nobody has touched yet, unless they are written.
+    return np.full(spec.dims, zero_point, spec.dtype) if zero_point else np.zeros(spec.dims, spec.dtype)

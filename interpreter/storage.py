@@ -198,6 +198,6 @@ class Storage:
         """Puts views of the memory in place of the arrays of the plan's own tensors, what they hold included."""
         for index in (at for at in self.tensors if at < len(arrays)):
             view, before = self.array(index), arrays[index]
-            if before is not None and before.shape == view.shape:
-                view[...] = before
+            if before is not None and before.shape == view.shape and before.reshape(-1).view(np.uint8).any():
+                view[...] = before  # otherwise it is 0 as the memory is, whose pages are left alone
             arrays[index] = view
