@@ -37,25 +37,36 @@ print("numba" in sys.modules, native is not None, interpreter.get_tensor(out).to
 """
 
 
-def in_a_process(cache: str, script: str = SCRIPT, **variables: str) -> list[str]:
+def in_a_process(cache: str, script: str = SCRIPT, model: Path = DIGITS, **variables: str) -> list[str]:
     """[whether numba was imported, whether there is a native plan, the output] of a process with this cache."""
     environment = {**os.environ, "LITEJIT_CACHE_DIR": cache, **variables}
-    command = [sys.executable, "-c", script.format(model=str(DIGITS))]
+    command = [sys.executable, "-c", script.format(model=str(model))]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return done.stdout.split()
 
 
-def test_warm_process_does_without_numba(tmp_path: Path) -> None:
-    cold, warm = in_a_process(str(tmp_path)), in_a_process(str(tmp_path))
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose few kernels are soon compiled."""
+    b = ModelBuilder()
+    x = b.op("COS", [b.input("x", (2, 3))])
+    b.output(b.op("ADD", [x, b.op("MUL", [x, x])]))
+    path = tmp_path_factory.mktemp("small") / "small.tflite"
+    path.write_bytes(b.to_bytes())
+    return path
+
+
+def test_warm_process_does_without_numba(tmp_path: Path, small: Path) -> None:
+    cold, warm = (in_a_process(str(tmp_path), model=small) for _ in range(2))
     assert cold[1:] == warm[1:]
     assert (cold[0], warm[0], warm[1]) == ("True", "False", "True")
 
 
 @pytest.mark.skipif(not HERE, reason="code is loaded without LLVM on x86-64 Linux alone")
 @pytest.mark.skipif(is_checked(), reason="the checked build compiles its check in each process")
-def test_warm_process_does_without_llvm(tmp_path: Path) -> None:
+def test_warm_process_does_without_llvm(tmp_path: Path, small: Path) -> None:
     script = SCRIPT.replace('"numba" in', '"llvmlite" in')
-    cold, warm = (in_a_process(str(tmp_path), script) for _ in range(2))
+    cold, warm = (in_a_process(str(tmp_path), script, small) for _ in range(2))
     assert (cold[0], warm[0], warm[1]) == ("True", "False", "True")
     assert cold[2] == warm[2]
 
@@ -86,30 +97,32 @@ print(*sorted(set(sys.modules) - before))
         assert f"litejit.schema.{part}" not in own
 
 
-def test_damaged_objects_are_compiled_again(tmp_path: Path) -> None:
-    good = in_a_process(str(tmp_path))
+def test_damaged_objects_are_compiled_again(tmp_path: Path, small: Path) -> None:
+    good = in_a_process(str(tmp_path), model=small)
     for number, path in enumerate(sorted(path for path in tmp_path.rglob("*") if path.is_file())):
         content = path.read_bytes()
         path.write_bytes([b"", content[: len(content) // 2], content[:-9] + b"\0" * 9, b"litejit 3 \n"][number % 4])
-    assert in_a_process(str(tmp_path))[2] == good[2]
-    assert in_a_process(str(tmp_path))[0] == "False"
+    assert in_a_process(str(tmp_path), model=small)[2] == good[2]
+    assert in_a_process(str(tmp_path), model=small)[0] == "False"
 
 
-def test_caches_that_cannot_be_written(tmp_path: Path) -> None:
+def test_caches_that_cannot_be_written(tmp_path: Path, small: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    assert in_a_process(str(blocked)) == in_a_process("")
+    assert in_a_process(str(blocked), model=small) == in_a_process("", model=small)
 
 
-def test_several_processes_at_once(tmp_path: Path) -> None:
+def test_several_processes_at_once(tmp_path: Path, small: Path) -> None:
     results: list[list[str]] = []
-    threads = [threading.Thread(target=lambda: results.append(in_a_process(str(tmp_path)))) for _ in range(3)]
+    threads = [
+        threading.Thread(target=lambda: results.append(in_a_process(str(tmp_path), model=small))) for _ in range(3)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len({tuple(result[1:]) for result in results}) == 1
-    assert in_a_process(str(tmp_path))[0] == "False"
+    assert in_a_process(str(tmp_path), model=small)[0] == "False"
 
 
 def test_generic_processor_gives_the_same(tmp_path: Path) -> None:
