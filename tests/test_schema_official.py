@@ -60,7 +60,7 @@ def assert_same(ours: Table, theirs: object) -> None:
         if field.kind in (Kind.VECTOR, Kind.DIMS):
             np.testing.assert_array_equal(np.asarray([] if value is None else value), [] if other is None else other)
         elif field.kind is Kind.STRING:
-            assert value.encode() == (other or b""), field.name
+            assert (value or "").encode() == (other or b""), field.name
         else:
             assert value == other, field.name
 
