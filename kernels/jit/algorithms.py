@@ -65,7 +65,7 @@ INNER_APART = replace(BYTES, products=60_000)
 FEW_MULTIPLIERS = ("haswell", "broadwell", "znver1", "znver2", "znver3")
 """Processors that add 16-bit numbers in two or more times as many ports as they multiply them in.
 
-Measured on znver3, which has two ports for multiplications; of the others, with one, by published tables.
+Measured on znver3, which has two ports for multiplications; the others have one by published tables, not measured.
 """
 
 EXTRA_STEP = 0.65

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from litejit.kernels.jit.call import Call, Fault, Scratch, Tensor, padded
-from litejit.kernels.jit.layouts.detection import DECODE, HIGHEST_POWER, SELECT
+from litejit.kernels.jit.layouts.detection import DECODE, HIGHEST_POWER, NEVER, SELECT
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.reference.detection import DetectionPostProcess
 from litejit.schema import TensorType
@@ -13,8 +13,6 @@ from litejit.schema import TensorType
 __all__: list[str] = []
 
 _OF_BYTES = ("shifts", "halves", "anchor_values")
-NEVER = np.iinfo(np.int64).min
-"""The rank of a score that is below the threshold."""
 
 
 @lowers(DetectionPostProcess)

@@ -28,8 +28,6 @@ _FINITE = [f"pointwise.{name}" for name in ("swish", "logistic_f32", "tanh_f32",
 _FUNCTIONS = [*_FINITE, *(f"pointwise.{name}" for name in ("hard_swish", "leaky", "gelu"))]
 _STAGE = ("", "_stage", "_bytes", "_zero", "_low", "_high")
 _ADDED = [f"added_{slot}" for slot in ("low", "high", "first", "second", "start", "shift", "zero", "mask")]
-
-
 _ROLES = {"expand": "expansion", "taps": "depthwise convolution", "project": "projection"}
 
 

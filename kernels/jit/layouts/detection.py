@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litejit.kernels.jit.call import Layout
 
-__all__ = ["DECODE", "HIGHEST_POWER", "SELECT"]
+__all__ = ["DECODE", "HIGHEST_POWER", "NEVER", "SELECT"]
 
 DECODE = Layout(
     # elements of a box in encodings; fault: of the entry
@@ -18,6 +18,9 @@ DECODE = Layout(
 
 HIGHEST_POWER = 540
 """Half the exponents of float64."""
+
+NEVER = -(1 << 63)
+"""The rank of a score that is below the threshold."""
 
 SELECT = Layout(
     # boxes: [count, 4] float32; the outputs

@@ -10,7 +10,7 @@ from typing import Any
 
 from numba import float32, float64, int64
 
-from litejit.kernels.jit.layouts.detection import DECODE, HIGHEST_POWER, SELECT
+from litejit.kernels.jit.layouts.detection import DECODE, HIGHEST_POWER, NEVER, SELECT
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import getters, load_f32, load_f64, load_i32, load_i64, load_u8, store
 
@@ -19,7 +19,6 @@ get, get_float = getters(SELECT)
 
 _LOG2_E, _LN2, _LN2_REST = 1.4426950408889634, 0.6931471803691238, 1.9082149292705877e-10
 """ln 2 in 32 bits, of which products with exponents are exact, and what is left of it."""
-_NEVER = -(1 << 63)
 
 
 @inline
@@ -97,7 +96,7 @@ def _value_f32(args, address):
 @inline
 def _rank_f32(args, address):
     if not load_f32(address) >= float32(get_float(args, "score_threshold")):
-        return int64(_NEVER)
+        return int64(NEVER)
     bits = int64(load_i32(address))
     return int64(0) if bits == -(1 << 31) else bits ^ 0x7FFFFFFF if bits < 0 else bits
 
@@ -156,7 +155,7 @@ def _chosen(args, count, most):
 @inline
 def _push(keys, count, rank, box):
     """Adds a candidate, if it is one; how many there are then."""
-    if rank == _NEVER:
+    if rank == NEVER:
         return count
     store(keys + 8 * count, (rank << 32) | (0xFFFFFFFF - box))
     return count + 1
@@ -183,12 +182,12 @@ def _select(value: Any, rank_of: Any) -> Any:
     @inline
     def highest(args, scores):
         """The rank of the highest of a box's scores; of what is not a number there is none."""
-        size, best, is_number = get(args, "size"), int64(_NEVER), True
+        size, best, is_number = get(args, "size"), int64(NEVER), True
         for label in range(get(args, "classes")):
             score = value(args, scores + label * size)
             is_number = is_number and score == score
             best = max(best, rank_of(args, scores + label * size))
-        return best if is_number else int64(_NEVER)
+        return best if is_number else int64(NEVER)
 
     @inline
     def label_of(args, scores):

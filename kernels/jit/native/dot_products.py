@@ -12,13 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.native.convolution import driver
 from litejit.kernels.jit.native.copying import pad_rows_bytes
-from litejit.kernels.jit.native.rescaling import FIXED, emit_requantized
+from litejit.kernels.jit.native.rescaling import FIXED
 from litejit.kernels.jit.native.simd import (
     I32,
     emit_call,
@@ -28,14 +26,7 @@ from litejit.kernels.jit.native.simd import (
     emit_splat,
     getters,
 )
-from litejit.kernels.jit.native.storing import rows_at
-from litejit.kernels.jit.native.tiles import (
-    I8x32,
-    I32x8,
-    Operands,
-    emit_sums,
-    row_addresses,
-)
+from litejit.kernels.jit.native.tiles import I8x32, I32x8, Operands, emit_start, emit_sums, tile_of_bytes
 from litejit.kernels.jit.target import has_feature, triple
 
 get, _ = getters(CONVOLUTION)
@@ -92,21 +83,13 @@ BIASED_QUADS = Operands(
 def dot_tile(rows: int, operands: Operands) -> Any:
     """As `tiles.int8_tile`, for rows and panels of bytes; no factor is 1/2 or more."""
 
-    @intrinsic
-    def tile(context, source, pixels, segments, count, steps, panel, stage, out, pitch, zero_point, low, high, columns):
-        def emit(c, b, s, a):
-            source, pixels, segments, count, steps, panel, stage, out, pitch, zero_point, low, high, columns = a
-            one = emit_constant(I32x8, 1)
-            start = [b.ashr(emit_load(b, stage, I32x8, 32 * half), one) for half in range(2)]
-            addresses = row_addresses(b, source, pixels, rows)
-            sums = emit_sums(b, operands, addresses, start, segments, count, steps, [panel])
-            doubled = [[b.shl(value, one) for value in row] for row in sums]
-            emit_requantized(b, doubled, stage, rows_at(b, out, pitch, rows), zero_point, low, high, columns, FIXED)
-            return c.get_dummy_value()
+    def emit(b, addresses, stage, segments, count, steps, panel):
+        one = emit_constant(I32x8, 1)
+        start = [b.ashr(value, one) for value in emit_start(b, stage)]
+        sums = emit_sums(b, operands, addresses, start, segments, count, steps, [panel])
+        return [[b.shl(value, one) for value in row] for row in sums]
 
-        return types.void(*[types.int64] * 13), emit
-
-    return tile
+    return tile_of_bytes(rows, FIXED, emit)
 
 
 def _kernels(operands: Operands) -> list[Any]:

@@ -45,6 +45,7 @@ from litejit.kernels.jit.native.tiles import (
     I32x8,
     Values,
     emit_products,
+    emit_start,
     emit_sums,
     row_addresses,
 )
@@ -67,10 +68,6 @@ _HALVES = [[0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]]
 """Columns in packed order, half by half."""
 
 
-def _start(b: ir.IRBuilder, stage: ir.Value) -> Values:
-    return [emit_load(b, stage, I32x8, 32 * half) for half in range(2)]
-
-
 def expand_tile(rows: int) -> Any:
     """Pixels of the widened input times a panel, each to its place in the expanded chunk."""
 
@@ -78,7 +75,7 @@ def expand_tile(rows: int) -> Any:
     def tile(context, source, pitch, steps, panel, stage, chunk, places, zero, low, high):
         def emit(c, b, s, a):
             source, pitch, steps, panel, stage, chunk, places, zero, low, high = a
-            sums = emit_products(b, INT16_PAIRS, rows_at(b, source, pitch, rows), _start(b, stage), steps, [panel])
+            sums = emit_products(b, INT16_PAIRS, rows_at(b, source, pitch, rows), emit_start(b, stage), steps, [panel])
             results = emit_words(b, sums, stage, zero, low, high, FLOATS)
             for address, words in zip(row_addresses(b, chunk, places, rows), results, strict=True):
                 emit_store(b, words, address)
@@ -97,7 +94,7 @@ def depthwise_tile(width: int, stride: int, pixels: int) -> Any:
         def emit(c, b, s, a):
             source, offsets, pairs, taps, stage, out, zero, low, high = a
             halves = []
-            for half, begin in enumerate(_start(b, stage)):
+            for half, begin in enumerate(emit_start(b, stage)):
                 lanes = [at for column in _HALVES[half] for at in (column, column + COLUMNS)]
                 sums = [emit_variable(b, begin) for _ in range(pixels)]
 
@@ -139,7 +136,7 @@ def project_tile(rows: int) -> Any:
             source, offsets, chunks, panel, stage, out, pitch, columns, zero, low, high, residual, added = a
             addresses = [emit_offset(b, source, PIXEL * row) for row in range(rows)]
             steps = I64(COLUMNS // 2)
-            sums = emit_sums(b, INT16_PAIRS, addresses, _start(b, stage), offsets, chunks, steps, [panel])
+            sums = emit_sums(b, INT16_PAIRS, addresses, emit_start(b, stage), offsets, chunks, steps, [panel])
             results = [emit_variable(b, words) for words in emit_words(b, sums, stage, zero, low, high, FIXED)]
             with b.if_then(b.icmp_signed("!=", residual, I64(0))):
                 add = _adder(b, added)

@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
 from numba.extending import intrinsic
 
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.inner_products import ROW_END, STEP
 from litejit.kernels.jit.native.convolution import driver
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.rescaling import FIXED, emit_requantized
+from litejit.kernels.jit.native.rescaling import FIXED
 from litejit.kernels.jit.native.simd import (
     I32,
     I64,
@@ -34,8 +33,14 @@ from litejit.kernels.jit.native.simd import (
     widen_i8x16,
     widen_u8x16,
 )
-from litejit.kernels.jit.native.storing import rows_at
-from litejit.kernels.jit.native.tiles import I16x16, I32x8, Operands, Values, emit_products, row_addresses
+from litejit.kernels.jit.native.tiles import (
+    I16x16,
+    Operands,
+    Values,
+    emit_products,
+    emit_start,
+    tile_of_bytes,
+)
 
 get, _ = getters(CONVOLUTION)
 
@@ -58,23 +63,15 @@ FOURS = Operands(_load_column, _load_row, _accumulate, column_bytes=128, row_byt
 
 
 def _tile(rows: int) -> Any:
-    @intrinsic
-    def tile(context, source, pixels, segments, count, steps, panel, stage, out, pitch, zero_point, low, high, columns):
-        def emit(c, b, s, a):
-            source, pixels, _, _, steps, panel, stage, out, pitch, zero_point, low, high, columns = a
-            start = [emit_load(b, stage, I32x8, 32 * half) for half in range(2)]
-            addresses = row_addresses(b, source, pixels, rows)
-            sums = emit_products(b, FOURS, addresses, start, steps, [panel])
-            end = b.mul(steps, I64(FOURS.row_bytes))
-            for address, row in zip(addresses, sums, strict=True):
-                own = emit_splat(b, emit_load(b, b.add(address, end), I32), 8)
-                row[:] = [b.sub(value, own) for value in row]
-            emit_requantized(b, sums, stage, rows_at(b, out, pitch, rows), zero_point, low, high, columns, FIXED)
-            return c.get_dummy_value()
+    def emit(b, addresses, stage, segments, count, steps, panel):
+        sums = emit_products(b, FOURS, addresses, emit_start(b, stage), steps, [panel])
+        end = b.mul(steps, I64(FOURS.row_bytes))
+        for address, row in zip(addresses, sums, strict=True):
+            own = emit_splat(b, emit_load(b, b.add(address, end), I32), 8)
+            row[:] = [b.sub(value, own) for value in row]
+        return sums
 
-        return types.void(*[types.int64] * 13), emit
-
-    return tile
+    return tile_of_bytes(rows, FIXED, emit)
 
 
 @intrinsic

@@ -60,17 +60,18 @@ def emit_words(
 
     rescaling: FIXED, WIDE or FLOATS, which is how the sums have been packed to be.
     """
+    bounds = [zero_point, low, high]
     if rescaling != FLOATS:
-        return _emit_words(b, sums, stage, zero_point, low, high, rescaling)
+        return _emit_words(b, sums, stage, bounds, rescaling)
     # Floats are rescaled around the middle of the clamp, see `float_rescaling`.
     middle = b.ashr(b.add(b.add(low, high), I64(1)), I64(1))
     proved = b.icmp_signed("!=", emit_load(b, stage, I32, PROVED_AT), I32(0))
     ways = []
     with b.if_else(proved, likely=True) as (floats, formula):
         with floats:
-            ways.append((_emit_words(b, sums, stage, middle, low, high, FLOATS), b.block))
+            ways.append((_emit_words(b, sums, stage, [middle, low, high], FLOATS), b.block))
         with formula:
-            ways.append((_emit_words_by_row(b, sums, stage, zero_point, low, high), b.block))
+            ways.append((_emit_words_by_row(b, sums, stage, bounds), b.block))
     results = []
     for row in range(len(sums)):
         results.append(b.phi(I16x16))
@@ -79,9 +80,7 @@ def emit_words(
     return results
 
 
-def _emit_words_by_row(
-    b: ir.IRBuilder, sums: list[Values], stage: ir.Value, zero_point: ir.Value, low: ir.Value, high: ir.Value
-) -> Values:
+def _emit_words_by_row(b: ir.IRBuilder, sums: list[Values], stage: ir.Value, bounds: Values) -> Values:
     """Any factors, a row at a time: little code for panels that are few."""
     with b.goto_entry_block():
         table, results = b.alloca(I32x8, size=2 * len(sums)), b.alloca(I16x16, size=len(sums))
@@ -90,25 +89,18 @@ def _emit_words_by_row(
 
     def row(number: ir.Value) -> None:
         pair = [b.load(b.gep(table, [b.add(b.mul(number, I64(2)), I64(half))])) for half in range(2)]
-        (words,) = _emit_words(b, [pair], stage, zero_point, low, high, WIDE)
+        (words,) = _emit_words(b, [pair], stage, bounds, WIDE)
         b.store(words, b.gep(results, [number]))
 
     emit_loop(b, I64(len(sums)), row)
     return [b.load(b.gep(results, [I64(at)])) for at in range(len(sums))]
 
 
-def _emit_words(
-    b: ir.IRBuilder,
-    sums: list[Values],
-    stage: ir.Value,
-    zero_point: ir.Value,
-    low: ir.Value,
-    high: ir.Value,
-    rescaling: str,
-) -> Values:
+def _emit_words(b: ir.IRBuilder, sums: list[Values], stage: ir.Value, bounds: Values, rescaling: str) -> Values:
+    """bounds: what is added to results, and their clamp."""
     halves = [_RESCALINGS[rescaling](b, stage, half) for half in range(2)]
     rescaled = [[apply(value) for apply, value in zip(halves, row, strict=True)] for row in sums]
-    low16, high16, zero16 = (emit_splat(b, b.trunc(value, I16), 16) for value in (low, high, zero_point))
+    zero16, low16, high16 = (emit_splat(b, b.trunc(value, I16), 16) for value in bounds)
     results = []
     for pair in rescaled:
         words = pack_to_i16(b, *pair)

@@ -26,13 +26,7 @@ from litejit.kernels.jit.native.simd import (
     emit_variable,
 )
 from litejit.kernels.jit.native.storing import emit_clamped, emit_store_rows, rows_at
-from litejit.kernels.jit.native.tiles import (
-    FLOATS,
-    INT16_PAIRS,
-    F32x8,
-    I32x8,
-    Values,
-)
+from litejit.kernels.jit.native.tiles import FLOATS, INT16_PAIRS, F32x8, Values, emit_start
 
 __all__ = ["Slide", "float_slide", "int8_slide"]
 
@@ -145,7 +139,7 @@ def int8_slide(slide: Slide, rescaling: str) -> Any:
                 return [b.add(at, b.mul(pixel_bytes, I64(column))) for column in range(slide.columns)]
 
             load, accumulate = INT16_PAIRS.load_column, INT16_PAIRS.accumulate
-            start = [emit_load(b, stage, I32x8, 32 * half) for half in range(2)]
+            start = emit_start(b, stage)
             halves = [slide.emit(b, window, rows, weights, start[half], half, load, accumulate) for half in range(2)]
             sums = [list(pair) for pair in zip(*halves, strict=True)]
             outputs = rows_at(b, out, pitch, slide.pixels)

@@ -10,14 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.splitting import HEAD_BYTES, QUAD, QUADS
 from litejit.kernels.jit.native.convolution import driver
 from litejit.kernels.jit.native.copying import pad_rows_bytes
-from litejit.kernels.jit.native.rescaling import FIXED, emit_requantized
+from litejit.kernels.jit.native.rescaling import FIXED
 from litejit.kernels.jit.native.simd import (
     I16,
     I32,
@@ -33,8 +31,15 @@ from litejit.kernels.jit.native.simd import (
     emit_variable,
     getters,
 )
-from litejit.kernels.jit.native.storing import rows_at
-from litejit.kernels.jit.native.tiles import I8x32, I16x16, I32x8, Operands, Values, emit_sums, row_addresses
+from litejit.kernels.jit.native.tiles import (
+    I8x32,
+    I16x16,
+    Operands,
+    Values,
+    emit_start,
+    emit_sums,
+    tile_of_bytes,
+)
 from litejit.kernels.jit.target import has_feature
 
 get, _ = getters(CONVOLUTION)
@@ -97,21 +102,13 @@ def _emit_extra_steps(
 def split_tile(rows: int) -> Any:
     """As `tiles.int8_tile`, for rows of bytes and panels of `splitting.pack_split`; no factor is 1/2 or more."""
 
-    @intrinsic
-    def tile(context, source, pixels, segments, count, steps, panel, stage, out, pitch, zero_point, low, high, columns):
-        def emit(c, b, s, a):
-            source, pixels, segments, count, steps, panel, stage, out, pitch, zero_point, low, high, columns = a
-            start = [emit_load(b, stage, I32x8, 32 * half) for half in range(2)]
-            addresses, weights = row_addresses(b, source, pixels, rows), emit_offset(b, panel, HEAD_BYTES)
-            sums = emit_sums(b, STEPS, addresses, start, segments, count, steps, [weights])
-            weights = b.add(weights, b.mul(b.mul(count, steps), I64(STEPS.column_bytes)))
-            sums = _emit_extra_steps(b, addresses, sums, panel, weights)
-            emit_requantized(b, sums, stage, rows_at(b, out, pitch, rows), zero_point, low, high, columns, FIXED)
-            return c.get_dummy_value()
+    def emit(b, addresses, stage, segments, count, steps, panel):
+        weights = emit_offset(b, panel, HEAD_BYTES)
+        sums = emit_sums(b, STEPS, addresses, emit_start(b, stage), segments, count, steps, [weights])
+        weights = b.add(weights, b.mul(b.mul(count, steps), I64(STEPS.column_bytes)))
+        return _emit_extra_steps(b, addresses, sums, panel, weights)
 
-        return types.void(*[types.int64] * 13), emit
-
-    return tile
+    return tile_of_bytes(rows, FIXED, emit)
 
 
 uint8_1, uint8_4 = (driver(rows, split_tile(rows), get, pad_rows_bytes, is_float=False) for rows in (1, 4))

@@ -19,14 +19,7 @@ from litejit.kernels.jit.native.simd import (
     emit_variable,
 )
 from litejit.kernels.jit.native.storing import emit_clamped, emit_store_rows, rows_at
-from litejit.kernels.jit.native.tiles import (
-    FLOATS,
-    INT16_PAIRS,
-    F32x8,
-    I32x8,
-    Values,
-    row_addresses,
-)
+from litejit.kernels.jit.native.tiles import FLOATS, INT16_PAIRS, F32x8, Values, emit_start, row_addresses
 
 __all__ = ["emit_taps", "float_taps", "int8_taps"]
 
@@ -84,7 +77,7 @@ def int8_taps(rows: int, rescaling: str) -> Any:
     def tile(context, source, pixels, taps, count, weights, stage, out, pitch, zero_point, low, high, columns):
         def emit(c, b, s, a):
             source, pixels, taps, count, weights, stage, out, pitch, zero_point, low, high, columns = a
-            start = [emit_load(b, stage, I32x8, 32 * half) for half in range(2)]
+            start = emit_start(b, stage)
             addresses = row_addresses(b, source, pixels, rows)
             load, accumulate = INT16_PAIRS.load_column, INT16_PAIRS.accumulate
             sums = emit_taps(b, addresses, start, taps, count, weights, load, accumulate)

@@ -175,22 +175,35 @@ def float_tile(rows: int, few: bool = False) -> Any:
     return tile
 
 
-def int8_tile(rows: int, rescaling: str) -> Any:
-    """out[row, :] = clamp(rescale(bias + row x panel) + zero_point) in 8 bits; rows of int16 pairs.
+def emit_start(b: ir.IRBuilder, stage: ir.Value) -> Values:
+    """What sums start with, for 16 columns. stage: address of the output stage of a panel for bytes."""
+    return [emit_load(b, stage, I32x8, 32 * half) for half in range(2)]
+
+
+def tile_of_bytes(rows: int, rescaling: str, emit: Callable[..., list[Values]]) -> Any:
+    """out[row, :] = clamp(rescale(bias + row x panel) + zero_point) in 8 bits.
 
     stage: address of the panel's output stage (see `packing.pack_stage`). rescaling: see `rescaling`.
+    emit(b, addresses of the rows, stage, segments, count, steps, panel): makes twice the sums, biases included.
     """
 
     @intrinsic
     def tile(context, source, pixels, segments, count, steps, panel, stage, out, pitch, zero_point, low, high, columns):
-        def emit(c, b, s, a):
+        def body(c, b, s, a):
             source, pixels, segments, count, steps, panel, stage, out, pitch, zero_point, low, high, columns = a
-            start = [emit_load(b, stage, I32x8, 32 * half) for half in range(2)]
-            addresses = row_addresses(b, source, pixels, rows)
-            sums = emit_sums(b, INT16_PAIRS, addresses, start, segments, count, steps, [panel])
+            sums = emit(b, row_addresses(b, source, pixels, rows), stage, segments, count, steps, panel)
             emit_requantized(b, sums, stage, rows_at(b, out, pitch, rows), zero_point, low, high, columns, rescaling)
             return c.get_dummy_value()
 
-        return types.void(*[types.int64] * 13), emit
+        return types.void(*[types.int64] * 13), body
 
     return tile
+
+
+def int8_tile(rows: int, rescaling: str) -> Any:
+    """A tile of rows of int16 pairs."""
+
+    def emit(b, addresses, stage, segments, count, steps, panel):
+        return emit_sums(b, INT16_PAIRS, addresses, emit_start(b, stage), segments, count, steps, [panel])
+
+    return tile_of_bytes(rows, rescaling, emit)
