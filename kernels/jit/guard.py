@@ -1,7 +1,7 @@
 """The checked build: every load and store of a kernel is held against the blocks of memory that its call was given.
 
-LITEJIT_CHECKED=1 compiles kernels with a call of `litejit_check` before each access (see `native.simd`), which lives
-here: a few lines of LLVM that search a table of blocks. The normal build has no trace of it.
+LITEJIT_CHECKED=1 compiles kernels with a call of `litejit_check` before each access (see `native.emission`), which
+lives here: a few lines of LLVM that search a table of blocks. The normal build has no trace of it.
 """
 
 from __future__ import annotations

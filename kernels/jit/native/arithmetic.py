@@ -9,11 +9,9 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from litejit.kernels.jit.native.elements import broadcast_float, over_rows, store_within
+from litejit.kernels.jit.native.emission import F32, emit_load, emit_shuffle
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.simd import (
-    F32,
-    emit_load,
-    emit_shuffle,
     f32x8,
     load_f32,
     load_f32x8,

@@ -6,7 +6,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.native.simd import I64, emit_call
+from litejit.kernels.jit.native.emission import I64, emit_call
 from litejit.kernels.jit.target import triple
 
 __all__ = ["cycles", "exchange", "fetch_add", "give_way", "pause", "read_shared", "sleep", "wake", "write_shared"]

@@ -8,8 +8,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.simd import (
+from litejit.kernels.jit.native.emission import (
     I8,
     I16,
     I32,
@@ -22,13 +21,9 @@ from litejit.kernels.jit.native.simd import (
     emit_shuffle,
     emit_store,
     emit_variable,
-    i8x32,
-    i32x8,
-    load_i8x8,
-    load_i16x8,
-    widen_i8x8,
-    widen_i16x8,
 )
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.simd import i8x32, i32x8, load_i8x8, load_i16x8, widen_i8x8, widen_i16x8
 from litejit.kernels.jit.target import has_feature
 
 __all__ = [

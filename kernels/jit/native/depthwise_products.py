@@ -10,12 +10,10 @@ from numba.extending import intrinsic
 
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.layouts.products import PRODUCT
+from litejit.kernels.jit.native.emission import F32, emit_load, emit_splat
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.products import row_addresses
 from litejit.kernels.jit.native.simd import (
-    F32,
-    emit_load,
-    emit_splat,
     getters,
     interleave_first,
     interleave_second,

@@ -16,16 +16,9 @@ from llvmlite import ir
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.native.convolution import driver
 from litejit.kernels.jit.native.copying import pad_rows_bytes
+from litejit.kernels.jit.native.emission import I32, emit_call, emit_constant, emit_load, emit_shuffle, emit_splat
 from litejit.kernels.jit.native.rescaling import FIXED
-from litejit.kernels.jit.native.simd import (
-    I32,
-    emit_call,
-    emit_constant,
-    emit_load,
-    emit_shuffle,
-    emit_splat,
-    getters,
-)
+from litejit.kernels.jit.native.simd import getters
 from litejit.kernels.jit.native.tiles import I8x32, I32x8, Operands, emit_start, emit_sums, tile_of_bytes
 from litejit.kernels.jit.target import has_feature, triple
 

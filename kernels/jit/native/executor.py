@@ -19,9 +19,10 @@ from numba.extending import intrinsic
 
 from litejit.kernels.jit.layouts.programs import ENTRY, FAULT, HELP, RUNS, STARTED, STOP
 from litejit.kernels.jit.native.atomics import cycles, read_shared, write_shared
+from litejit.kernels.jit.native.emission import I64
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.sharing import help_others, invoke, share, stop, wake_all
-from litejit.kernels.jit.native.simd import I64, load_i8, load_i64, store
+from litejit.kernels.jit.native.simd import load_i8, load_i64, store
 
 ENTRY_BYTES, FAULT_BYTES = 8 * ENTRY, 8 * FAULT
 

@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 
 from litejit.kernels.jit.layouts.few_rows import FEW_ROWS
 from litejit.kernels.jit.layouts.panels import COLUMNS
-from litejit.kernels.jit.native.simd import (
+from litejit.kernels.jit.native.emission import (
     F32,
     I8,
     I16,
@@ -33,9 +33,8 @@ from litejit.kernels.jit.native.simd import (
     emit_shuffle,
     emit_splat,
     emit_variable,
-    getters,
-    load_i64,
 )
+from litejit.kernels.jit.native.simd import getters, load_i64
 from litejit.kernels.jit.native.stages import STAGES, Stage, Values, emit_store_columns
 
 get, get_float = getters(FEW_ROWS)

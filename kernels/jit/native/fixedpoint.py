@@ -5,8 +5,8 @@ from __future__ import annotations
 from numba.core import types
 from numba.extending import intrinsic
 
+from litejit.kernels.jit.native.emission import I1, I64, emit_call, emit_min
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.simd import I1, I64, emit_call, emit_min
 
 __all__ = ["bit_length", "divided_by_pot", "inverse_sqrt", "log", "multiply", "one_over_one_plus_x", "reciprocal"]
 __all__ += ["rescaled"]

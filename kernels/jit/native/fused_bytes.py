@@ -13,9 +13,7 @@ from litejit.kernels.jit.layouts.fused import FUSED
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.native.copying import widen
 from litejit.kernels.jit.native.depthwise import load_16
-from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.rescaling import FIXED, FLOATS, emit_words, low_bytes, pack_to_i16
-from litejit.kernels.jit.native.simd import (
+from litejit.kernels.jit.native.emission import (
     I16,
     I32,
     I64,
@@ -30,13 +28,10 @@ from litejit.kernels.jit.native.simd import (
     emit_splat,
     emit_store,
     emit_variable,
-    getters,
-    i16x16,
-    load_i16x16,
-    load_i32,
-    splat_i16x16,
-    store,
 )
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.rescaling import FIXED, FLOATS, emit_words, low_bytes, pack_to_i16
+from litejit.kernels.jit.native.simd import getters, i16x16, load_i16x16, load_i32, splat_i16x16, store
 from litejit.kernels.jit.native.storing import emit_store_bytes, rows_at
 from litejit.kernels.jit.native.tiles import (
     INT16_PAIRS,

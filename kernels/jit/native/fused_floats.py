@@ -11,8 +11,7 @@ from numba.extending import intrinsic
 from litejit.kernels.jit.layouts.fused import FUSED
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.native.copying import fill_f32
-from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.simd import (
+from litejit.kernels.jit.native.emission import (
     F32,
     F64,
     I32,
@@ -23,13 +22,9 @@ from litejit.kernels.jit.native.simd import (
     emit_offset,
     emit_store,
     emit_variable,
-    getters,
-    load_f32x8,
-    load_i32,
-    splat_f32x8,
-    store,
-    store_first,
 )
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.simd import getters, load_f32x8, load_i32, splat_f32x8, store, store_first
 from litejit.kernels.jit.native.storing import emit_clamped, emit_store_rows, rows_at
 from litejit.kernels.jit.native.tiles import (
     FLOATS,

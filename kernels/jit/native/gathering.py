@@ -8,15 +8,7 @@ from litejit.kernels.jit.layouts.gathering import COORDINATES, SLICES
 from litejit.kernels.jit.native.elements import split
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.pieces import copy_piece
-from litejit.kernels.jit.native.simd import (
-    getters,
-    load_f32,
-    load_i8,
-    load_i16,
-    load_i32,
-    load_i64,
-    store,
-)
+from litejit.kernels.jit.native.simd import getters, load_f32, load_i8, load_i16, load_i32, load_i64, store
 
 get, _ = getters(SLICES)
 coordinate, _ = getters(COORDINATES)

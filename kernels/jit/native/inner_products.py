@@ -14,15 +14,10 @@ from numba.extending import intrinsic
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.inner_products import ROW_END, STEP
 from litejit.kernels.jit.native.convolution import driver
+from litejit.kernels.jit.native.emission import I32, I64, emit_load, emit_multiply_add_pairs, emit_shuffle, emit_splat
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.rescaling import FIXED
 from litejit.kernels.jit.native.simd import (
-    I32,
-    I64,
-    emit_load,
-    emit_multiply_add_pairs,
-    emit_shuffle,
-    emit_splat,
     getters,
     i16x16,
     load_i8x16,

@@ -12,17 +12,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.native.simd import (
-    F32,
-    I32,
-    I64,
-    Vec,
-    emit_call,
-    emit_load,
-    emit_shuffle,
-    emit_splat,
-    f32x16,
-)
+from litejit.kernels.jit.native.emission import F32, I32, I64, emit_call, emit_load, emit_shuffle, emit_splat
+from litejit.kernels.jit.native.simd import Vec, f32x16
 from litejit.kernels.jit.target import has_feature
 
 __all__ = [

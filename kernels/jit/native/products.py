@@ -15,8 +15,7 @@ from numba.extending import intrinsic
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.layouts.products import PRODUCT
 from litejit.kernels.jit.native.copying import pad_rows_float, pad_rows_widened
-from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.simd import (
+from litejit.kernels.jit.native.emission import (
     F32,
     I32,
     I64,
@@ -27,12 +26,9 @@ from litejit.kernels.jit.native.simd import (
     emit_shuffle,
     emit_splat,
     emit_variable,
-    getters,
-    load_i16x16,
-    load_i64,
-    splat_i16x16,
-    store,
 )
+from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.simd import getters, load_i16x16, load_i64, splat_i16x16, store
 from litejit.kernels.jit.native.stages import STAGES, I32x8, I64x4, Stage, Values, emit_store_columns
 from litejit.kernels.jit.native.tiles import FLOATS, INT8_PAIRS, INT16_PAIRS, Operands, emit_sums
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from llvmlite import ir
 
 from litejit.kernels.jit.layouts.panels import PROVED_AT, STAGE_BYTES
-from litejit.kernels.jit.native.simd import (
+from litejit.kernels.jit.native.emission import (
     F32,
     F64,
     I8,

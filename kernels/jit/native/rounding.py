@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from numba.extending import intrinsic
 
+from litejit.kernels.jit.native.emission import emit_call, emit_constant
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.lanes import bits_of, floats_of_bits, like
-from litejit.kernels.jit.native.simd import emit_call, emit_constant, f32x8, i32x8
+from litejit.kernels.jit.native.simd import f32x8, i32x8
 from litejit.kernels.jit.target import has_feature
 
 __all__ = ["half_away", "truncated"]

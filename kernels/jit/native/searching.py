@@ -14,16 +14,13 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from litejit.kernels.jit.native.bytes import lane
+from litejit.kernels.jit.native.emission import I1, I64, emit_call, emit_splat
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.lanes import all_of
 from litejit.kernels.jit.native.reduction import get, place
 from litejit.kernels.jit.native.simd import (
-    I1,
-    I64,
     Mask,
     bits_of_f32x8,
-    emit_call,
-    emit_splat,
     f32x8_of_bits,
     largest,
     load_f32,

@@ -62,8 +62,9 @@ from litejit.kernels.jit.native.atomics import (
     wake,
     write_shared,
 )
+from litejit.kernels.jit.native.emission import I64
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.simd import I64, load_i64, store
+from litejit.kernels.jit.native.simd import load_i64, store
 
 __all__ = ["help_others", "invoke", "share", "stop", "wake_all"]
 

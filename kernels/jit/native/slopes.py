@@ -7,24 +7,9 @@ from numba.extending import intrinsic
 
 from litejit.kernels.jit.native.bytes import store_first_bytes
 from litejit.kernels.jit.native.elements import element, over_pieces
+from litejit.kernels.jit.native.emission import I8, I16, I32, emit_call, emit_constant, emit_max, emit_min, emit_shuffle
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.simd import (
-    I8,
-    I16,
-    I32,
-    emit_call,
-    emit_constant,
-    emit_max,
-    emit_min,
-    emit_shuffle,
-    i8x32,
-    load_i8x16,
-    select,
-    splat_i8x32,
-    splat_i16x16,
-    store,
-    widen_i8x16,
-)
+from litejit.kernels.jit.native.simd import i8x32, load_i8x16, select, splat_i8x32, splat_i16x16, store, widen_i8x16
 from litejit.kernels.jit.target import has_feature
 
 _WORDS, _WIDE = ir.VectorType(I16, 16), ir.VectorType(I32, 16)

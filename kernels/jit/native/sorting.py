@@ -8,16 +8,7 @@ from numba import int16, int32
 
 from litejit.kernels.jit.layouts.sorting import LARGEST
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.simd import (
-    getters,
-    load_f32,
-    load_i8,
-    load_i16,
-    load_i32,
-    load_i64,
-    load_u8,
-    store,
-)
+from litejit.kernels.jit.native.simd import getters, load_f32, load_i8, load_i16, load_i32, load_i64, load_u8, store
 
 get, _ = getters(LARGEST)
 

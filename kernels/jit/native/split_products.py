@@ -15,8 +15,7 @@ from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.splitting import HEAD_BYTES, QUAD, QUADS
 from litejit.kernels.jit.native.convolution import driver
 from litejit.kernels.jit.native.copying import pad_rows_bytes
-from litejit.kernels.jit.native.rescaling import FIXED
-from litejit.kernels.jit.native.simd import (
+from litejit.kernels.jit.native.emission import (
     I16,
     I32,
     I64,
@@ -29,8 +28,9 @@ from litejit.kernels.jit.native.simd import (
     emit_shuffle,
     emit_splat,
     emit_variable,
-    getters,
 )
+from litejit.kernels.jit.native.rescaling import FIXED
+from litejit.kernels.jit.native.simd import getters
 from litejit.kernels.jit.native.tiles import (
     I8x32,
     I16x16,

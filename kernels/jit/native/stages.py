@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from litejit.kernels.jit.layouts.panels import STAGE_BYTES
-from litejit.kernels.jit.native.rescaling import Factors, low_bytes, pack_to_i16, sign_extended
-from litejit.kernels.jit.native.simd import (
+from litejit.kernels.jit.native.emission import (
     F32,
     F64,
     I8,
@@ -32,6 +31,7 @@ from litejit.kernels.jit.native.simd import (
     emit_store,
     emit_store_first,
 )
+from litejit.kernels.jit.native.rescaling import Factors, low_bytes, pack_to_i16, sign_extended
 
 __all__ = ["STAGES", "Stage", "emit_store_columns"]
 

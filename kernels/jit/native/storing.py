@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from litejit.kernels.jit.native.simd import (
+from litejit.kernels.jit.native.emission import (
     I32,
     I64,
     emit_loop,

@@ -9,15 +9,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from litejit.kernels.jit.native.emission import I32, I64, emit_fma, emit_load, emit_loop, emit_variable
 from litejit.kernels.jit.native.rescaling import emit_requantized
-from litejit.kernels.jit.native.simd import (
-    I32,
-    I64,
-    emit_fma,
-    emit_load,
-    emit_loop,
-    emit_variable,
-)
 from litejit.kernels.jit.native.storing import emit_clamped, emit_store_rows, rows_at
 from litejit.kernels.jit.native.tiles import FLOATS, INT16_PAIRS, F32x8, Values, emit_start, row_addresses
 

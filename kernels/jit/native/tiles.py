@@ -14,8 +14,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.native.rescaling import emit_requantized
-from litejit.kernels.jit.native.simd import (
+from litejit.kernels.jit.native.emission import (
     F32,
     I8,
     I16,
@@ -29,6 +28,7 @@ from litejit.kernels.jit.native.simd import (
     emit_splat,
     emit_variable,
 )
+from litejit.kernels.jit.native.rescaling import emit_requantized
 from litejit.kernels.jit.native.storing import emit_clamped, emit_store_rows, rows_at
 
 F32x8, I32x8, I64x4 = ir.VectorType(F32, 8), ir.VectorType(I32, 8), ir.VectorType(I64, 4)

@@ -11,22 +11,9 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from litejit.kernels.jit.layouts.transforming import TRANSFORM
+from litejit.kernels.jit.native.emission import F32, F64, I32, I64, emit_load, emit_store
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.simd import (
-    F32,
-    F64,
-    I32,
-    I64,
-    emit_load,
-    emit_store,
-    f64x4,
-    fma,
-    getters,
-    load_f64,
-    load_f64x4,
-    splat_f64x4,
-    store,
-)
+from litejit.kernels.jit.native.simd import f64x4, fma, getters, load_f64, load_f64x4, splat_f64x4, store
 
 get, _ = getters(TRANSFORM)
 

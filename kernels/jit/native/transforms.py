@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from litejit.kernels.jit.native.simd import emit_constant, emit_fma
+from litejit.kernels.jit.native.emission import emit_constant, emit_fma
 
 __all__ = ["Lanes", "Transforms", "transforms"]
 

@@ -12,8 +12,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from litejit.kernels.jit.native.emission import I8, I16, I32, emit_load, emit_shuffle, emit_store
 from litejit.kernels.jit.native.moving import get, outer_places
-from litejit.kernels.jit.native.simd import I8, I16, I32, emit_load, emit_shuffle, emit_store
 
 
 def _transposer(element: Any, lanes: int, tiles: int) -> Any:

@@ -18,14 +18,11 @@ from numba.extending import intrinsic
 
 from litejit.kernels.jit.layouts.trigonometry import LOW_BITS
 from litejit.kernels.jit.native.elements import element, over_pieces
+from litejit.kernels.jit.native.emission import F32, F64, I32, emit_shuffle
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.lanes import bits_of, floats_of_bits, like, load_f32x16
 from litejit.kernels.jit.native.simd import (
-    F32,
-    F64,
-    I32,
     bits_of_f32x8,
-    emit_shuffle,
     f32x8,
     f32x8_of_bits,
     f64x4,

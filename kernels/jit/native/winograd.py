@@ -16,17 +16,10 @@ from numba.extending import intrinsic
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.layouts.winograd import WINOGRAD
 from litejit.kernels.jit.native.copying import copy_f32, copy_i8, fill_f32, fill_i8
+from litejit.kernels.jit.native.emission import I8, I64, emit_constant, emit_load, emit_splat, emit_store
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.rescaling import FIXED, emit_requantized
-from litejit.kernels.jit.native.simd import (
-    I8,
-    I64,
-    emit_constant,
-    emit_load,
-    emit_splat,
-    emit_store,
-    getters,
-)
+from litejit.kernels.jit.native.simd import getters
 from litejit.kernels.jit.native.storing import emit_clamped, emit_store_rows
 from litejit.kernels.jit.native.tiles import (
     FLOATS,

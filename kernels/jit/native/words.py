@@ -9,14 +9,10 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from litejit.kernels.jit.native.elements import broadcast, over_rows, store_within
+from litejit.kernels.jit.native.emission import I32, I64, emit_constant, emit_shuffle, emit_splat
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.rescaling import sign_extended
 from litejit.kernels.jit.native.simd import (
-    I32,
-    I64,
-    emit_constant,
-    emit_shuffle,
-    emit_splat,
     i32x8,
     load_i8,
     load_i16,
