@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,9 +71,13 @@ class Geometry:
         )
 
     @property
-    def is_line(self) -> bool:
-        """Whether it is a product of all pixels at once."""
-        return self.taps == self.strides == (1, 1) and not self.needs_padding
+    def is_by_pixel(self) -> bool:
+        """Whether the filter sees single pixels."""
+        return self.taps == (1, 1) and not self.needs_padding
+
+    def picked(self) -> Geometry:
+        """Of single pixels, an image of those alone that the filter sees."""
+        return replace(self, in_size=self.out_size, padded_width=self.out_size[1], strides=(1, 1))
 
     @property
     def extent(self) -> int:

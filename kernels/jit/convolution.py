@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from litejit.kernels.fixedpoint import Multiplier, float_activation
+from litejit.kernels.geometry import Window
 from litejit.kernels.jit.bands import Geometry, cut
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.choosing import Illegal
 from litejit.kernels.jit.float_rescaling import prove
 from litejit.kernels.jit.inner_products import inner_sums, is_whole, pack_inner
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
-from litejit.kernels.jit.layouts.inner_products import ROW_END, STEP
+from litejit.kernels.jit.layouts.inner_products import PICKING, ROW_END, STEP
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.layouts.splitting import QUAD, QUADS
 from litejit.kernels.jit.lowering import Lowering
@@ -125,8 +127,10 @@ def convolution(
     segments = geometry.segment_offsets(by_tap) + group * group_channels * geometry.element_bytes
     # [segments, depth, columns]
     matrix = weights.reshape(columns, len(segments), depth).transpose(1, 2, 0)
-    if way is INNER and not (geometry.is_line and groups == 1 and is_whole(matrix)):
-        return None
+    if way is INNER:
+        if not (geometry.is_by_pixel and groups == 1 and is_whole(matrix)):
+            return None
+        geometry = geometry.picked()
     packed = (
         _packed_float(kernel.products, matrix, bias)
         if is_float
@@ -155,7 +159,7 @@ def convolution(
     rows, tile = parts.rows, parts.tile
     scratch = geometry.rows_below(rows) * geometry.padded_width * copied.channels * geometry.element_bytes
     item_bytes = output.dtype.itemsize
-    values = {
+    values: dict[str, Any] = {
         "source": Tensor(input.index),
         "image_bytes": prod(input.dims[1:]) * input.dtype.itemsize,
         "height": geometry.in_size[0],
@@ -189,14 +193,25 @@ def convolution(
         "scratch_bytes": 0 if in_place else -(-scratch // 64) * 64 + SLACK,
         **packed,
     }
+    if way is INNER:
+        values |= _steps(lowering.windows, input)
     return Call(
         f"{way.kernel if is_float and tile == 1 else name}_{tile}",
-        CONVOLUTION,
+        PICKING if way is INNER else CONVOLUTION,
         values,
         items=geometry.images * parts.bands * parts.groups,
         scratch_bytes=values["scratch_bytes"],
         work=prod(output.dims[:3]) * weights.size,
     )
+
+
+def _steps(windows: Sequence[Window], input: TensorSpec) -> dict[str, int]:
+    """From pixel to pixel of an input of bytes; all follow one another where none is left out, rows of one pixel."""
+    height, width = windows
+    pixel = input.dims[3] * input.dtype.itemsize
+    if height.stride == width.stride == 1:
+        return {"row_step": pixel, "pixel_step": pixel}
+    return {"row_step": height.stride * input.dims[2] * pixel, "pixel_step": width.stride * pixel}
 
 
 def _packed_float(products: FloatProducts, matrix: np.ndarray, bias: np.ndarray) -> dict[str, Any]:

@@ -36,6 +36,14 @@ def test_edges_of_tiles(pixels: tuple[int, int], columns: int) -> None:
     check_compiled(convolution(1, np.int8, False, **POINT, **fixed), KERNEL)
 
 
+@pytest.mark.parametrize("size", [(9, 9), (8, 7), (1, 40), (40, 1), (2, 2)])
+@pytest.mark.parametrize("strides", [(2, 2), (1, 2), (3, 1), (4, 5)])
+def test_pixels_that_strides_leave_out_are_not_copied(strides: tuple[int, int], size: tuple[int, int]) -> None:
+    fixed = {**POINT, "strides": strides, "batch": 2, "height": size[0], "width": size[1], "channels": 32}
+    for seed, dtype in enumerate((np.int8, np.uint8)):
+        check_compiled(convolution(seed, dtype, False, **fixed), KERNEL, threads=1 + seed)
+
+
 def problem(
     image: np.ndarray, filter: np.ndarray, dtype: Any, zero_points: tuple[int, int] = (0, 0), bias: int = 0
 ) -> Problem:
@@ -99,7 +107,6 @@ def test_a_single_bit_of_what_is_packed_counts(part: str, monkeypatch: pytest.Mo
     [
         {"channels": 24},
         {"channels": 32, "kernel": (1, 2)},
-        {"channels": 32, "strides": (2, 1), "height": 9},
         {"channels": 32, "columns": 20, "spread": 1e6},
     ],
 )

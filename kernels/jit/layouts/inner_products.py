@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["ROW_END", "STEP", "WHOLE"]
+from litejit.kernels.jit.call import Layout
+from litejit.kernels.jit.layouts.convolution import CONVOLUTION
+
+__all__ = ["PICKING", "ROW_END", "STEP", "WHOLE"]
+
+PICKING = Layout(" ".join((*CONVOLUTION.names, "row_step", "pixel_step")))
+"""Argument block of a convolution that sees single pixels: bytes from one to the next below and beside it, too."""
 
 STEP = 4
 """Elements of a step: two products of sums."""

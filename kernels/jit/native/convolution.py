@@ -19,36 +19,35 @@ from litejit.kernels.jit.native.tiles import float_tile, int8_tile
 get, get_float = getters(CONVOLUTION)
 
 
-@inline
-def band_source(args, item, rank, element_bytes, pad):
-    """(address of the band's first input row, first output row, output rows, image)."""
-    bands, band_rows = get(args, "bands"), get(args, "band_rows")
-    image, band = item // bands, item % bands
-    first = band * band_rows
-    rows = min(band_rows, get(args, "out_height") - first)
-    stride, width, channels = get(args, "stride_height"), get(args, "width"), get(args, "channels")
-    source = get(args, "source") + image * get(args, "image_bytes")
-    if get(args, "direct") == 1:
-        return source + first * stride * width * channels * element_bytes, first, rows, image
-    scratch = get(args, "scratch") + rank * get(args, "scratch_bytes")
-    pad(
-        source,
-        get(args, "height"),
-        width,
-        channels,
-        scratch,
-        first * stride - get(args, "top"),
-        (rows - 1) * stride + get(args, "extent"),
-        get(args, "left"),
-        get(args, "padded_width"),
-        get(args, "pad_value"),
-        get(args, "is_unsigned"),
-    )
-    return scratch, first, rows, image
+def padded_rows(pad: Any, element_bytes: int) -> Any:
+    """The input rows of a band, which lie where they are or are copied by `pad` with their padding."""
+
+    @inline
+    def lay(args, image, first, rows, scratch):
+        """Address of the rows that these output rows of an image are computed from."""
+        stride, width, channels = get(args, "stride_height"), get(args, "width"), get(args, "channels")
+        if get(args, "direct") == 1:
+            return image + first * stride * width * channels * element_bytes
+        pad(
+            image,
+            get(args, "height"),
+            width,
+            channels,
+            scratch,
+            first * stride - get(args, "top"),
+            (rows - 1) * stride + get(args, "extent"),
+            get(args, "left"),
+            get(args, "padded_width"),
+            get(args, "pad_value"),
+            get(args, "is_unsigned"),
+        )
+        return scratch
+
+    return lay
 
 
-def driver(rows: int, tile: Any, bound: Any, pad: Any, is_float: bool) -> Any:
-    """A kernel of tiles of so many rows. bound: reads a clamp's bound; pad: copies the rows of a band."""
+def driver(rows: int, tile: Any, bound: Any, lay: Any, is_float: bool) -> Any:
+    """A kernel of tiles of so many rows. bound: reads a clamp's bound; lay: see `padded_rows`."""
     element_bytes, stage_bytes = (4, 4 * COLUMNS) if is_float else (1, STAGE_BYTES)
     column_bytes = COLUMNS * element_bytes
 
@@ -59,11 +58,15 @@ def driver(rows: int, tile: Any, bound: Any, pad: Any, is_float: bool) -> Any:
         weights, panel_bytes, stage = get(args, "weights"), get(args, "panel_bytes"), get(args, "stage")
         channels, pitch, width = get(args, "out_channels"), get(args, "out_pitch"), get(args, "out_width")
         zero_point, low, high = get(args, "zero_point"), bound(args, "low"), bound(args, "high")
-        block = get(args, "block")
+        block, bands, height = get(args, "block"), get(args, "bands"), get(args, "out_height")
+        scratch = get(args, "scratch") + rank * get(args, "scratch_bytes")
         for item in range(first, last):
-            source, row, band_rows, image = band_source(args, item // groups, rank, element_bytes, pad)
+            band = item // groups
+            image, row = band // bands, band % bands * get(args, "band_rows")
+            band_rows = min(get(args, "band_rows"), height - row)
+            source = lay(args, get(args, "source") + image * get(args, "image_bytes"), row, band_rows, scratch)
             count = band_rows * width
-            out = get(args, "out") + (image * get(args, "out_height") + row) * width * pitch
+            out = get(args, "out") + (image * height + row) * width * pitch
             begin = item % groups * group_panels
             end = min(panels, begin + group_panels)
             for start in range(0, count, block):
@@ -81,11 +84,11 @@ def driver(rows: int, tile: Any, bound: Any, pad: Any, is_float: bool) -> Any:
 
 
 def _int8(rows: int, rescaling: str = FIXED) -> Any:
-    return driver(rows, int8_tile(rows, rescaling), get, pad_rows_widened, is_float=False)
+    return driver(rows, int8_tile(rows, rescaling), get, padded_rows(pad_rows_widened, 1), is_float=False)
 
 
 def _float(rows: int, few: bool = False) -> Any:
-    return driver(rows, float_tile(rows, few), get_float, pad_rows_float, is_float=True)
+    return driver(rows, float_tile(rows, few), get_float, padded_rows(pad_rows_float, 4), is_float=True)
 
 
 int8_1, int8_4, int8_5, int8_6 = (_int8(rows) for rows in (1, 4, 5, 6))

@@ -14,7 +14,7 @@ from typing import Any
 from llvmlite import ir
 
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
-from litejit.kernels.jit.native.convolution import driver
+from litejit.kernels.jit.native.convolution import driver, padded_rows
 from litejit.kernels.jit.native.copying import pad_rows_bytes
 from litejit.kernels.jit.native.emission import I32, emit_call, emit_constant, emit_load, emit_shuffle, emit_splat
 from litejit.kernels.jit.native.rescaling import FIXED
@@ -86,7 +86,10 @@ def dot_tile(rows: int, operands: Operands) -> Any:
 
 
 def _kernels(operands: Operands) -> list[Any]:
-    return [driver(rows, dot_tile(rows, operands), get, pad_rows_bytes, is_float=False) for rows in (1, 4, 6)]
+    return [
+        driver(rows, dot_tile(rows, operands), get, padded_rows(pad_rows_bytes, 1), is_float=False)
+        for rows in (1, 4, 6)
+    ]
 
 
 int8_1, int8_4, int8_6 = _kernels(INT8_QUADS)

@@ -11,8 +11,7 @@ from typing import Any
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.layouts.convolution import CONVOLUTION
-from litejit.kernels.jit.layouts.inner_products import ROW_END, STEP
+from litejit.kernels.jit.layouts.inner_products import PICKING, ROW_END, STEP
 from litejit.kernels.jit.native.convolution import driver
 from litejit.kernels.jit.native.emission import I32, I64, emit_load, emit_multiply_add_pairs, emit_shuffle, emit_splat
 from litejit.kernels.jit.native.inline import inline
@@ -37,7 +36,7 @@ from litejit.kernels.jit.native.tiles import (
     tile_of_bytes,
 )
 
-get, _ = getters(CONVOLUTION)
+get, _ = getters(PICKING)
 
 
 def _load_column(b: ir.IRBuilder, at: ir.Value, half: int) -> Values:
@@ -88,18 +87,24 @@ def _turned(context, x):
 
 
 @inline
-def copy_rows(source, height, width, channels, target, top, rows, left, padded_width, pad_value, is_unsigned):
-    """Rows of pixels, of whole vectors, each with the sum of twice the products of its elements behind it."""
-    source += top * channels
-    for _ in range(rows):
-        own = splat_i32x8(0)
-        for at in range(0, channels, 16):
-            x = widen_u8x16(load_i8x16(source + at)) if is_unsigned else widen_i8x16(load_i8x16(source + at))
-            store(target + 2 * at, _doubled(x))
-            own = own + multiply_add_pairs(x, _turned(x))
-        store(target + 2 * channels, total(own))
-        source += channels
-        target += 2 * channels + ROW_END
+def lay_pixels(args, image, first, rows, scratch):
+    """Copies the pixels of these rows, which are whole vectors, as they are multiplied; address of the copies.
+
+    Each has the sum of twice the products of its elements behind it.
+    """
+    channels, is_unsigned, target = get(args, "channels"), get(args, "is_unsigned"), scratch
+    for row in range(first, first + rows):
+        source = image + row * get(args, "row_step")
+        for _ in range(get(args, "width")):
+            own = splat_i32x8(0)
+            for at in range(0, channels, 16):
+                x = widen_u8x16(load_i8x16(source + at)) if is_unsigned else widen_i8x16(load_i8x16(source + at))
+                store(target + 2 * at, _doubled(x))
+                own = own + multiply_add_pairs(x, _turned(x))
+            store(target + 2 * channels, total(own))
+            source += get(args, "pixel_step")
+            target += 2 * channels + ROW_END
+    return scratch
 
 
-bytes_1, bytes_4 = (driver(rows, _tile(rows), get, copy_rows, is_float=False) for rows in (1, 4))
+bytes_1, bytes_4 = (driver(rows, _tile(rows), get, lay_pixels, is_float=False) for rows in (1, 4))

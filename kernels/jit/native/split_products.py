@@ -13,7 +13,7 @@ from llvmlite import ir
 
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.splitting import HEAD_BYTES, QUAD, QUADS
-from litejit.kernels.jit.native.convolution import driver
+from litejit.kernels.jit.native.convolution import driver, padded_rows
 from litejit.kernels.jit.native.copying import pad_rows_bytes
 from litejit.kernels.jit.native.emission import (
     I16,
@@ -111,4 +111,6 @@ def split_tile(rows: int) -> Any:
     return tile_of_bytes(rows, FIXED, emit)
 
 
-uint8_1, uint8_4 = (driver(rows, split_tile(rows), get, pad_rows_bytes, is_float=False) for rows in (1, 4))
+uint8_1, uint8_4 = (
+    driver(rows, split_tile(rows), get, padded_rows(pad_rows_bytes, 1), is_float=False) for rows in (1, 4)
+)
