@@ -2,19 +2,20 @@
 
 Large images are cut into bands of rows, each computed from the input to the output by one thread before the next.
 Small ones are computed in two calls, chunks of channels first and then columns of the projection, because rows that
-bands have in common would have to be expanded twice.
+bands have in common would have to be expanded twice; several threads share their rows all the same where that is less
+than what they would have to read of one another.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import prod
+from math import gcd, prod
 from typing import Any
 
 import numpy as np
 
 from litejit.kernels.jit.algorithms import time_of_direct, time_of_split
-from litejit.kernels.jit.bands import BAND_BYTES, Geometry, tile_rows
+from litejit.kernels.jit.bands import BAND_BYTES, Geometry, last_rows, tile_rows
 from litejit.kernels.jit.call import SLACK, Call, Fault, Jump, Label, Scratch, Tensor, padded
 from litejit.kernels.jit.choosing import Illegal, Option
 from litejit.kernels.jit.forced import forced
@@ -36,6 +37,9 @@ _FUNCTION_BYTES = 2 * 8 * len(ELEMENTS.names)
 
 SMALL_WIDTH = 20
 """Output images up to this width are not cut into bands."""
+
+_TAP, _HANDED_OVER = 3, 32
+"""Multiply-adds of a product that take as long as one of a depthwise convolution, as a byte from another processor."""
 
 SPLIT_TIME, SPLIT_TIME_OF_LARGE = 0.88, 0.78
 """Where 1 x 1 convolutions with split weights take less of the time of direct ones, operators stay apart."""
@@ -73,9 +77,30 @@ class Block:
 
     @property
     def cut(self) -> _Cut:
-        """How the block is best cut."""
+        """How the block is best cut. Each thread has one piece of the rows: those at the seams are expanded twice."""
         cut = _Cut.of(self.depthwise, 2 if self.input.dtype.itemsize == 1 else 4, self.expand is None)
+        if cut.is_small and self.project is not None and self._has_quicker_rows(cut):
+            cut = replace(cut, in_bands=True, band_rows=-(-cut.geometry.out_size[0] // self._most_pieces))
         return replace(cut, band_rows=min(cut.band_rows, self._piece_rows(cut)))
+
+    def _has_quicker_rows(self, cut: _Cut) -> bool:
+        """Whether threads that share the rows of small images are quicker than those that share chunks and panels.
+
+        Rows at the seams have to be expanded twice. With chunks, all threads read what each of them has written.
+        """
+        threads, geometry = self.depthwise.threads, cut.geometry
+        (height, width), (out_height, out_width) = geometry.in_size, geometry.out_size
+        rows = -(-out_height // self._most_pieces)
+        if threads == 1 or last_rows(out_height, rows) * out_width < TILE_ROWS:
+            return False
+        expanded = 0 if self.expand is None else width * self.input.dims[3] * geometry.channels
+        convolved = out_width * geometry.channels * (_TAP * prod(geometry.taps) + self.output.dims[3])
+        # Rows above and below the image are not expanded: of two pieces each has some.
+        reach = min(height, geometry.rows_below(rows) - (geometry.pads[0] if self._most_pieces == 2 else 0))
+        middle = out_height * out_width * geometry.channels * geometry.element_bytes
+        by_rows = reach * expanded + rows * convolved
+        by_chunks = (height * expanded + out_height * convolved) / threads
+        return by_rows < by_chunks + _HANDED_OVER * middle * (threads - 1) / threads
 
     @property
     def obstacle(self) -> Illegal | None:
@@ -109,11 +134,11 @@ class Block:
         if self.expand is not None:
             if channels <= 2 * self.input.dims[3]:
                 return "channels become at most twice as many"
-            is_small = self.project is None and not cut.in_bands
+            is_small = self.project is None and cut.is_small
             return f"nothing is projected, and images are at most {SMALL_WIDTH} wide" if is_small else ""
         if self.project is None:
             return "nothing is expanded or projected"
-        if not cut.in_bands:
+        if cut.is_small:
             return f"nothing is expanded, and images are at most {SMALL_WIDTH} wide"
         is_float = self.input.dtype.itemsize > 1
         return "nothing is expanded, and floats with a stride" if is_float and cut.geometry.strides[0] > 1 else ""
@@ -257,10 +282,16 @@ class Block:
             "panels": panels,
         }
 
+    @property
+    def _most_pieces(self) -> int:
+        """Pieces of an image that occupy all threads: one where there are as many images, or a multiple."""
+        threads = self.depthwise.threads
+        return threads // gcd(threads, self.output.dims[0])
+
     def _piece_rows(self, cut: _Cut) -> int:
         """Output rows that a thread computes at a time: some bands."""
-        threads, (out_height, _) = self.depthwise.threads, cut.geometry.out_size
-        pieces = 1 if threads == 1 or not cut.in_bands else min(2 * threads, -(-out_height // cut.band_rows))
+        out_height = cut.geometry.out_size[0]
+        pieces = min(self._most_pieces, -(-out_height // cut.band_rows)) if cut.in_bands else 1
         return -(-out_height // pieces)
 
     def _memory(self, cut: _Cut) -> dict[str, Any]:
@@ -271,7 +302,7 @@ class Block:
         pixel = element_bytes * COLUMNS
         row_bytes = geometry.padded_width * pixel
         ring_rows = geometry.rows_below(cut.band_rows)
-        ring_chunks = chunks if cut.in_bands else 1
+        ring_chunks = chunks if cut.band_rows < self._piece_rows(cut) else 1
         y, x = np.divmod(np.arange(height * width), width)
         places = (y + top) % ring_rows * row_bytes + (left + x) * pixel
         # One more: filter rows are taken in pairs.
@@ -293,7 +324,7 @@ class Block:
             "image_bytes": prod(input.dims[1:]) * input.dtype.itemsize,
             "pixel_bytes": input.dims[3] * input.dtype.itemsize,
             "row_bytes": row_bytes,
-            "chunk_bytes": ring_rows * row_bytes if cut.in_bands else 0,
+            "chunk_bytes": ring_rows * row_bytes if ring_chunks > 1 else 0,
             "ring_rows": ring_rows,
             "ring_chunks": ring_chunks,
             "places": padded(places.astype(np.int32)),
@@ -327,6 +358,11 @@ class _Cut:
     band_rows: int
     in_bands: bool
     tile: int
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the output images are."""
+        return self.geometry.out_size[1] <= SMALL_WIDTH
 
     @classmethod
     def of(cls, depthwise: Lowering, element_bytes: int, copies: bool) -> _Cut:
