@@ -21,7 +21,7 @@ from litejit.kernels.jit.choosing import Illegal, Option
 from litejit.kernels.jit.forced import forced
 from litejit.kernels.jit.fused_packing import Addition, Function, pack_bytes, pack_floats
 from litejit.kernels.jit.layouts.elements import ELEMENTS
-from litejit.kernels.jit.layouts.fused import FUSED, TILE_ROWS
+from litejit.kernels.jit.layouts.fused import DILATED, FUSED, TILE_ROWS, Window
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import panels_of
@@ -131,6 +131,8 @@ class Block:
         filled = channels / (panels_of(channels) * COLUMNS)
         if filled < (1 if self.expand is None else 0.75):
             return f"{channels} channels fill {panels_of(channels)} chunks of {COLUMNS} too little"
+        if cut.window is DILATED and (self.expand is None or cut.chunk_bytes > BAND_BYTES):
+            return "a dilation, and nothing is expanded or images are large"
         if self.expand is not None:
             if channels <= 2 * self.input.dims[3]:
                 return "channels become at most twice as many"
@@ -206,7 +208,7 @@ class Block:
         work += 0 if self.expand is None else self.expand.outputs[0].size * self.input.dims[3]
         work += sum(8 * self.depthwise.outputs[0].size for function in self.functions if function is not None)
         project_work = 0 if self.project is None else self.output.size * self.depthwise.outputs[0].dims[3]
-        shape = f"{geometry.taps[1]}x{geometry.strides[1]}_{cut.tile}"
+        shape = cut.window
         items = geometry.images * values["pieces"] * values["chunk_groups"]
         if cut.in_bands:
             call = Call(f"fused.{packed.numbers}_{shape}", FUSED, values, items, 1, scratch, work + project_work)
@@ -276,6 +278,7 @@ class Block:
             "out_height": out_height,
             "out_width": out_width,
             "taps_height": geometry.taps[0],
+            "extent": geometry.extent,
             "stride_height": geometry.strides[0],
             "panel_groups": panel_groups,
             "group_panels": -(-panels // panel_groups),
@@ -305,8 +308,8 @@ class Block:
         ring_chunks = chunks if cut.band_rows < self._piece_rows(cut) else 1
         y, x = np.divmod(np.arange(height * width), width)
         places = (y + top) % ring_rows * row_bytes + (left + x) * pixel
-        # One more: filter rows are taken in pairs.
-        rows = np.arange(geometry.rows_below(out_height) + 1) % ring_rows * row_bytes
+        rows = np.arange(geometry.rows_below(out_height)) % ring_rows * row_bytes
+        tap_rows = rows[_tap_rows(geometry)]
         middle = (cut.band_rows if cut.in_bands else out_height) * out_width * pixel
         # Chunks a multiple of a page apart would fall on the same lines of the cache.
         middle += 64 if middle % 4096 == 0 else 0
@@ -329,6 +332,9 @@ class Block:
             "ring_chunks": ring_chunks,
             "places": padded(places.astype(np.int32)),
             "rows": padded(rows.astype(np.int32)),
+            "tap_rows": padded(tap_rows.astype(np.int32)),
+            "tap_rows_bytes": 4 * tap_rows.shape[1],
+            "tap_step": geometry.dilations[1] * pixel,
             "expand_pitch": input.dims[3] * element_bytes,
             "widened": Scratch(shared + own),
             "middle": Scratch(expanded if self._is_in_one_call else 0),
@@ -350,14 +356,26 @@ def _whole_lines(size: int) -> int:
     return -(-size // 64) * 64
 
 
+def _tap_rows(geometry: Geometry) -> np.ndarray:
+    """[out_height, an even number] the rows that the taps of each output row lie in; what is too much is the last."""
+    taps = np.minimum(np.arange(-(-geometry.taps[0] // 2) * 2), geometry.taps[0] - 1)
+    return np.arange(geometry.out_size[0])[:, None] * geometry.strides[0] + taps * geometry.dilations[0]
+
+
 @dataclass(frozen=True)
 class _Cut:
-    """How the depthwise convolution in the middle is cut. tile: its output pixels side by side."""
+    """How the depthwise convolution in the middle is cut. window: of its tiles."""
 
     geometry: Geometry
     band_rows: int
     in_bands: bool
-    tile: int
+    window: Window
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Of an expanded chunk, of so many rows as are kept."""
+        pixels = self.geometry.rows_below(self.band_rows) * self.geometry.padded_width
+        return pixels * COLUMNS * self.geometry.element_bytes
 
     @property
     def is_small(self) -> bool:
@@ -373,13 +391,16 @@ class _Cut:
         images, *_, channels = depthwise.outputs[0].dims
         geometry = Geometry.of(depthwise.windows, images, channels, element_bytes, by_pixel=False)
         (out_height, out_width), stride = geometry.out_size, geometry.strides[0]
-        in_bands = out_width > SMALL_WIDTH
+        is_dilated = geometry.dilations[1] > 1
+        in_bands = out_width > SMALL_WIDTH and not is_dilated
         band_rows = -(-BAND_PIXELS // out_width) if in_bands else out_height
         if copies and in_bands:
             pixels = BAND_BYTES // (panels_of(channels) * COLUMNS * element_bytes)
             pixels -= (geometry.extent - stride) * geometry.padded_width
             band_rows = max(1, min(band_rows, pixels // (stride * geometry.padded_width + out_width)))
-        return cls(geometry, band_rows, in_bands, 7 if out_width % 7 == 0 else 4)
+        pixels = 7 if out_width % 7 == 0 else 4
+        window = DILATED if is_dilated else Window(geometry.taps[1], geometry.strides[1], pixels)
+        return cls(geometry, band_rows, in_bands, window)
 
 
 def _is_constant(part: Lowering) -> bool:
@@ -390,11 +411,11 @@ def _is_constant(part: Lowering) -> bool:
 def _fits(depthwise: Lowering) -> bool:
     """Whether there are kernels for these windows, and tiles for images of this size."""
     rows, columns = depthwise.windows
+    is_dilated = columns.dilation > 1
     return (
         depthwise.kernel.depth_multiplier == 1
-        and rows.dilation == columns.dilation == 1
-        and columns.filter_size in (3, 5)
-        and columns.stride in (1, 2)
+        and columns.filter_size in ((DILATED.taps,) if is_dilated else (3, 5))
+        and columns.stride in ((DILATED.stride,) if is_dilated else (1, 2))
         and columns.in_size >= TILE_ROWS
         and columns.out_size >= 4
         and rows.out_size * columns.out_size >= TILE_ROWS

@@ -19,7 +19,7 @@ AFTER = np.array([[0, 0], [0, 1], [0, 1], [0, 0]], np.int32)
 
 @dataclass(frozen=True)
 class Shape:
-    """A block. expanded: 0 if the depthwise convolution reads the input; strides, filter: (height, width).
+    """A block. expanded: 0 if the depthwise convolution reads the input; strides, filter, dilations: (height, width).
 
     padding: of the depthwise convolution; "PAD": by an operator, a row and a column after the image.
     functions: operators before and behind the depthwise convolution, "SWISH" for two of them, in blocks of floats only.
@@ -40,6 +40,7 @@ class Shape:
     bias: bool = True
     added: str = ""
     shown: str = ""
+    dilations: tuple[int, int] = (1, 1)
     seed: int = 0
 
 
@@ -75,6 +76,8 @@ def block(shape: Shape) -> Problem:
         [y, *constants((1, *shape.filter, channels), channels)],
         stride_h=shape.strides[0],
         stride_w=shape.strides[1],
+        dilation_h_factor=shape.dilations[0],
+        dilation_w_factor=shape.dilations[1],
         padding=shape.padding.replace("PAD", "VALID"),
         depth_multiplier=1,
         fused_activation_function=two,
@@ -146,6 +149,8 @@ def quantized_block(shape: Shape, dtype: Any, extreme: bool = False, near: int =
         "padding": shape.padding.replace("PAD", "VALID"),
         "stride_h": shape.strides[0],
         "stride_w": shape.strides[1],
+        "dilation_h_factor": shape.dilations[0],
+        "dilation_w_factor": shape.dilations[1],
         "depth_multiplier": 1,
     }
     y = convolve("middle", y, (1, *shape.filter, channels), channels, two, **strides)

@@ -80,6 +80,10 @@ SHAPES = {
     "without activations": Shape((12, 12), 16, 32, 16, activations=("NONE", "NONE", "NONE")),
     "images": Shape((8, 10), 24, 16, 24, images=3, added="input", activations=("RELU", "RELU", "RELU")),
     "images in bands": Shape((22, 25), 16, 16, 16, images=2, added="input"),
+    "dilated": Shape((33, 29), 16, 48, 16, dilations=(2, 2), added="input"),
+    "dilated, odd channels": Shape((13, 15), 7, 37, 19, padding="VALID", dilations=(2, 3)),
+    "dilated, not expanded": Shape((14, 12), 32, 0, 24, dilations=(4, 4), images=2),
+    "rows dilated, bands": Shape((30, 25), 8, 32, 16, filter=(5, 3), dilations=(3, 1)),
     "tall filter": Shape((15, 16), 8, 16, 8, filter=(2, 3), strides=(3, 1)),
     "small": Shape((3, 6), 8, 16, 8, padding="VALID", filter=(1, 3)),
 }

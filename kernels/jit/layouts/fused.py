@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from litejit.kernels.jit.call import Layout
 
-__all__ = ["FUSED", "TILE_ROWS"]
+__all__ = ["DILATED", "FUSED", "TILE_ROWS", "Window"]
 
 TILE_ROWS = 6
 """Of the tiles of matrix products; there are smaller ones for small images."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a tile of the depthwise convolution sees in a row: so many pixels' taps. `str` is part of kernels' names."""
+
+    taps: int
+    stride: int
+    pixels: int
+    is_dilated: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.taps}{'d' if self.is_dilated else 'x'}{self.stride}_{self.pixels}"
+
+    def columns(self) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
+        """(tap, pixels right of it, [(pixel of the output, its tap)]) of each pixel of the input, from left to right.
+
+        Without a dilation, all lie right of the first tap, and taps of several pixels meet in one of them.
+        """
+        for tap in range(self.taps if self.is_dilated else 0):
+            for pixel in range(self.pixels):
+                yield tap, pixel * self.stride, [(pixel, tap)]
+        for column in range(0 if self.is_dilated else (self.pixels - 1) * self.stride + self.taps):
+            taps = [(pixel, column - pixel * self.stride) for pixel in range(self.pixels)]
+            yield 0, column, [(pixel, tap) for pixel, tap in taps if 0 <= tap < self.taps]
+
+
+DILATED = Window(3, 1, 4, is_dilated=True)
+"""The window of filters with a dilation: their taps may lie anywhere."""
 
 FUSED = Layout(
     # input: bytes of an image, of a pixel; sizes in elements
@@ -19,6 +51,9 @@ FUSED = Layout(
     "top left right pad_value row_bytes chunk_bytes ring_rows ring_chunks "
     # int32 offsets in the expanded chunk, of the pixels of the input, and of rows with those above and below the image
     "places rows "
+    # rows that the depthwise filter spans; int32 offsets of the rows of each output row's taps, bytes of these; bytes
+    # from tap to tap beside it
+    "extent tap_rows tap_rows_bytes tap_step "
     # what the expansion reads: bytes of a pixel, for bytes where they are widened to
     "expand_pitch widened "
     "expand expand_steps expand_bytes expand_stage expand_zero expand_low expand_high "

@@ -8,11 +8,11 @@ rows of a chunk as soon as they have been computed, by the kernels that apply th
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import product, starmap
 from typing import Any
 
 from litejit.kernels.jit.layouts.elements import ELEMENTS
-from litejit.kernels.jit.layouts.fused import FUSED, TILE_ROWS
+from litejit.kernels.jit.layouts.fused import DILATED, FUSED, TILE_ROWS, Window
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.native import fused_bytes, fused_floats
 from litejit.kernels.jit.native.inline import inline
@@ -44,22 +44,24 @@ def _expander(family: Any, rows: int) -> Any:
     return expand
 
 
-def _convolver(family: Any, width: int, stride: int, pixels: int) -> Any:
-    """For filters of this width and stride, in tiles of so many output pixels."""
-    tile, pixel_bytes, stage_bytes = family.depthwise_tile(width, stride, pixels), family.PIXEL, family.STAGE
+def _convolver(family: Any, window: Window) -> Any:
+    """Depthwise, in tiles of such windows."""
+    tile, pixel_bytes, stage_bytes = family.depthwise_tile(window), family.PIXEL, family.STAGE
+    stride, pixels = window.stride, window.pixels
     bound, rows_at_once = get_float if family.IS_FLOAT else get, family.ROWS_AT_ONCE
 
     @inline
     def convolve(args, number, chunk, offsets, target):
         """An output row of an expanded chunk, from the rows that the offsets tell."""
         steps, out_width = -(-get(args, "taps_height") // rows_at_once), get(args, "out_width")
+        step = get(args, "tap_step")
         taps = get(args, "taps") + number * get(args, "taps_bytes")
         stage = get(args, "taps_stage") + number * stage_bytes
         zero, low, high = get(args, "taps_zero"), bound(args, "taps_low"), bound(args, "taps_high")
         for at in range(0, out_width, pixels):
             to = min(at, out_width - pixels)
             source, out = chunk + to * stride * pixel_bytes, target + to * pixel_bytes
-            tile(source, offsets, steps, taps, stage, out, zero, low, high)
+            tile(source, offsets, steps, step, taps, stage, out, zero, low, high)
 
     return convolve
 
@@ -128,14 +130,11 @@ def _no_projection(args, source, first, count, begin, end):
     """Another call projects."""
 
 
-def _block(family: Any, width: int, columns: int, pixels: int, rows: int, in_bands: bool) -> Any:
-    """A kernel for filters of this width and stride.
-
-    pixels, rows: of the tiles of the depthwise convolution, of the expansion. in_bands: whether it projects, too.
-    """
+def _block(family: Any, window: Window, rows: int, in_bands: bool) -> Any:
+    """A kernel for windows of the depthwise convolution. rows: of tiles of the expansion. in_bands: projects, too."""
     pixel_bytes, pad, read, copy = family.PIXEL, family.pad, family.read, family.copy
     expand, project = _expander(family, rows), _projector(family, rows) if in_bands else _no_projection
-    convolve, spread = _convolver(family, width, columns, pixels), family.spread
+    convolve, spread = _convolver(family, window), family.spread
     begin_expanded, apply_to_expanded = _applier("expand", 0)
     begin_convolved, apply_to_convolved = _applier("taps", 8 * len(ELEMENTS.names))
 
@@ -166,9 +165,10 @@ def _block(family: Any, width: int, columns: int, pixels: int, rows: int, in_ban
     def compute(args, first, last, rank):
         pieces, piece_rows, band_rows = get(args, "pieces"), get(args, "piece_rows"), get(args, "band_rows")
         groups, group_chunks, chunks = get(args, "chunk_groups"), get(args, "group_chunks"), get(args, "chunks")
-        out_height, out_width, taps_height = get(args, "out_height"), get(args, "out_width"), get(args, "taps_height")
+        out_height, out_width, extent = get(args, "out_height"), get(args, "out_width"), get(args, "extent")
         scratch, stride = get(args, "scratch") + rank * get(args, "scratch_bytes"), get(args, "stride_height")
-        chunk_bytes, row_bytes, rows = get(args, "chunk_bytes"), get(args, "row_bytes"), get(args, "rows")
+        chunk_bytes, row_bytes = get(args, "chunk_bytes"), get(args, "row_bytes")
+        tap_rows, tap_rows_bytes = get(args, "tap_rows"), get(args, "tap_rows_bytes")
         left, right, pitch = get(args, "left"), get(args, "right"), get(args, "out_pitch")
         is_spread = get(args, "panels") == 0
         begin_expanded(args, scratch)
@@ -184,7 +184,7 @@ def _block(family: Any, width: int, columns: int, pixels: int, rows: int, in_ban
             stop, filled = min(out_height, row + piece_rows), row * stride
             while row < stop:
                 some = min(band_rows, stop - row)
-                filled, below = max(filled, row * stride), (row + some - 1) * stride + taps_height
+                filled, below = max(filled, row * stride), (row + some - 1) * stride + extent
                 middle = get(args, "middle") + image * get(args, "middle_image_bytes")
                 middle += rank * get(args, "middle_rank_bytes")
                 pixel = (image * out_height + row) * out_width
@@ -195,7 +195,7 @@ def _block(family: Any, width: int, columns: int, pixels: int, rows: int, in_ban
                     convolved = middle + number * get(args, "middle_chunk_bytes")
                     for each in range(some):
                         target = convolved + each * out_width * pixel_bytes
-                        convolve(args, number, chunk, rows + 4 * (row + each) * stride, target)
+                        convolve(args, number, chunk, tap_rows + (row + each) * tap_rows_bytes, target)
                     apply_to_convolved(args, scratch, convolved, some * out_width * COLUMNS, rank)
                     if is_spread:
                         spread(args, convolved, number, get(args, "out") + pixel * pitch, some * out_width)
@@ -224,14 +224,15 @@ def _projection(family: Any, rows: int) -> Any:
 def _define() -> None:
     """Every kernel, "<numbers>_<filter width>x<stride>_<pixels of a tile>", and
 
-    "<numbers>_chunks_<the same>_<rows of a tile>" with "<numbers>_project_<rows of a tile>" in two calls.
+    "<numbers>_chunks_<the same>_<rows of a tile>" with "<numbers>_project_<rows of a tile>" in two calls, of which the
+    first one has a variant for filters with a dilation, "<numbers>_chunks_3d1_4_<rows of a tile>".
     """
     for numbers, family in (("float", fused_floats), ("int8", fused_bytes)):
-        for width, stride, pixels in product((3, 5), (1, 2), (4, 7)):
-            name = f"{width}x{stride}_{pixels}"
-            globals()[f"{numbers}_{name}"] = _block(family, width, stride, pixels, TILE_ROWS, True)
+        for window in (*starmap(Window, product((3, 5), (1, 2), (4, 7))), DILATED):
+            if window is not DILATED:
+                globals()[f"{numbers}_{window}"] = _block(family, window, TILE_ROWS, True)
             for rows in (5, 6):
-                globals()[f"{numbers}_chunks_{name}_{rows}"] = _block(family, width, stride, pixels, rows, False)
+                globals()[f"{numbers}_chunks_{window}_{rows}"] = _block(family, window, rows, False)
         for rows in (4, 5, 6):
             globals()[f"{numbers}_project_{rows}"] = _projection(family, rows)
 

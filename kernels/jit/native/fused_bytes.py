@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.layouts.fused import FUSED
+from litejit.kernels.jit.layouts.fused import FUSED, Window
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
 from litejit.kernels.jit.native.copying import widen
 from litejit.kernels.jit.native.depthwise import load_16
@@ -81,31 +81,30 @@ def expand_tile(rows: int) -> Any:
     return tile
 
 
-def depthwise_tile(width: int, stride: int, pixels: int) -> Any:
+def depthwise_tile(window: Window) -> Any:
     """Output pixels side by side. Two rows of the input are interleaved, so that one multiplication serves both."""
 
     @intrinsic
-    def tile(context, source, offsets, pairs, taps, stage, out, zero, low, high):
+    def tile(context, source, offsets, pairs, step, taps, stage, out, zero, low, high):
         def emit(c, b, s, a):
-            source, offsets, pairs, taps, stage, out, zero, low, high = a
+            source, offsets, pairs, step, taps, stage, out, zero, low, high = a
             halves = []
             for half, begin in enumerate(emit_start(b, stage)):
                 lanes = [at for column in _HALVES[half] for at in (column, column + COLUMNS)]
-                sums = [emit_variable(b, begin) for _ in range(pixels)]
+                sums = [emit_variable(b, begin) for _ in range(window.pixels)]
 
                 def pair(number: ir.Value, half: int = half, lanes: Any = lanes, sums: Values = sums) -> None:
                     table = b.add(offsets, b.mul(number, I64(8)))
                     rows = row_addresses(b, source, table, 2)
-                    weights = b.add(taps, b.mul(number, I64(width * 2 * PIXEL)))
-                    factors = [emit_load(b, weights, I16x16, 2 * PIXEL * x + 32 * half) for x in range(width)]
-                    for column in range((pixels - 1) * stride + width):
-                        both = [emit_load(b, row, I16x16, PIXEL * column) for row in rows]
+                    weights = b.add(taps, b.mul(number, I64(window.taps * 2 * PIXEL)))
+                    factors = [emit_load(b, weights, I16x16, 2 * PIXEL * x + 32 * half) for x in range(window.taps)]
+                    for tap, column, uses in window.columns():
+                        right = b.mul(step, I64(tap))
+                        both = [emit_load(b, b.add(row, right), I16x16, PIXEL * column) for row in rows]
                         value = emit_shuffle(b, *both, lanes)
-                        for pixel in range(pixels):
-                            x = column - pixel * stride
-                            if 0 <= x < width:
-                                product = emit_multiply_add_pairs(b, value, factors[x])
-                                b.store(b.add(b.load(sums[pixel]), product), sums[pixel])
+                        for pixel, its_tap in uses:
+                            product = emit_multiply_add_pairs(b, value, factors[its_tap])
+                            b.store(b.add(b.load(sums[pixel]), product), sums[pixel])
 
                 emit_loop(b, pairs, pair)
                 halves.append([b.load(variable) for variable in sums])
@@ -114,7 +113,7 @@ def depthwise_tile(width: int, stride: int, pixels: int) -> Any:
                 emit_store(b, value, out, PIXEL * pixel)
             return c.get_dummy_value()
 
-        return types.void(*[types.int64] * 9), emit
+        return types.void(*[types.int64] * 10), emit
 
     return tile
 

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.layouts.fused import FUSED
+from litejit.kernels.jit.layouts.fused import FUSED, Window
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.native.copying import fill_f32
 from litejit.kernels.jit.native.emission import (
@@ -69,29 +69,30 @@ def expand_tile(rows: int) -> Any:
     return tile
 
 
-def depthwise_tile(width: int, stride: int, pixels: int) -> Any:
-    """Output pixels side by side, from the rows that the offsets tell; each row of the input is loaded once."""
+def depthwise_tile(window: Window) -> Any:
+    """Output pixels side by side, from the rows that the offsets tell.
+
+    Without a dilation, each pixel of the input is loaded once.
+    """
 
     @intrinsic
-    def tile(context, source, offsets, height, taps, bias, out, zero, low, high):
+    def tile(context, source, offsets, height, step, taps, bias, out, zero, low, high):
         def emit(c, b, s, a):
-            source, offsets, height, taps, bias, out, _, low, high = a
+            source, offsets, height, step, taps, bias, out, _, low, high = a
 
             def half(number: ir.Value) -> None:
                 place = b.mul(number, I64(32))
                 begin, column_at, row_taps = (b.add(address, place) for address in (bias, source, taps))
-                sums = [emit_variable(b, emit_load(b, begin, F32x8)) for _ in range(pixels)]
+                sums = [emit_variable(b, emit_load(b, begin, F32x8)) for _ in range(window.pixels)]
 
                 def row(number: ir.Value) -> None:
                     at = b.add(column_at, b.sext(emit_load(b, b.add(offsets, b.mul(number, I64(4))), I32), I64))
-                    weights = b.add(row_taps, b.mul(number, I64(width * PIXEL)))
-                    factors = [emit_load(b, weights, F32x8, PIXEL * x) for x in range(width)]
-                    for column in range((pixels - 1) * stride + width):
-                        value = emit_load(b, at, F32x8, PIXEL * column)
-                        for pixel in range(pixels):
-                            x = column - pixel * stride
-                            if 0 <= x < width:
-                                b.store(emit_fma(b, value, factors[x], b.load(sums[pixel])), sums[pixel])
+                    weights = b.add(row_taps, b.mul(number, I64(window.taps * PIXEL)))
+                    factors = [emit_load(b, weights, F32x8, PIXEL * tap) for tap in range(window.taps)]
+                    for tap, column, uses in window.columns():
+                        value = emit_load(b, b.add(at, b.mul(step, I64(tap))), F32x8, PIXEL * column)
+                        for pixel, its_tap in uses:
+                            b.store(emit_fma(b, value, factors[its_tap], b.load(sums[pixel])), sums[pixel])
 
                 emit_loop(b, height, row)
                 target = b.add(out, place)
@@ -101,7 +102,7 @@ def depthwise_tile(width: int, stride: int, pixels: int) -> Any:
             emit_loop(b, I64(2), half)
             return c.get_dummy_value()
 
-        return types.void(*[types.int64] * 7, types.float32, types.float32), emit
+        return types.void(*[types.int64] * 8, types.float32, types.float32), emit
 
     return tile
 
