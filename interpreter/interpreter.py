@@ -203,7 +203,7 @@ class Interpreter:
         array = as_tensor_value(value, spec)
         if spec.value is not None:
             raise InvalidInputError(f"{spec} is a constant of the model, it cannot be set")
-        if not plan.allocated and plan.arrays[tensor_index] is None and spec.type != TensorType.STRING:
+        if not plan.allocated and plan.arrays[tensor_index] is None and spec.type != TensorType.STRING and array.size:
             raise ValueError("Cannot set tensor: Tensor is unallocated. Try calling allocate_tensors() first")
         plan.assign(tensor_index, array, own=False)
 

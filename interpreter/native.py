@@ -101,9 +101,11 @@ class NativePlan:
     def _lowered(self) -> list[Task]:
         """The plan's steps as tasks, rewritten and with the calls that do them."""
         inlined = set() if self._keeps_all else {step for step in self.plan.steps if isinstance(step.kernel, Caller)}
+        without_code: set[Step] = set()
         while True:
             del self.specs[len(self.plan.specs) :]
             tasks = [task for step in self.plan.steps for task in self._tasks(step, step in inlined)]
+            tasks = [replace(task, lowering=None) if task.step in without_code else task for task in tasks]
             if not self._keeps_all:
                 tasks = compute_once(tasks, self._needed, lambda spec: self._inlining.new(spec))
                 for rewrite in REWRITES:
@@ -112,7 +114,13 @@ class NativePlan:
                 task if task.lowering is None else replace(task, result=_calls(lower(task.lowering))) for task in tasks
             ]
             incomplete = {task.callers[0] for task in tasks if task.callers and task.result is None}
-            if self.strings is not None and any(
+            # The reference tier cannot pad for the PAD that has been left out.
+            padding = {
+                task.step for task in tasks if task.lowering and task.lowering.moved_windows and task.result is None
+            }
+            if padding:
+                without_code |= padding
+            elif self.strings is not None and any(
                 task.result is None and self.strings.moves(task.step) for task in tasks
             ):
                 self.strings = None

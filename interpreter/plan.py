@@ -118,16 +118,21 @@ class Plan:
 
         # Subgraphs call each other through this: a frame less for each counts.
         self._allocating = True
-        held = self.arrays
+        held, before = self.arrays, self.specs
+        reached = 0
+        opened: tuple[int, ...] = ()
         try:
             self._reset()
-            for operation in self.graph.operations:
+            for reached, operation in enumerate(self.graph.operations):  # noqa: B007 (where it stopped)
                 step = Step(self, operation)
                 if not step.fold():
                     self._complete(step)
                     self._steps.append(step)
+                    step.after = opened if step.restarts else ()
+                    opened += operation.outputs if self.is_open(step) else ()
         except BaseException:
             self._keep_inputs(held)
+            self._keep_shapes(before, reached)
             raise
         finally:
             self._allocating = False
@@ -140,6 +145,13 @@ class Plan:
         for index in self.graph.inputs:
             if index >= 0:
                 self.arrays[index] = held[index]
+
+    def _keep_shapes(self, before: Items[TensorSpec], reached: int) -> None:
+        """After a failure: what operations from the one that failed on compute has the shape that it had."""
+        for operation in self.graph.operations[reached:]:
+            for index in operation.outputs:
+                if index >= 0:
+                    self.specs[index] = replace(self.specs[index], shape=before[index].shape)
 
     def is_open(self, step: Step) -> bool:
         """Whether it depends on data what the step is prepared for, or what shapes its outputs have."""
@@ -193,8 +205,8 @@ class Plan:
 
     def reset_variables(self) -> None:
         """Sets every variable tensor to its zero point (0 where it is not quantized)."""
-        for at, spec in enumerate(self.specs):
-            if spec.is_variable and spec.value is None:
+        for at in self.graph.variables:
+            if (spec := self.specs[at]).value is None:
                 self.assign(at, _blank(spec, self.context.limits.tensor_bytes))
 
     def initial_value(self, index: int) -> np.ndarray:
@@ -259,6 +271,11 @@ class Plan:
             self.prepare()
         return self._outputs
 
+    def _restart(self) -> None:
+        for step in self._steps:
+            if step.kernel is not None:
+                step.kernel.restart()
+
     def _signatures(self) -> tuple[Signature, ...]:
         """What the inputs are; of one that is not there, nothing."""
         given = [None if at < 0 else self.specs[at] for at in self.graph.inputs]
@@ -275,6 +292,7 @@ class Plan:
         if known is not None:
             self._restore(known)
             self.allocated = True
+            self._restart()
             return
         self.specs, self.arrays = list(self.specs), list(self.arrays)
         self.input_shapes, self.input_types = dict(self.input_shapes), dict(self.input_types)
@@ -309,12 +327,13 @@ class Plan:
     ) -> list[np.ndarray]:
         """Runs the subgraph as a function: prepares it for the inputs where needed, returns the outputs.
 
-        anew: variables start at their initial value.
+        anew: variables start at their initial value, generators of random numbers at the beginning.
         """
         self.infer([value.shape for value in inputs], types)
         self.allocate()
-        if anew and self.graph.variables:
+        if anew:
             self.reset_variables()
+            self._restart()
         for index, value in zip(self.graph.inputs, inputs, strict=True):
             if index >= 0:
                 self.assign(index, value)

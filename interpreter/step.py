@@ -49,6 +49,9 @@ class Step:
         self.kernel: Kernel | None = None
         self.is_supposed = False
         """Whether the outputs' shapes are a guess."""
+        self.after: tuple[int, ...] = ()
+        """Results of earlier steps whose shapes depend on data: when one changes, the kernel starts anew."""
+        self._shapes_before: list[Shape] = []
         self.prepared_for: _Operands | None = None
         self.read_values: tuple[int, ...] = ()
         self._known: dict[_Operands, _Prepared] = {}
@@ -79,17 +82,31 @@ class Step:
             plan.specs[index] = replace(plan.specs[index], shape=value.shape, value=value)
         return True
 
+    @property
+    def restarts(self) -> bool:
+        """Whether its kernel has anything to forget."""
+        return type(self.kernel or self.operation.make_kernel()).restart is not Kernel.restart
+
     def run(self) -> None:
         """Computes the outputs from the plan's arrays."""
         plan = self.plan
         inputs = [None if index < 0 else plan.arrays[index] for index in self.operation.inputs]
         if self.kernel is None or self.prepared_for is not None:
             self._prepare_for(inputs)
+        if self.after:
+            self._restart_after_changes()
         result = self.compute(inputs)
         outputs = self.operation.outputs
         values = (result,) if len(outputs) == 1 and not isinstance(result, tuple) else result
         for index, value in zip(outputs, values, strict=True):
             plan.arrays[index] = self._checked(value, index)
+
+    def _restart_after_changes(self) -> None:
+        shapes = [array.shape for index in self.after if (array := self.plan.arrays[index]) is not None]
+        if shapes != self._shapes_before:
+            assert self.kernel is not None
+            self.kernel.restart()
+            self._shapes_before = shapes
 
     def compute(self, inputs: Sequence[np.ndarray | None]) -> Any:
         """What the kernel makes of these operands. Its errors name the operation."""

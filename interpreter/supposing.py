@@ -92,7 +92,7 @@ class SupposedPlan(Plan):
     @property
     def is_usable(self) -> bool:
         """Whether all shapes are known, and a run that ends at a deviation leaves no traces."""
-        if any(map(self.is_open, self.steps)):
+        if any(self.is_open(step) or step.restarts for step in self.steps):
             return False
         last = max((at for at, step in enumerate(self.steps) if step in self._supposed), default=-1)
         return not any(self._changes_state(step) for step in self.steps[: last + 1])

@@ -85,6 +85,9 @@ class Kernel:
         """Validates, declares the outputs with `node.output`, and derives constants."""
         raise TypeError(f"{type(self).__name__} must define prepare")
 
+    def restart(self) -> None:
+        """Forgets what it has of earlier runs, as if it had just been prepared."""
+
     def __call__(self, *operands: Any) -> Any:
         """Computes the outputs from the operands' arrays."""
         raise TypeError(f"{type(self).__name__} must define __call__")

@@ -301,6 +301,25 @@ def test_nothing_runs_after_a_failed_allocation() -> None:
             call()
 
 
+def test_a_failed_allocation_leaves_the_shapes_of_what_it_did_not_reach() -> None:
+    """As the official runtime does; empty tensors can be set, for they need no memory."""
+    from ai_edge_litert.interpreter import Interpreter as Official
+    from ai_edge_litert.interpreter import OpResolverType as OfficialTypes
+
+    content = chain(FAILURES["allocate"][0])
+    shapes = []
+    for make, tier in ((Interpreter, TIERS["fast"]), (Official, OfficialTypes.BUILTIN_REF)):
+        interpreter = make(model_content=content, experimental_op_resolver_type=tier)
+        for shape in ((5, 3), (0, 4)):
+            interpreter.resize_tensor_input(0, shape)
+            with contextlib.suppress(RuntimeError):
+                interpreter.allocate_tensors()
+            interpreter.set_tensor(0, np.zeros(shape, F32))
+        shapes.append([tuple(detail["shape"]) for detail in interpreter.get_tensor_details()])
+    assert shapes[0] == shapes[1]
+    assert shapes[0][-1] == (5, 3)
+
+
 def growing(rounds: int) -> bytes:
     """x of [1] gets one element longer in every round, by way of a slice of as many elements as rounds."""
     b = ModelBuilder()

@@ -48,8 +48,10 @@ def normal(bits: np.ndarray) -> np.ndarray:
 
 
 class Random(Kernel):
-    """Base: the generator starts anew at every allocation, and goes on from invoke to invoke.
+    """Base: the generator starts anew with every preparation, and goes on from invoke to invoke.
 
+    The official runtime prepares an operator again when the result of an earlier one, whose shape depends on data, has
+    changed its shape since the last invoke; and with each run of the operator that calls its subgraph.
     Only the low 32 bits of the seeds count, as a signed number; 0 and 0 stand for random seeds. Derived: stream.
     """
 
@@ -57,7 +59,7 @@ class Random(Kernel):
     stateful = True
     flavours = ALL_FLAVOURS
 
-    def seed(self) -> None:
+    def restart(self) -> None:
         """Makes the generator."""
         seed, seed2 = (int(wrap32(seed)) for seed in (self.options.seed, self.options.seed2))
         if seed == seed2 == 0:
@@ -75,7 +77,7 @@ class RandomNumbers(Random):
         shape = node.input("shape", rank=1)
         node.output(None if shape.value is None else shape.value, types=TensorType.FLOAT32)
         self.limit = node.context.limits.tensor_bytes
-        self.seed()
+        self.restart()
 
     def bits(self, shape: np.ndarray) -> np.ndarray:
         """[blocks, 4] random words, at least one for each element."""
@@ -126,10 +128,11 @@ class Multinomial(Random):
         logits = node.input("logits", rank=2)
         samples = node.input("num_samples", types=TensorType.INT32, rank=0)
         node.require(logits.dims[1] > 0, "operand 'logits' has shape {}, expected at least one class", logits.dims)
-        shape = None if samples.value is None else (logits.dims[0], int(samples.value))
+        known = logits.value is not None and samples.value is not None
+        shape = (logits.dims[0], int(samples.value)) if known else None  # type: ignore[arg-type]
         self.dtype = node.output(shape, types=(TensorType.INT32, TensorType.INT64)).dtype
         self.limit = node.context.limits.tensor_bytes
-        self.seed()
+        self.restart()
 
     def __call__(self, logits: np.ndarray, num_samples: np.ndarray) -> np.ndarray:
         """Draws from each row's cumulative distribution."""

@@ -85,7 +85,8 @@ class StridedSlice(Kernel):
         new_axis_mask: a new dimension of 1.
         shrink_axis_mask: the one element at begin, its dimension is dropped.
     Dimensions beyond the entries are taken whole, entries beyond the dimensions are ignored.
-    Raises InvalidModelError when a stride is 0, there are two ellipses, or a shrunk index is beyond its dimension.
+    Raises InvalidModelError when a stride is 0, there are two ellipses, or an element is read
+    at a shrunk index beyond its dimension.
     Semantics: LiteRT tflite/kernels/strided_slice.cc, internal/reference/strided_slice.h.
     """
 
@@ -107,6 +108,7 @@ class StridedSlice(Kernel):
         self.key: tuple[Any, ...] = ()
         shape: Shape = ()
         remaining = list(input.dims)
+        shrunk: dict[int, tuple[int, int]] = {}
         for entry in self._entry_of_each_dimension(node, input.rank, len(entries)):
             if entry is not None and self._bit("new_axis_mask", entry):
                 self.key += (None,)
@@ -118,11 +120,17 @@ class StridedSlice(Kernel):
                 self.key += (slice(None),)
                 shape += (dim,)
             elif self._bit("shrink_axis_mask", entry):
-                self.key += (self._element(node, dim, entry, *entries[entry]),)
+                shrunk[len(self.key)] = dim, entry
+                self.key += (0,)
             else:
                 part = self._part(node, dim, entry, *entries[entry])
                 self.key += (slice(part.start, None if part.stop < 0 else part.stop, part.step) if part else slice(0),)
                 shape += (len(part),)
+        elements = {
+            at: self._element(node, dim, entry, *entries[entry], is_read=0 not in shape)
+            for at, (dim, entry) in shrunk.items()
+        }
+        self.key = tuple([elements.get(at, part) for at, part in enumerate(self.key)])
         # The trailing "..." makes the result an array where every axis is shrunk.
         self.key += (...,)
         node.output(shape, types=input.type)
@@ -151,11 +159,13 @@ class StridedSlice(Kernel):
             return 0 if stride > 0 else dim - 1
         return _clamp(begin, dim, stride)
 
-    def _element(self, node: Node, dim: int, entry: int, begin: int, end: int, stride: int) -> int:
-        node.require(stride > 0, "stride {} is {}, expected at least 1 where the axis is shrunk", entry, stride)
+    def _element(self, node: Node, dim: int, entry: int, begin: int, end: int, stride: int, is_read: bool) -> int:
+        """is_read: whether the result has any elements."""
         start = self._start(dim, entry, begin, stride)
-        node.require(start < dim, "begin {} is {}, the dimension has {} elements", entry, begin, dim)
-        return start
+        if is_read or dim == 0:
+            node.require(stride > 0, "stride {} is {}, expected at least 1 where the axis is shrunk", entry, stride)
+            node.require(start < dim, "begin {} is {}, the dimension has {} elements", entry, begin, dim)
+        return min(max(start, 0), dim - 1)
 
     def _part(self, node: Node, dim: int, entry: int, begin: int, end: int, stride: int) -> range:
         node.require(stride not in (0, -(1 << 31)), "stride {} is {}", entry, stride)

@@ -9,7 +9,7 @@ import pytest
 
 from litejit import Interpreter, ModelBuilder
 from litejit.interpreter import OpResolverType
-from litejit.testing import Problem
+from litejit.testing import Problem, run
 from tests.jit.equal import check_compiled
 
 
@@ -104,6 +104,24 @@ def check_channels(pads: Any) -> None:
     problem = Problem(b.to_bytes(), [np.ones((1, 5, 5, 4), np.float32)])
     assert steps(problem) == 2
     check_compiled(problem, atol=1e-4)
+
+
+@pytest.mark.parametrize("batch", [0, 2])
+@pytest.mark.parametrize("depthwise", [False, True], ids=["conv", "depthwise"])
+def test_padding_is_left_to_the_reference_tier_with_its_convolution(depthwise: bool, batch: int) -> None:
+    """It runs those of a bias that is computed, and those of no images."""
+    b = ModelBuilder()
+    x, bias = b.input("x", (batch, 4, 4, 2)), b.input("bias", (2,))
+    y = b.op("PAD", [x, b.constant(np.array(PADS[1], np.int32))])
+    weights = b.constant(np.ones((1 if depthwise else 2, 3, 3, 2), np.float32))
+    options: dict[str, Any] = {"stride_h": 1, "stride_w": 1, "padding": "VALID"}
+    if depthwise:
+        options["depth_multiplier"] = 1
+    b.output(b.op("DEPTHWISE_CONV_2D" if depthwise else "CONV_2D", [y, weights, bias], **options))
+    images = np.arange(batch * 32, dtype=np.float32).reshape(batch, 4, 4, 2)
+    problem = Problem(b.to_bytes(), [images, np.array([1, 2], np.float32)])
+    expected = run(problem, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    np.testing.assert_array_equal(run(problem, experimental_op_resolver_type=OpResolverType.AUTO), expected)
 
 
 def test_the_padded_image_can_still_be_read() -> None:

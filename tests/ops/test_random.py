@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from litejit import Interpreter, ModelBuilder, OpResolverType
 from litejit.schema import RngAlgorithm
 from litejit.testing import Const, Input, check, out, refused, run, single_op
 from tests.oracle import oracle
@@ -54,6 +55,37 @@ def test_multinomial(samples: int, dtype: Any, invokes: int) -> None:
 def test_multinomial_with_samples_known_at_run_time() -> None:
     operands = [Input(np.zeros((2, 5)), np.float32), Input(np.array(40), np.int32)]
     check(single_op("MULTINOMIAL", operands, outputs=[out(np.int64)], seed=9), invokes=2)
+
+
+@pytest.mark.parametrize("tier", ["BUILTIN_REF", "AUTO"])
+def test_generators_start_anew_where_the_official_ones_do(tier: str) -> None:
+    """When the shape of an earlier result has changed that depends on data; what MULTINOMIAL draws does, always."""
+    from ai_edge_litert.interpreter import Interpreter as Official
+    from ai_edge_litert.interpreter import OpResolverType as OfficialTypes
+
+    b = ModelBuilder()
+    limit, shape = b.input("limit", (), np.int32), b.constant(np.array([5], np.int32))
+    logits, samples = b.input("logits", (1, 7)), b.constant(np.array(3, np.int32))
+    before = b.op("RANDOM_UNIFORM", [shape], [{"shape": (5,)}], seed=1)
+    zero, one = b.constant(np.array(0, np.int32)), b.constant(np.array(1, np.int32))
+    counted = b.op("RANGE", [zero, limit, one], [{"shape": (1,), "dtype": np.int32}])
+    after = b.op("RANDOM_UNIFORM", [shape], [{"shape": (5,)}], seed=2)
+    drawn = b.op("MULTINOMIAL", [logits, samples], [{"shape": (1, 3), "dtype": np.int32}], seed=3)
+    last = b.op("RANDOM_STANDARD_NORMAL", [shape], [{"shape": (5,)}], seed=4)
+    b.output(before, counted, after, drawn, last)
+    content = b.to_bytes()
+    ours = Interpreter(model_content=content, experimental_op_resolver_type=OpResolverType[tier])
+    theirs = Official(model_content=content, experimental_op_resolver_type=OfficialTypes.BUILTIN_REF)
+    for interpreter in (ours, theirs):
+        interpreter.allocate_tensors()
+    for value in (3, 3, 3, 3, 4, 4, 3, 3):
+        for interpreter in (ours, theirs):
+            interpreter.set_tensor(limit, np.array(value, np.int32))
+            interpreter.set_tensor(logits, np.linspace(0, 1, 7, dtype=np.float32)[None])
+            interpreter.invoke()
+        for detail in theirs.get_output_details():
+            expected = theirs.get_tensor(detail["index"])
+            np.testing.assert_array_max_ulp(ours.get_tensor(detail["index"]).astype(expected.dtype), expected, 4)
 
 
 @pytest.mark.parametrize("op", ["RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL"])
