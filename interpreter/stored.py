@@ -58,7 +58,7 @@ class Store:
     def __init__(self, source: memoryview, file: os.stat_result | None, settings: str) -> None:
         """file: what is known of the model's file."""
         self._source, self._file, self._settings = source, file, settings
-        self._model: str | None = None
+        self._content: str | None = None
 
     def has(self, subgraph: int) -> bool:
         """Whether a program for a subgraph, with the inputs that the file gives it, seems to be there."""
@@ -89,13 +89,14 @@ class Store:
         into = directory()
         if into is None or is_checked() or forced() or os.environ.get("LITEJIT_PROGRAMS") == "off":
             return None
-        if self._model is None:
-            variables = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("LITEJIT_")]
-            measured = load(os.path.join(into, library.TUNED)) or b""
-            content = content_digest(self._source, self._file, into)
-            self._model = digest(content, self._settings, package_stamp(), np.__version__, measured, *variables)
+        if self._content is None:
+            self._content = content_digest(self._source, self._file, into)
+        # What else it depends on may have changed since the last time.
+        variables = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("LITEJIT_")]
+        measured = load(os.path.join(into, library.TUNED)) or b""
+        model = digest(self._content, self._settings, package_stamp(), np.__version__, measured, *variables)
         inputs = sorted(shapes.items()), sorted(types.items())
-        return os.path.join(into, f"{_PREFIX}{digest(self._model, str(subgraph), str(inputs))}")
+        return os.path.join(into, f"{_PREFIX}{digest(model, str(subgraph), str(inputs))}")
 
 
 class StoredPlan:

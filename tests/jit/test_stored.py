@@ -181,6 +181,21 @@ def test_other_settings_are_other_programs(monkeypatch: pytest.MonkeyPatch) -> N
     assert [is_stored(allocated(model)) for _ in range(2)] == [False, False]
 
 
+def test_settings_that_change_between_allocations(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interpreter = allocated(DIGITS[0].read_bytes())
+    detail = interpreter.get_input_details()[0]
+    kept = [len(list(folder.glob("program-*")))]
+    for number, value in enumerate(["1", "2", "1"]):
+        monkeypatch.setenv("LITEJIT_ANYTHING", value)
+        # Another shape and back: the program for it may have been kept, but not with this setting.
+        for shape in ((2, *detail["shape"][1:]), detail["shape"]):
+            interpreter.resize_tensor_input(detail["index"], shape)
+            interpreter.allocate_tensors()
+            assert is_stored(interpreter) == (number == 2)
+        kept.append(len(list(folder.glob("program-*"))))
+    assert kept == [1, 3, 5, 5]
+
+
 def test_models_one_byte_apart() -> None:
     first = DIGITS[0].read_bytes()
     other = bytearray(first)
