@@ -12,7 +12,7 @@ from math import inf, prod
 from litejit.kernels.jit import depthwise
 from litejit.kernels.jit.call import Call
 from litejit.kernels.jit.choosing import Algorithm, Illegal, Option, choose, listed
-from litejit.kernels.jit.convolution import INNER, SPLIT, direct
+from litejit.kernels.jit.convolution import INNER, SPLIT, direct, multiplies_bytes
 from litejit.kernels.jit.forced import forced
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.layouts.splitting import QUAD, QUADS
@@ -92,7 +92,7 @@ def _inner(lowering: Lowering) -> list[Call] | Illegal:
 
 
 def _cost_of_direct(lowering: Lowering) -> float:
-    is_bytes = lowering.input(0).type == TensorType.INT8 and has_feature("dotprod")
+    is_bytes = lowering.input(0).type == TensorType.INT8 and multiplies_bytes()
     rates = FLOATS if _is_float(lowering) else DOT_PRODUCTS if is_bytes else BYTES
     filter = lowering.input(1).dims
     products = prod(lowering.outputs[0].dims[:3]) * _columns(lowering) * prod(filter[1:])

@@ -38,7 +38,16 @@ from litejit.kernels.reference.output_stage import OutputStage
 from litejit.kernels.reference.products import FloatProducts, QuantizedProducts
 from litejit.schema import ActivationFunctionType, TensorType
 
-__all__ = ["INNER", "SPLIT", "Way", "direct", "float_clamp", "proved_stage_of_8_bit", "stage_of_8_bit"]
+__all__ = [
+    "INNER",
+    "SPLIT",
+    "Way",
+    "direct",
+    "float_clamp",
+    "multiplies_bytes",
+    "proved_stage_of_8_bit",
+    "stage_of_8_bit",
+]
 
 BLOCK_BYTES = 24 << 10
 """Weights up to this size stay in the first-level cache: all of them are used on one tile of pixels before the next."""
@@ -228,10 +237,15 @@ def _packed_float(products: FloatProducts, matrix: np.ndarray, bias: np.ndarray)
     }
 
 
+def multiplies_bytes() -> bool:
+    """Whether the processor has an instruction for four products of bytes as they are."""
+    return has_feature("dotprod") or has_feature("avx512vnni")
+
+
 def _has_dot_products(products: Any, input: TensorSpec, weights: np.ndarray) -> bool:
     """Whether bytes are multiplied as they are: the processor can, and the weights are bytes."""
     return (
-        (has_feature("dotprod") or has_feature("avx512vnni"))
+        multiplies_bytes()
         and input.type == TensorType.INT8
         and isinstance(products, QuantizedProducts)
         and isinstance(products.stage, OutputStage)
