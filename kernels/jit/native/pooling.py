@@ -55,7 +55,14 @@ def _over_windows(pool: Any, size: int) -> Any:
                 begin_x, end_x = max(left, 0), min(left + filter_width, width)
                 window = source + begin_x * pixel
                 room = (out_width - out_x) * channels
-                pool(args, window, out, end_y - begin_y, end_x - begin_x, width * pixel, channels, room)
+                rows, columns = end_y - begin_y, end_x - begin_x
+                # Loops over the usual windows are unrolled.
+                if rows == 2 and columns == 2:
+                    pool(args, window, out, 2, 2, width * pixel, channels, room)
+                elif rows == 3 and columns == 3:
+                    pool(args, window, out, 3, 3, width * pixel, channels, room)
+                else:
+                    pool(args, window, out, rows, columns, width * pixel, channels, room)
                 out += pixel
 
     return kernel
