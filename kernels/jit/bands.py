@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
 from litejit.kernels.geometry import Window
 from litejit.kernels.jit.call import padded
 
-__all__ = ["BAND_BYTES", "Cut", "Geometry", "cut", "last_rows", "tile_rows"]
+__all__ = ["BAND_BYTES", "LATE", "Cut", "Geometry", "cut", "last_rows", "tile_rows"]
 
 BAND_BYTES = 160 << 10
 """Of a band's copied rows: they and a panel stay in the second-level cache."""
@@ -23,6 +24,12 @@ _FAR, _NEAR = 8, 32
 
 _ITEM = 400
 """Cycles that it takes to begin with an item."""
+
+LATE = 0.1
+"""Of an item that threads wait for the last one, as they are not equally quick: the more items there are, the less."""
+
+_HANDED_OVER = 1
+"""Cycles for a byte, as it is copied, that another thread has written or is to read."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,21 @@ class Geometry:
         sharing = -(-self.out_size[0] * self.images // pieces)
         return max(1, min(fitting, sharing, self.out_size[0]))
 
+    def shared_rows(self, threads: int, groups: int) -> int:
+        """Output rows of a band with which threads that share bands of so many groups of channels are done first.
+
+        Input rows that two bands have in common are copied twice; a row takes about twice as long as copying one.
+        """
+        highest = self.band_rows(1)
+        if threads == 1:
+            return highest
+
+        def time(rows: int) -> float:
+            items = self.images * groups * -(-self.out_size[0] // rows)
+            return (-(-items // threads) + LATE) * (self.rows_below(rows) + 2 * rows + 1)
+
+        return min(range(highest, 0, -1), key=time)
+
     def pixel_offsets(self, rows: int) -> np.ndarray:
         """[rows * out_width] int32: where the window of each output pixel of a band begins, in bytes."""
         y, x = np.arange(rows) * self.strides[0], np.arange(self.out_size[1]) * self.strides[1]
@@ -151,6 +173,7 @@ def cut(
     if threads == 1:
         return _cut(geometry, panels, highest, 1, tiles)
     far = panels * panel_bytes > CACHED_BYTES
+    image_bytes = geometry.images * prod(geometry.in_size) * geometry.channels * geometry.element_bytes
 
     def time(cut: Cut) -> float:
         """Cycles until the last thread is done, if all are equally quick."""
@@ -160,8 +183,8 @@ def cut(
         copies = 0 if not copied else geometry.rows_below(cut.rows) * geometry.padded_width * geometry.channels / 16
         item = max(products, weights) + weights / 4 + copies + _ITEM
         items = geometry.images * cut.bands * cut.groups
-        # Threads are not equally quick: the more items there are, the less do they wait for the last one.
-        return item * (-(-items // threads) + 0.25)
+        handed = _HANDED_OVER * max(0, 1 / (geometry.images * cut.bands) - 1 / threads)
+        return item * (-(-items // threads) + LATE) + handed * image_bytes
 
     return min(_choices(geometry, panels, highest, threads, tiles, at_least), key=time)
 

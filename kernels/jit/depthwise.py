@@ -21,7 +21,10 @@ from litejit.kernels.jit.packing import pack_channels, panels_of
 from litejit.kernels.reference.products import FloatProducts
 from litejit.schema import TensorType
 
-__all__ = ["direct", "fixed", "paired_taps", "proved"]
+__all__ = ["TAP", "direct", "fixed", "paired_taps", "proved"]
+
+TAP = 3
+"""Multiply-adds of a matrix product that take as long as one of a depthwise convolution, which loads more for each."""
 
 
 def direct(lowering: Lowering) -> list[Call] | Illegal:
@@ -81,7 +84,7 @@ def _float(lowering: Lowering, taps: np.ndarray, bias: np.ndarray) -> list[Call]
     in_place = slide is not None or (not whole.needs_padding and repeats == 1)
     bands = _Bands(whole, panels) if in_place else _Bands.of(lowering, 4, panels)
     geometry = bands.geometry
-    rows = geometry.band_rows(-(-_pieces(lowering) // bands.groups))
+    rows = geometry.shared_rows(lowering.threads, bands.groups)
     low, high = float_clamp(kernel.products.activation)
     fewest = last_rows(geometry.out_size[0], rows) * geometry.out_size[1]
     copied = geometry.rows_below(rows) * geometry.padded_width * geometry.channels * 4
@@ -117,7 +120,7 @@ def _int8(
     geometry = bands.geometry
     pixel_bytes = bands.group_panels * COLUMNS * 4
     pair_pitch = geometry.padded_width * pixel_bytes
-    rows = geometry.band_rows(-(-_pieces(lowering) // bands.groups))
+    rows = geometry.shared_rows(lowering.threads, bands.groups)
     offsets, weights = paired_taps(taps, geometry, pair_pitch, pixel_bytes, factors)
     columns = np.arange(geometry.out_size[1]) * geometry.strides[1] * pixel_bytes
     scratch = (geometry.rows_below(rows) + 1) // 2 * pair_pitch
@@ -172,10 +175,6 @@ class _Bands:
             geometry = Geometry.of(lowering.windows, images, group_panels * COLUMNS, element_bytes, by_pixel=False)
             choices.append(cls(geometry, group_panels, -(-panels // group_panels)))
         return min(choices, key=copied)
-
-
-def _pieces(lowering: Lowering) -> int:
-    return 1 if lowering.threads == 1 else 3 * lowering.threads
 
 
 def paired_taps(
@@ -237,5 +236,5 @@ def _common(lowering: Lowering, bands: _Bands, rows: int, scratch: int) -> dict[
 
 def _call(kernel: str, lowering: Lowering, bands: _Bands, values: dict[str, Any], taps: np.ndarray) -> Call:
     items = bands.geometry.images * values["bands"] * bands.groups
-    work = lowering.outputs[0].size * prod(taps.shape[:2])
+    work = TAP * lowering.outputs[0].size * prod(taps.shape[:2])
     return Call(kernel, CONVOLUTION, values, items=items, scratch_bytes=values["scratch_bytes"], work=work)

@@ -18,6 +18,7 @@ from litejit.kernels.jit.algorithms import time_of_direct, time_of_split
 from litejit.kernels.jit.bands import BAND_BYTES, Geometry, last_rows, tile_rows
 from litejit.kernels.jit.call import SLACK, Call, Fault, Jump, Label, Scratch, Tensor, padded
 from litejit.kernels.jit.choosing import Illegal, Option
+from litejit.kernels.jit.depthwise import TAP
 from litejit.kernels.jit.forced import forced
 from litejit.kernels.jit.fused_packing import Addition, Function, pack_bytes, pack_floats
 from litejit.kernels.jit.layouts.elements import ELEMENTS
@@ -38,8 +39,8 @@ _FUNCTION_BYTES = 2 * 8 * len(ELEMENTS.names)
 SMALL_WIDTH = 20
 """Output images up to this width are not cut into bands."""
 
-_TAP, _HANDED_OVER = 3, 32
-"""Multiply-adds of a product that take as long as one of a depthwise convolution, as a byte from another processor."""
+_HANDED_OVER = 32
+"""Multiply-adds that take as long as it takes to read a byte that another processor has written."""
 
 SPLIT_TIME, SPLIT_TIME_OF_LARGE = 0.88, 0.78
 """Where 1 x 1 convolutions with split weights take less of the time of direct ones, operators stay apart."""
@@ -94,7 +95,7 @@ class Block:
         if threads == 1 or last_rows(out_height, rows) * out_width < TILE_ROWS:
             return False
         expanded = 0 if self.expand is None else width * self.input.dims[3] * geometry.channels
-        convolved = out_width * geometry.channels * (_TAP * prod(geometry.taps) + self.output.dims[3])
+        convolved = out_width * geometry.channels * (TAP * prod(geometry.taps) + self.output.dims[3])
         # Rows above and below the image are not expanded: of two pieces each has some.
         reach = min(height, geometry.rows_below(rows) - (geometry.pads[0] if self._most_pieces == 2 else 0))
         middle = out_height * out_width * geometry.channels * geometry.element_bytes

@@ -20,6 +20,9 @@ __all__: list[str] = []
 _LONGEST = 4095
 """Elements whose exponentials, with 12 integer bits, cannot add up to more than fixed point holds."""
 
+_ROW = 500
+"""Steps of elements that take as long as what is done once for each row, a reciprocal above all."""
+
 
 def _over_rows(lowering: Lowering, kernel: str, values: dict[str, Any]) -> list[Call]:
     """A call of a kernel over the rows of the last dimension; slots left out are 0."""
@@ -31,7 +34,8 @@ def _over_rows(lowering: Lowering, kernel: str, values: dict[str, Any]) -> list[
     ends = {"source": Tensor(input.index), "out": Tensor(output.index), "depth": depth}
     items = input.size // depth
     grain = max(1, 256 // depth)
-    return [Call(kernel, ROWS, {**rest, **ends, **values}, items=items, grain=grain, work=10 * input.size)]
+    work = 10 * input.size + _ROW * items
+    return [Call(kernel, ROWS, {**rest, **ends, **values}, items=items, grain=grain, work=work)]
 
 
 @lowers(Softmax)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from litejit.kernels.jit.bands import LATE
 from litejit.kernels.jit.call import SLACK, Call, Scratch, Tensor, padded
 from litejit.kernels.jit.choosing import Illegal
 from litejit.kernels.jit.convolution import float_clamp, stage_of_8_bit
@@ -36,6 +37,9 @@ BLOCK_BYTES = 384 << 10
 
 FEWEST_TILES = 24
 """Blocks are not made smaller for the sake of threads: each of them reads all the weights."""
+
+TRANSFORMATION = 0.25
+"""Panels that take as long as it takes to transform the input."""
 
 ROOT, HALF_ROOT = 2**0.5, 0.5**0.5
 
@@ -195,7 +199,7 @@ def _call(lowering: Lowering, scheme: Scheme, packed: dict[str, Any]) -> Call:
     blocks = max(_blocks(tiles, positions * (row_bytes + 64), packed["weights"].nbytes, panels), for_threads)
     block_tiles = -(-tiles // (blocks * TILE_ROWS)) * TILE_ROWS
     blocks = -(-tiles // block_tiles)
-    group_panels = -(-panels // min(panels, -(-pieces // blocks)))
+    group_panels = _group_panels(panels, images * blocks, lowering.threads)
     # A cache line between positions keeps them from sharing places in the caches.
     plane_bytes, sum_bytes = block_tiles * row_bytes + 64, block_tiles * 64 + 64
     sums = positions * plane_bytes
@@ -242,6 +246,16 @@ def _call(lowering: Lowering, scheme: Scheme, packed: dict[str, Any]) -> Call:
         scratch_bytes=values["scratch_bytes"],
         work=prod(output.dims) * channels * 9,
     )
+
+
+def _group_panels(panels: int, blocks: int, threads: int) -> int:
+    """Panels of a group with which threads are done first. Each group of a block transforms it anew."""
+
+    def time(group_panels: int) -> float:
+        items = blocks * -(-panels // group_panels)
+        return (-(-items // threads) + LATE) * (group_panels + TRANSFORMATION)
+
+    return panels if threads == 1 else min(range(panels, 0, -1), key=time)
 
 
 def _blocks(tiles: int, tile_bytes: int, weights_bytes: int, panels: int) -> int:
