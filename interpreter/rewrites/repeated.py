@@ -75,13 +75,13 @@ def _thinned(lowering: Lowering, thin: _Thin) -> Lowering | TensorSpec | None:
         if shape == output.dims or prod(shape) == 0:
             return None
         return replace(lowering, inputs=operands, outputs=(replace(output, shape=shape),))
-    source = thin.get(lowering.input(0).index)
+    source = thin.get(lowering.input(0).index) if isinstance(kernel, Transpose | Reshape) else None
     if source is None:
         return None
     if isinstance(kernel, Transpose):
         shape = tuple(source.dims[axis] for axis in kernel.perm)
         return replace(lowering, inputs=(source, *lowering.inputs[1:]), outputs=(replace(output, shape=shape),))
-    return _reshaped(source, lowering.input(0).dims, output.dims) if isinstance(kernel, Reshape) else None
+    return _reshaped(source, lowering.input(0).dims, output.dims)
 
 
 def _operand(spec: TensorSpec, dims: Shape, thin: _Thin) -> TensorSpec:

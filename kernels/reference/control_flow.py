@@ -237,6 +237,7 @@ class StablehloComposite(Caller):
 
     def check(self, node: Node) -> None:
         """Checks the subgraph, and that there are the options without which the official runtime reads no model."""
+        node.require(node.inputs, "the operator has no operands, expected at least one")
         node.require(self.options.name is not None, "option 'name' is missing")
         node.require(self.options.composite_attributes is not None, "option 'composite_attributes' is missing")
         self.subgraph = self.options.decomposition_subgraph_index

@@ -172,6 +172,8 @@ class RngBitGenerator(Kernel):
         algorithms = {RngAlgorithm.THREEFRY: (2,), RngAlgorithm.PHILOX: (2, 3), RngAlgorithm.DEFAULT: (2, 3)}
         sizes = algorithms[self.options.algorithm]
         node.require(state.dims[0] in sizes, "initial_state has shape {}, expected one of {}", state.dims, sizes)
+        key = node.declared[0]
+        node.require(key.shape == state.dims, "{} is declared with shape {}, expected {}", key, key.shape, state.dims)
         self.threefry = self.options.algorithm == RngAlgorithm.THREEFRY
         node.output(state.dims, at=0, types=TensorType.UINT64)
         types = (TensorType.INT32, TensorType.INT64, TensorType.UINT32, TensorType.UINT64)

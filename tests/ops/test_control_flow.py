@@ -191,6 +191,15 @@ def test_composite_without_an_option(option: str) -> None:
     refused(absent, f"option '{option}' is missing", official_too=True)
 
 
+def test_composite_without_operands() -> None:
+    b = ModelBuilder()
+    made = b.subgraph()
+    made.output(made.constant(np.ones(2, F32)))
+    fields = {"decomposition_subgraph_index": made.index, "name": "mine.op", "composite_attributes": []}
+    b.output(b.op("STABLEHLO_COMPOSITE", [], [{"shape": (2,)}], **fields))
+    refused(Problem(b.to_bytes(), []), "the operator has no operands", official_too=True)
+
+
 def test_composite() -> None:
     check(composite(lambda b: adder(b, (3,), 2), (3,)))
     check(composite(lambda b: repeater(b, (3,)), (6,)))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from litejit import Interpreter, ModelBuilder, OpResolverType
+from litejit.feeding import feed
 from litejit.schema import RngAlgorithm
 from litejit.testing import Const, Input, check, out, refused, run, single_op
 from tests.oracle import oracle
@@ -88,6 +89,42 @@ def test_generators_start_anew_where_the_official_ones_do(tier: str) -> None:
             np.testing.assert_array_max_ulp(ours.get_tensor(detail["index"]).astype(expected.dtype), expected, 4)
 
 
+@pytest.mark.parametrize("tier", ["BUILTIN_REF", "AUTO"])
+@pytest.mark.parametrize("preserve", [False, True])
+@pytest.mark.parametrize("operator", ["IF", "STABLEHLO_COMPOSITE", "WHILE"])
+def test_generators_of_subgraphs(operator: str, preserve: bool, tier: str) -> None:
+    """They start anew with each run of the operator that calls, not with each round of a loop."""
+    b = ModelBuilder()
+    called = [b.subgraph("cond"), b.subgraph("body")] if operator == "WHILE" else [b.subgraph("body")]
+    for graph in called:
+        graph.input("x", (1,))
+    drawn = called[-1].op("RANDOM_UNIFORM", [called[-1].constant(np.array([1], np.int32))], [{}], seed=1)
+    called[-1].output(called[-1].op("ADD", [0, drawn]))
+    x = b.input("x", (1,))
+    if operator == "WHILE":
+        limit = called[0].constant(np.array([3], np.float32))
+        called[0].output(called[0].op("LESS", [0, limit], [{"shape": (1,), "dtype": np.bool_}]))
+        operands, fields = [x], {"cond_subgraph_index": 1, "body_subgraph_index": 2}
+    elif operator == "IF":
+        operands, fields = [b.constant(np.array(True)), x], {"then_subgraph_index": 1, "else_subgraph_index": 1}
+    else:
+        fields = {"name": "drawn", "decomposition_subgraph_index": 1, "composite_attributes": []}
+        operands = [x]
+    b.output(b.op(operator, operands, [{"shape": (1,)}], **fields))
+    content, values = b.to_bytes(), [np.zeros(1, np.float32)]
+    interpreter = Interpreter(
+        model_content=content,
+        experimental_op_resolver_type=OpResolverType[tier],
+        experimental_preserve_all_tensors=preserve,
+    )
+    for invokes in (1, 2, 3):
+        feed(interpreter, values)
+        interpreter.invoke()
+        theirs = oracle.run(content, values, "ref", invokes=invokes, preserve=preserve)
+        (detail,) = interpreter.get_output_details()
+        np.testing.assert_array_equal(interpreter.get_tensor(detail["index"]), theirs.outputs[0])
+
+
 @pytest.mark.parametrize("op", ["RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL"])
 def test_no_seeds_are_random_seeds(op: str) -> None:
     problem = single_op(op, [Const(np.array([50], np.int32))], outputs=[out(np.float32)])
@@ -139,6 +176,12 @@ ERRORS = {
         [Input([1, 2, 3], np.uint64)],
         {"outputs": STATE, "algorithm": RngAlgorithm.THREEFRY},
         "has shape (3,)",
+    ),
+    "declared state": (
+        "STABLEHLO_RNG_BIT_GENERATOR",
+        [Input([1, 2, 3], np.uint64)],
+        {"outputs": STATE},
+        "is declared with shape (2,), expected (3,)",
     ),
     "state type": (
         "STABLEHLO_RNG_BIT_GENERATOR",
