@@ -11,7 +11,7 @@ import numpy as np
 
 from litejit.kernels.jit.broadcasting import collapse, contiguous, strides_in
 from litejit.kernels.jit.call import Call, Scratch, Tensor, padded
-from litejit.kernels.jit.layouts.moving import COPY
+from litejit.kernels.jit.layouts.moving import COPY, UNITS
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.jit.tables import pieces_call, table_slots
 from litejit.kernels.node import Shape, TensorSpec
@@ -30,7 +30,8 @@ _TILE = 16
 """Bytes of a row of a tile."""
 
 _LINE = 64
-"""Bytes of the source that are taken at once."""
+_THREES = 32
+"""Bytes of each of three that are taken apart at once."""
 
 
 def copy(
@@ -77,9 +78,10 @@ def _transposition(dims: list[int], source_steps: list[int], out_steps: list[int
     if size > 4 or 1 not in source_steps or 1 not in out_steps:
         return None
     across, along = source_steps.index(1), out_steps.index(1)
-    if across == along or min(dims[across], dims[along]) < _TILE // size:
+    are_threes = dims[across] == source_steps[along] == 3 and dims[along] >= _THREES // size
+    if across == along or (min(dims[across], dims[along]) < _TILE // size and not are_threes):
         return None
-    group = _LINE // size
+    group, grouped = (_BYTES // size, dims[along]) if are_threes else (_LINE // size, dims[across])
     values = {
         "inner": dims[across],
         "source_step": size,
@@ -87,12 +89,12 @@ def _transposition(dims: list[int], source_steps: list[int], out_steps: list[int
         "rows": dims[along],
         "source_row": source_steps[along] * size,
         "out_row": size,
-        "groups": -(-dims[across] // group),
+        "groups": -(-grouped // group),
         "group_rows": group,
     }
     for parts in (dims, source_steps, out_steps):
         parts[:] = [part for at, part in enumerate(parts) if at not in (across, along)]
-    return f"transposing.transpose_{size}", values["groups"], values
+    return f"transposing.{'threes' if are_threes else 'transpose'}_{size}", values["groups"], values
 
 
 def _rows(dims: list[int], source_steps: list[int], out_steps: list[int], size: int, fills: bool) -> _Walk:
@@ -104,10 +106,10 @@ def _rows(dims: list[int], source_steps: list[int], out_steps: list[int], size: 
             parts.append(parts.pop(inner))
     inner, source_step, out_step = dims.pop(), source_steps.pop(), out_steps.pop()
     kernel, unit = "moving.fill" if fills else "moving.copy", 1
-    if source_step == out_step == 1 and dims and inner * size in _SIZES and not fills:
-        # Rows of a few bytes are elements themselves, the longest dimension is a row of them.
+    if source_step == out_step == 1 and dims and inner * size in UNITS and not fills:
+        # Rows of a few bytes are elements themselves, the longest dimension (the last of equals) is a row of them.
         unit, kernel = inner * size, f"moving.copy_{inner * size}"
-        longest = max(range(len(dims)), key=dims.__getitem__)
+        longest = max(range(len(dims)), key=lambda at: (dims[at], at))
         inner, source_step, out_step = (parts.pop(longest) for parts in (dims, source_steps, out_steps))
     elif source_step == out_step == 1 or inner == 1:
         inner *= size

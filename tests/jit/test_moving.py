@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from litejit.kernels.jit.layouts.moving import UNITS
 from litejit.testing import Const, Input, Problem, out, single_op
 from tests.jit.equal import check_compiled
 
@@ -45,10 +46,18 @@ def many(op: str, operands: list[Any], count: int, dtype: Any, **options: Any) -
         ((17, 35), (1, 0)),
         ((3, 16, 130), (0, 2, 1)),
         ((2, 33, 5, 4), (2, 3, 0, 1)),
+        ((9000, 3), (1, 0)),
+        ((1024, 33), (1, 0)),
     ],
 )
 def test_transpose(shape: tuple[int, ...], perm: tuple[int, ...], dtype: Any) -> None:
     check_compiled(single_op("TRANSPOSE", [operand(shape, dtype), Const(np.array(perm, np.int32))]), MOVED)
+
+
+@pytest.mark.parametrize("size", UNITS)
+def test_rows_of_few_bytes(size: int) -> None:
+    perm = Const(np.array((1, 0, 2), np.int32))
+    check_compiled(single_op("TRANSPOSE", [operand((7, 30, size), np.int8), perm]), f"moving.copy_{size}", threads=2)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

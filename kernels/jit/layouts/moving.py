@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from litejit.kernels.jit.call import Layout
 
-__all__ = ["COPY"]
+__all__ = ["COPY", "UNITS"]
+
+UNITS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 128)
+"""Bytes that are moved at once, of which there may be many rows."""
 
 COPY = Layout(
     # elements (bytes, where they lie side by side) of a row, bytes from one to the next; rows of a block

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from litejit.kernels.jit.layouts.moving import COPY
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from litejit.kernels.jit.layouts.moving import COPY, UNITS
 from litejit.kernels.jit.native.bytes import store_first_bytes
 from litejit.kernels.jit.native.elements import split
+from litejit.kernels.jit.native.emission import I8, emit_load, emit_store
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.simd import getters, load_i8, load_i8x32, load_i16, load_i32, load_i64, store
+from litejit.kernels.jit.native.simd import getters, load_i8x32, store
 
 get, _ = getters(COPY)
 
@@ -65,15 +70,38 @@ def _filling(source, out, inner, source_step, out_step):
         store_first_bytes(out + whole, pattern, inner - whole)
 
 
-def _elements(load: Any) -> Any:
+def _mover(size: int) -> Any:
+    """A function that moves so many bytes, in as few vectors as there are."""
+    parts, at = [], 0
+    while at < size:
+        part = min(32, 1 << (size - at).bit_length() - 1)
+        parts.append((at, part))
+        at += part
+
+    @intrinsic
+    def move(context, source, out):
+        def emit(c, b, s, a):
+            loaded = [emit_load(b, a[0], ir.VectorType(I8, part), at) for at, part in parts]
+            for (at, _), value in zip(parts, loaded, strict=True):
+                emit_store(b, value, a[1], at)
+            return c.get_dummy_value()
+
+        return types.void(types.int64, types.int64), emit
+
+    return move
+
+
+def _units(size: int) -> Any:
+    move = _mover(size)
+
     @inline
     def row(source, out, inner, source_step, out_step):
         for _ in range(inner):
-            store(out, load(source))
+            move(source, out)
             source, out = source + source_step, out + out_step
 
     return _over_rows(row)
 
 
 copy, fill = _over_rows(_run), _over_rows(_filling)
-copy_1, copy_2, copy_4, copy_8 = (_elements(load) for load in (load_i8, load_i16, load_i32, load_i64))
+copy_1, copy_2, copy_4, copy_8, copy_12, copy_16, copy_24, copy_32, copy_48, copy_64, copy_128 = map(_units, UNITS)
