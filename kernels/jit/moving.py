@@ -23,7 +23,7 @@ from litejit.kernels.reference.space import DepthToSpace, SpaceToDepth
 
 __all__ = ["copy", "whole_copy"]
 
-_BYTES = 32768
+_BYTES, _VECTOR = 32768, 32
 _OUTER = 6
 _SIZES = (1, 2, 4, 8)
 _TILE = 16
@@ -126,9 +126,10 @@ def _rows(dims: list[int], source_steps: list[int], out_steps: list[int], size: 
             rows, inner = 2 * rows, inner // 2
         source_row, out_row = inner * source_step, inner * out_step
     in_bytes = inner * unit
-    if rows == 1 and in_bytes > 2 * _BYTES and in_bytes % _BYTES == 0 and kernel == "moving.copy":
-        rows, inner, source_row, out_row = in_bytes // _BYTES, _BYTES, _BYTES // size, _BYTES // size
-        in_bytes = inner
+    if rows == 1 and kernel in ("moving.copy", "moving.fill"):
+        rows = _shares(in_bytes)
+        inner = in_bytes = in_bytes // rows
+        source_row = out_row = inner // size
     group_rows = min(rows, max(1, _BYTES // in_bytes))
     groups = -(-rows // group_rows)
     step = 0 if fills else size
@@ -143,6 +144,13 @@ def _rows(dims: list[int], source_steps: list[int], out_steps: list[int], size: 
         "group_rows": group_rows,
     }
     return kernel, groups, values
+
+
+def _shares(in_bytes: int) -> int:
+    """In how many parts threads share a long row: of equal size, and whole vectors, as patterns are."""
+    fewest = -(-in_bytes // _BYTES)
+    counts = range(fewest, 4 * fewest) if in_bytes > 2 * _BYTES else range(0)
+    return next((count for count in counts if in_bytes % (count * _VECTOR) == 0), 1)
 
 
 def whole_copy(source: TensorSpec, target: TensorSpec) -> list[Call] | None:
