@@ -26,13 +26,14 @@ class Compiler:
     def __init__(self, threads: int, keep_all: bool, store: Store | None, plan_of: Callable[[int], Plan]) -> None:
         self._workers = Workers(threads)
         self._keep_all, self._store, self._plan_of = keep_all, store, plan_of
-        self._began: float | None = None
+        self._sought: tuple[Plan, str, float] | None = None
 
     def find(self, plan: Plan) -> StoredPlan | None:
         """The native form, if it has been kept."""
         began = time.perf_counter()
-        found = None if self._store is None else self._store.find(plan, self._workers)
-        self._began = began if found is None else None
+        path = None if self._store is None else self._store.path(plan)
+        found = None if path is None or self._store is None else self._store.find(path, plan, self._workers)
+        self._sought = None if path is None or found is not None else (plan, path, began)
         return found
 
     def supposing(self, plan: Plan) -> Supposing | None:
@@ -46,6 +47,7 @@ class Compiler:
     def make(self, plan: Plan, plan_of: Callable[[int], Plan] | None = None) -> NativePlan:
         """The native form of a plan whose steps have been prepared; kept, if it has been looked for before in vain.
 
+        It is kept where it has been looked for, and only if no setting has changed since: it was made by these.
         plan_of: see `NativePlan`, if it is another one than that of the compiler.
         """
         from litejit.kernels.jit.variables import Variables
@@ -57,8 +59,9 @@ class Compiler:
             resources["variables"] = Variables()
             resources["variables"].update(known)
         native = NativePlan(plan, self._workers, self._keep_all, plan_of or self._plan_of)
-        began, self._began = self._began, None
         # Plans that operators call, in ever new shapes perhaps, have not been looked for.
-        if self._store is not None and began is not None and time.perf_counter() - began > WORTH_KEEPING:
-            self._store.keep(plan, native)
+        if self._store is not None and self._sought is not None and self._sought[0] is plan:
+            (_, path, began), self._sought = self._sought, None
+            if time.perf_counter() - began > WORTH_KEEPING and self._store.path(plan) == path:
+                self._store.keep(path, plan, native)
         return native

@@ -7,7 +7,10 @@ import time
 
 from litejit.kernels.jit.cache import digest, load, store
 
-__all__ = ["SETTLED_NS", "content_digest"]
+__all__ = ["PREFIX", "SETTLED_NS", "content_digest"]
+
+PREFIX = "model-"
+"""Of the names of files with digests."""
 
 SETTLED_NS = 3_000_000_000
 """Since its last change, before a file is known by its stamp: clocks of file systems tick slowly, and a further change
@@ -17,7 +20,7 @@ might not show."""
 def content_digest(source: memoryview, file: os.stat_result | None, into: str) -> str:
     """The digest of `source`; that of a file is kept in a folder, and found as long as the file stays as it is."""
     stamp = None if file is None else _stamp(file)
-    path = None if stamp is None else os.path.join(into, f"model-{stamp}")
+    path = None if stamp is None else os.path.join(into, f"{PREFIX}{stamp}")
     known = load(path)
     if known is not None:
         return known.decode()

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from litejit.content import content_digest
+from litejit.content import PREFIX, content_digest
 from litejit.kernels.jit import library
-from litejit.kernels.jit.cache import digest, load, package_stamp
+from litejit.kernels.jit.cache import digest, package_stamp
 from litejit.kernels.jit.forced import forced
 from litejit.kernels.jit.layouts.programs import ENTRY
 from litejit.kernels.jit.memory import aligned_buffer
@@ -43,6 +43,9 @@ __all__ = ["MOST_BYTES", "Store", "StoredPlan"]
 
 MOST_BYTES = 512 << 20
 """Of all stored programs together."""
+
+MOST_DIGESTS = 256
+"""Of models, see `content`."""
 
 _PREFIX = "program-"
 
@@ -65,17 +68,17 @@ class Store:
         path = self._path(subgraph, {}, {})
         return path is not None and os.path.exists(path)
 
-    def find(self, plan: Plan, workers: Workers) -> StoredPlan | None:
-        """The plan's program, if it has been kept and is whole."""
-        path = self._path(plan.graph.index, plan.input_shapes, plan.input_types)
-        content = None if path is None else read(path)
+    def path(self, plan: Plan) -> str | None:
+        """Where the plan's program is kept, as everything is set now; None: nowhere."""
+        return self._path(plan.graph.index, plan.input_shapes, plan.input_types)
+
+    def find(self, path: str, plan: Plan, workers: Workers) -> StoredPlan | None:
+        """The plan's program, if it has been kept there and is whole."""
+        content = read(path)
         return None if content is None else StoredPlan(content, plan, workers)
 
-    def keep(self, plan: Plan, native: NativePlan) -> None:
-        """Keeps the plan's program, if it is one whose parts can be kept."""
-        path = self._path(plan.graph.index, plan.input_shapes, plan.input_types)
-        if path is None:
-            return
+    def keep(self, path: str, plan: Plan, native: NativePlan) -> None:
+        """Keeps the plan's program there, if it is one whose parts can be kept."""
         from litejit.program_packing import packed  # not needed where programs are only found
 
         content = packed(plan, native)
@@ -93,7 +96,7 @@ class Store:
             self._content = content_digest(self._source, self._file, into)
         # What else it depends on may have changed since the last time.
         variables = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("LITEJIT_")]
-        measured = load(os.path.join(into, library.TUNED)) or b""
+        measured = library.measured() or b""
         model = digest(self._content, self._settings, package_stamp(), np.__version__, measured, *variables)
         inputs = sorted(shapes.items()), sorted(types.items())
         return os.path.join(into, f"{_PREFIX}{digest(model, str(subgraph), str(inputs))}")
@@ -180,11 +183,12 @@ class Tensors:
 
 
 def _make_room(directory: str) -> None:
-    """Removes the programs that have not been used for longest, until the rest is small enough."""
+    """Removes the programs that have not been used for longest, until the rest is small enough; the oldest digests."""
     with os.scandir(directory) as entries:
-        programs = [(entry.stat(), entry.path) for entry in entries if entry.name.startswith(_PREFIX)]
-    size = 0
-    for status, path in sorted(programs, key=lambda program: -program[0].st_mtime_ns):
-        size += status.st_size
-        if size > MOST_BYTES:
+        files = [(entry.stat(), entry.path) for entry in entries if entry.name.startswith((_PREFIX, PREFIX))]
+    size = digests = 0
+    for status, path in sorted(files, key=lambda file: -file[0].st_mtime_ns):
+        is_digest = os.path.basename(path).startswith(PREFIX)
+        digests, size = digests + is_digest, size + (0 if is_digest else status.st_size)
+        if digests > MOST_DIGESTS if is_digest else size > MOST_BYTES:
             os.unlink(path)

@@ -57,9 +57,9 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Scratch:
-    """Stands for the address of scratch memory, `bytes` of it for each thread; the stride is the call's scratch_bytes.
+    """Stands for the address of the scratch memory of a call (see `Call`).
 
-    offset: where this part of the call's scratch memory begins.
+    offset: where this part of it begins.
     """
 
     offset: int = 0
@@ -103,7 +103,9 @@ class Call:
 
     values: for each slot of the layout an int, a float, a constant array (see `padded`) or what stands for
         an address: Tensor, Scratch, State, Fault.
-    scratch_bytes: of each thread. work: rough number of multiply-adds or element steps, to decide about threads.
+    scratch_bytes: of scratch memory for one thread and for what threads have in common. Each thread that may help has
+        as much more behind it as the slot "scratch_bytes" says, if there is one.
+    work: rough number of multiply-adds or element steps, to decide about threads.
     """
 
     kernel: str

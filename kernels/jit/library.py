@@ -21,9 +21,9 @@ from litejit.kernels.jit.cache import digest, folder, load, package_stamp, store
 from litejit.kernels.jit.guard import define
 from litejit.kernels.jit.target import cpu, is_checked, triple, version
 
-__all__ = ["TUNED", "address", "cache_directory", "is_loaded", "provide"]
+__all__ = ["address", "cache_directory", "is_loaded", "keep_measured", "measured", "provide"]
 
-TUNED = "tuned"
+_TUNED = "tuned"
 """Name of the file beside the kernels with what has been measured of algorithms, see `tuning`."""
 
 _lock = threading.RLock()
@@ -67,6 +67,25 @@ def cache_directory() -> str | None:
         return None
     versions = (version(package) for package in ("numba", "llvmlite"))
     return os.path.join(base, digest(*versions, *cpu(), triple(), sys.platform, str(is_checked())))
+
+
+@cache
+def measured() -> bytes | None:
+    """What has been measured of algorithms: read once, so that all plans of a process are made by the same."""
+    return load(_tuned())
+
+
+def keep_measured(content: bytes) -> str | None:
+    """Keeps it, and says where; None: it could not be kept."""
+    path = _tuned()
+    store(path, content)
+    measured.cache_clear()
+    return path if measured() == content else None
+
+
+def _tuned() -> str | None:
+    directory = cache_directory()
+    return None if directory is None else os.path.join(directory, _TUNED)
 
 
 def _file(name: str) -> str | None:

@@ -6,12 +6,10 @@ The measurements are kept beside the compiled kernels, for this processor alone.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from functools import cache
 
-from litejit.kernels.jit.cache import load, store
-from litejit.kernels.jit.library import TUNED, cache_directory
+from litejit.kernels.jit import library
 from litejit.kernels.jit.lowering import Lowering
 
 __all__ = ["known", "remember", "signature"]
@@ -29,19 +27,13 @@ def signature(lowering: Lowering) -> str:
 @cache
 def known() -> Mapping[str, str]:
     """Names of algorithms by signature."""
-    content = load(_file())
+    content = library.measured()
     return {} if content is None else dict(json.loads(content))
 
 
 def remember(measured: Mapping[str, str]) -> str | None:
     """Adds measurements to those known, and says where they are kept; None: nowhere beyond this process."""
     everything = {**known(), **measured}
-    path = _file()
-    store(path, json.dumps(everything, indent=0, sort_keys=True).encode())
+    path = library.keep_measured(json.dumps(everything, indent=0, sort_keys=True).encode())
     known.cache_clear()
-    return path if known() == everything else None
-
-
-def _file() -> str | None:
-    directory = cache_directory()
-    return None if directory is None else os.path.join(directory, TUNED)
+    return path

@@ -26,9 +26,15 @@ from tests.jit.test_machinery import DIGITS, chain
 def nothing_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No measurements but those of the test."""
     monkeypatch.delenv("LITEJIT_CONVOLUTION", raising=False)
-    monkeypatch.setattr(tuning, "cache_directory", lambda: str(tmp_path))
-    tuning.known.cache_clear()
+    monkeypatch.setattr(library, "_tuned", lambda: str(tmp_path / "tuned"))
+    as_another_process()
     yield
+    as_another_process()
+
+
+def as_another_process() -> None:
+    """What has been measured is read again."""
+    library.measured.cache_clear()
     tuning.known.cache_clear()
 
 
@@ -68,7 +74,7 @@ def test_measurements_come_before_estimates() -> None:
     lowering = convolution()
     assert tuning.remember({tuning.signature(lowering): "slow"}) is not None
     assert standing(lowering)[0] == ("slow", None, "measured here")
-    tuning.known.cache_clear()  # as another process finds it
+    as_another_process()
     assert standing(lowering)[0] == ("slow", None, "measured here")
 
 
@@ -111,10 +117,9 @@ def test_commands(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_tuning_without_a_cache(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(tuning, "cache_directory", lambda: None)
+    monkeypatch.setattr(library, "_tuned", lambda: None)
     assert main(["tune", str(DIGITS), "--repeat", "1"]) == 0
     assert "not kept" in capsys.readouterr().out
-    assert library.cache_directory is not tuning.cache_directory
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ import pytest
 from litejit import Interpreter, InvalidInputError, ModelBuilder, content, stored
 from litejit import compiler as compiling
 from litejit.interpreter import OpResolverType
-from litejit.kernels.jit import cache
+from litejit.kernels.jit import cache, library
 from litejit.kernels.jit.target import is_checked
+from litejit.native import NativePlan
 from litejit.profiler import profile
 from litejit.schema import TensorType
 from litejit.schema.lazy import LazyList
@@ -196,6 +197,36 @@ def test_settings_that_change_between_allocations(folder: Path, monkeypatch: pyt
     assert kept == [1, 3, 5, 5]
 
 
+def test_settings_that_change_while_a_program_is_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept under none of them: it was made by some of both."""
+    lowered = NativePlan.__init__
+
+    def changing(*arguments: Any) -> None:
+        lowered(*arguments)
+        monkeypatch.setenv("LITEJIT_ANYTHING", "2")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(NativePlan, "__init__", changing)
+        interpreter = allocated(DIGITS[0].read_bytes())
+    assert not list(folder.glob("program-*"))
+    profile(interpreter, 1)
+    assert not list(folder.glob("program-*"))
+
+
+def test_measurements_are_those_that_programs_were_made_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may measure in the meantime: this one keeps to what it knows, in its choice and in its keys."""
+    path = tmp_path / "tuned"
+    monkeypatch.setattr(library, "_tuned", lambda: str(path))
+    library.measured.cache_clear()
+    model = DIGITS[0].read_bytes()
+    assert not is_stored(allocated(model))
+    cache.store(str(path), b'{"nothing like it": "direct"}')
+    assert is_stored(allocated(model))
+    library.measured.cache_clear()  # as another process finds it
+    assert not is_stored(allocated(model))
+    library.measured.cache_clear()
+
+
 def test_models_one_byte_apart() -> None:
     first = DIGITS[0].read_bytes()
     other = bytearray(first)
@@ -265,6 +296,16 @@ def test_programs_used_last_are_kept(folder: Path, monkeypatch: pytest.MonkeyPat
     assert first.exists()
     assert not second.exists()
     assert len(list(folder.glob("program-*"))) == 2
+
+
+def test_the_newest_digests_of_models_are_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored, "MOST_DIGESTS", 2)
+    for at in (3, 1, 2):
+        path = folder / f"model-{at}"
+        path.write_text("digest")
+        os.utime(path, (at, at))
+    allocated(DIGITS[0].read_bytes())
+    assert sorted(path.name[:7] for path in folder.iterdir()) == ["model-2", "model-3", "program"]
 
 
 def test_models_with_state_are_not_kept(folder: Path) -> None:
