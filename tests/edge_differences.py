@@ -11,7 +11,7 @@ __all__ = ["DIFFERENCES", "is_deadly"]
 _OVERFLOW = "sums of huge and infinite numbers overflow or cancel on the way, which depends on their order"
 _NAN_ROWS = "rows with infinity or not-a-number have no scale to be quantized with"
 _UNCHECKED = "the official kernel does not check this shape and reads beyond the end, or leaves a part out"
-_BEYOND_RANK = "the official kernel looks at the first dimensions only"
+_BEYOND_RANK = "the official kernel takes three dimensions for a sequence, and writes beyond its state and output"
 _ILLEGAL = "the official kernel does not check this and gives what happens to be in memory"
 _PLACES = "the official kernel takes whatever lies at a place outside"
 _BITS = "the official kernel reads bits of masks for which there are no entries"
@@ -39,14 +39,14 @@ DIFFERENCES: tuple[Known, ...] = (
           r"0 (operand \d of shape|dimensions of \d become|\d dimensions|no dimensions|one dimension) ?.*", _UNCHECKED),
     Known("aeq.hadamard_rotation", r"0 (operand 0 of shape .*|dimensions of \d become .*)", _DECLARED,
           (Kind.DIFFERENT, Kind.DIED)),
-    Known("LSTM RNN SVDF BIDIRECTIONAL_SEQUENCE_RNN", r"0 operand \d of shape .*", _BEYOND_RANK),
+    Known("LSTM", r"0 operand 0 of shape \(\d, \d, 1\)", _BEYOND_RANK),
+    Known("BIDIRECTIONAL_SEQUENCE_RNN", r"0 operand 2 of shape \(4(, [01])?,?\)", _UNCHECKED),
     Known("EMBEDDING_LOOKUP", r"0 (dimensions of 3 become 0|operand 1 of shape \(0, 4\))", _PLACES),
     Known("EMBEDDING_LOOKUP_SPARSE", r"0 (operand [12] .*|dimensions of 2 become 3)", _PLACES),
     Known("STRIDED_SLICE", r"0 (operand 3 of shape .*|(ellipsis|shrink_axis)_mask = .*)", _ILLEGAL),
     Known("STRIDED_SLICE", "0 new_axis_mask = -1", _BITS, (Kind.DIFFERENT,)),
     Known("TRANSPOSE", r"0 operand 1 all .*", _ILLEGAL),
     Known("SPACE_TO_BATCH_ND", "0 operand 2 all -1", _PLACES),
-    Known("AVERAGE_POOL_2D MAX_POOL_2D L2_POOL_2D", r"\d filter_(width|height) = -1", _ILLEGAL),
     Known("LOCAL_RESPONSE_NORMALIZATION", "0 radius = -1", _ILLEGAL),
     Known("REDUCE_WINDOW", r"0 operand [24] (all (0|-1)|counted from behind)", _ILLEGAL),
     Known("UNIQUE", r"1 operand 0 (mixed|all NaN)", _EQUAL_TO_ALL),

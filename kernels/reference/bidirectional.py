@@ -186,6 +186,8 @@ class BidirectionalSequenceRnn(BidirectionalKernel, operands=BIDIRECTIONAL_RNN_O
     Two peculiarities of the official kernel: unless time_major, an auxiliary input without weights is not used; with
     integer weights and time_major, the whole sequence is run as many times as it has steps, the state going on.
 
+    Weights and biases may have further dimensions, of which the first elements count; of the recurrent weights only the
+    number of rows (forward) or of columns (backward) is looked at.
     Raises InvalidModelError for operands of other shapes or types and for states that are not variables.
     Semantics: LiteRT tflite/kernels/bidirectional_sequence_rnn.cc.
     """
@@ -203,9 +205,11 @@ class BidirectionalSequenceRnn(BidirectionalKernel, operands=BIDIRECTIONAL_RNN_O
                 batch,
                 input.dims[2],
                 n_aux_input,
+                recurrent_axes=(axis,),
             )
-            for direction in _DIRECTIONS
+            for axis, direction in enumerate(_DIRECTIONS)
         ]
+        self.is_compilable = all(cell.is_exact for cell in self.cells)
         types = [cell.specs["weights"].type for cell in self.cells]
         names = (type.name for type in types)
         node.require(types[0] == types[1], "the weights of the two directions are {} and {}", *names)

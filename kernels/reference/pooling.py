@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 import numpy as np
 
 from litejit.kernels.fixedpoint import activation_range, float_activation
-from litejit.kernels.geometry import Window, sliding
+from litejit.kernels.geometry import Window, require_positive, sliding
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.registry import builtin, custom
@@ -48,6 +49,27 @@ def reduce_windows(
     return result
 
 
+def _pool_windows(
+    padding: Padding, sizes: Sequence[int], filters: Sequence[int], strides: Sequence[int]
+) -> list[Window]:
+    """The windows along height and width, from (height, width) of everything.
+
+    Filters without a pixel and, with VALID padding, those that reach one stride or more beyond the image have no
+    outputs along their dimension; along the width, none at all. Source: LiteRT tflite/kernels/padding.h.
+    """
+    windows: list[Window] = []
+    require_positive(**{"stride of height": strides[0], "stride of width": strides[1]})
+    for axis, in_size, filter_size, stride in reversed(
+        list(zip(("height", "width"), sizes, filters, strides, strict=True))
+    ):
+        beyond = padding == Padding.VALID and filter_size - in_size >= 2 * stride
+        if filter_size < 1 or beyond or (windows and windows[0].filter_size == 0):
+            windows.insert(0, Window(in_size, 0, stride, 1, 0, 0))
+        else:
+            windows.insert(0, Window.along(axis, padding, in_size, filter_size, stride))
+    return windows
+
+
 class _Pool2D(Kernel):
     """Base of pooling, [batch, height, width, channels]. windows: along height and width."""
 
@@ -60,10 +82,10 @@ class _Pool2D(Kernel):
         o = self.options
         x = node.input("input", rank=4)
         batch, height, width, channels = x.dims
-        self.windows = (
-            Window.along("height", o.padding, height, o.filter_height, o.stride_h),
-            Window.along("width", o.padding, width, o.filter_width, o.stride_w),
+        self.windows = _pool_windows(
+            o.padding, (height, width), (o.filter_height, o.filter_width), (o.stride_h, o.stride_w)
         )
+        self.is_compilable = all(window.filter_size for window in self.windows)
         y = node.output((batch, *(window.out_size for window in self.windows), channels), types=x.type)
         if x.type != TensorType.FLOAT32:
             self.low, self.high = activation_range(o.fused_activation_function, y)

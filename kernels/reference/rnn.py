@@ -9,6 +9,7 @@ import numpy as np
 
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.reference.first_elements import first_elements, first_elements_of
 from litejit.kernels.reference.hybrid import as_rows, vector_activation
 from litejit.kernels.reference.hybrid_matrix import HybridMatrix
 from litejit.kernels.reference.lstm import OFFICIAL_FLAVOURS
@@ -29,23 +30,42 @@ class RnnCell:
     names: operands in the operator of the cell's weights, recurrent_weights, bias, hidden_state (and aux_weights).
     Weights [units, features], recurrent_weights [units, units], bias [units]; hidden_state [batch, units], a variable.
     Integer weights (UINT8 is taken for INT8) quantize inputs and state on the fly, row by row.
+    recurrent_axes: dimensions of recurrent_weights that are looked at. is_exact: all operands have the right ranks.
     """
 
-    def __init__(self, node: Node, names: Mapping[str, str], batch: int, features: int, aux_features: int = 0) -> None:
-        weights = node.input(names["weights"], rank=2, types=_WEIGHT_TYPES)
+    def __init__(
+        self,
+        node: Node,
+        names: Mapping[str, str],
+        batch: int,
+        features: int,
+        aux_features: int = 0,
+        recurrent_axes: tuple[int, ...] = (0, 1),
+    ) -> None:
+        weights = node.input(names["weights"], types=_WEIGHT_TYPES)
+        node.require(
+            weights.rank >= 2,
+            "operand '{}' ({}) has shape {}, expected rank 2",
+            names["weights"],
+            weights,
+            weights.dims,
+        )
         self.units = units = weights.dims[0]
         self.names, self.batch = names, batch
         self.asymmetric = node.options.asymmetric_quantize_inputs
         self.activation = node.options.fused_activation_function
         self.specs: dict[str, TensorSpec] = {
-            "weights": node.input(names["weights"], shape=(units, features)),
-            "recurrent_weights": node.input(names["recurrent_weights"], shape=(units, units), types=weights.type),
-            "bias": node.input(names["bias"], shape=(units,), types=_FLOAT),
+            "weights": first_elements(node, names["weights"], (units, features)),
+            "recurrent_weights": first_elements(
+                node, names["recurrent_weights"], (units, units), recurrent_axes, types=weights.type
+            ),
+            "bias": first_elements(node, names["bias"], (units,), types=_FLOAT),
         }
         if aux_features:
-            self.specs["aux_weights"] = node.input(
-                names["aux_weights"], shape=(units, aux_features), types=weights.type
+            self.specs["aux_weights"] = first_elements(
+                node, names["aux_weights"], (units, aux_features), types=weights.type
             )
+        self.is_exact = all(spec.dims == node.input(names[role]).dims for role, spec in self.specs.items())
         node.input(names["hidden_state"], shape=(batch, units), types=_FLOAT)
         check_variable(node, names["hidden_state"], batch * units)
         constants = {role: dense_value(spec) for role, spec in self.specs.items()}
@@ -66,7 +86,9 @@ class RnnCell:
         self, x: np.ndarray, arrays: Mapping[str, Any], aux: np.ndarray | None = None, backward: bool = False
     ) -> np.ndarray:
         """[time, batch, features] -> [time, batch, units]; updates the state. arrays: by names of the operator."""
-        packed = self.packed or self.pack({role: arrays[name] for role, name in self.names.items()})
+        packed = self.packed or self.pack(
+            {role: first_elements_of(arrays[self.names[role]], spec.dims) for role, spec in self.specs.items()}
+        )
         state = arrays[self.names["hidden_state"]]
         with np.errstate(all="ignore"):
             sums = packed["bias"] + packed["weights"](as_rows(x))
@@ -96,6 +118,7 @@ class Rnn(RnnKernel):
 
     input: [batch, features]; the other operands: see RnnCell -> [batch, units], also the new hidden_state
 
+    All but the state may have further dimensions, of which the first elements count.
     Raises InvalidModelError for operands of other shapes or types and for a state that is not a variable.
     Semantics: LiteRT tflite/kernels/basic_rnn.cc, internal/kernel_utils.cc (RnnBatchStep).
     """
@@ -104,9 +127,12 @@ class Rnn(RnnKernel):
 
     def prepare(self, node: Node) -> None:
         """Validates the operands, packs constant weights."""
-        batch, features = node.input("input", rank=2).dims
-        self.cell = RnnCell(node, _NAMES, batch, features)
-        node.output((batch, self.cell.units), types=_FLOAT)
+        input = node.input("input")
+        node.require(input.rank >= 2, "operand 'input' ({}) has shape {}, expected rank 2", input, input.dims)
+        self.shape = first_elements(node, "input", input.dims[:2]).dims
+        self.cell = RnnCell(node, _NAMES, *self.shape)
+        self.is_compilable = input.rank == 2 and self.cell.is_exact
+        node.output((self.shape[0], self.cell.units), types=_FLOAT)
 
     def __call__(
         self,
@@ -123,7 +149,7 @@ class Rnn(RnnKernel):
             "bias": bias,
             "hidden_state": hidden_state,
         }
-        return self.cell.run(input[None], arrays)[0]
+        return self.cell.run(first_elements_of(input, self.shape)[None], arrays)[0]
 
 
 @builtin(BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_RNN, versions=(1, 3))
@@ -142,6 +168,8 @@ class UnidirectionalSequenceRnn(RnnKernel):
     def prepare(self, node: Node) -> None:
         """Validates the operands, packs constant weights."""
         input = node.input("input", rank=3)
+        for name, rank in (("weights", 2), ("recurrent_weights", 2), ("bias", 1)):
+            node.input(name, rank=rank)
         self.cell = RnnCell(node, _NAMES, input.dims[1 if self.options.time_major else 0], input.dims[2])
         node.output((*input.dims[:2], self.cell.units), types=_FLOAT)
 

@@ -10,6 +10,7 @@ from litejit.kernels.fixedpoint import Multiplier, multiply_by_quantized_multipl
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.exact_product import IntegerMatrix
+from litejit.kernels.reference.first_elements import first_elements, first_elements_of
 from litejit.kernels.reference.hybrid import vector_activation
 from litejit.kernels.reference.hybrid_matrix import HybridMatrix
 from litejit.kernels.reference.lstm import OFFICIAL_FLAVOURS
@@ -45,6 +46,7 @@ class Svdf(Kernel, operands=("input", "weights_feature", "weights_time", "bias",
     FLOAT32; FLOAT32 with INT8 or UINT8 weights (UINT8 is taken for INT8); INT8 with INT16 time weights and state, where
     the activation has to be RELU, which clamps nothing.
 
+    All but the state may have further dimensions, of which the first elements count.
     Raises InvalidModelError for a rank that does not divide the filters, other shapes, a state that is no variable.
     Semantics: LiteRT tflite/kernels/svdf.cc, internal/reference/svdf.h.
     """
@@ -59,8 +61,11 @@ class Svdf(Kernel, operands=("input", "weights_feature", "weights_time", "bias",
     def prepare(self, node: Node) -> None:
         """Validates the operands, packs constant weights."""
         node.require(len(node.inputs) == 5, "the operator has {} operands, SVDF has 5", len(node.inputs))
-        input = node.input("input", rank=2)
-        weights_feature = node.input("weights_feature", rank=2)
+        for name in ("input", "weights_feature", "weights_time"):
+            given = node.input(name)
+            node.require(given.rank >= 2, "operand '{}' ({}) has shape {}, expected rank 2", name, given, given.dims)
+        input = first_elements(node, "input", node.input("input").dims[:2])
+        weights_feature = first_elements(node, "weights_feature", node.input("weights_feature").dims[:2])
         types = _TYPES.get((input.type, weights_feature.type))
         if types is None:
             node.unsupported("there is no {} input with {} weights", input.type.name, weights_feature.type.name)
@@ -68,14 +73,17 @@ class Svdf(Kernel, operands=("input", "weights_feature", "weights_time", "bias",
         node.require(
             rank > 0 and filters % rank == 0, "rank {} does not divide the {} filters of weights_feature", rank, filters
         )
-        weights_time = node.input("weights_time", rank=2, types=types[0])
-        memory = weights_time.dims[1]
+        memory = node.input("weights_time", types=types[0]).dims[1]
+        weights_time = first_elements(node, "weights_time", (filters, memory))
         self.batch, self.units = input.dims[0], filters // rank
         batch = self.batch
         node.require(memory > 0, "weights_time have shape {}, they remember nothing", weights_time.dims)
-        node.input("input", shape=(batch, depth))
-        node.input("weights_time", shape=(filters, memory))
-        node.optional("bias", shape=(self.units,), types=types[1])
+        specs = {"weights_feature": weights_feature, "weights_time": weights_time}
+        specs["input"] = first_elements(node, "input", (batch, depth))
+        if node.has("bias"):
+            specs["bias"] = first_elements(node, "bias", (self.units,), types=types[1])
+        self.shapes = {name: spec.dims for name, spec in specs.items()}
+        self.is_compilable = all(node.input(name).dims == shape for name, shape in self.shapes.items())
         state = node.input("state", shape=(batch, filters * memory), types=types[2])
         check_variable(node, "state", batch * filters * memory)
         output = node.output((batch, self.units), types=input.type)
@@ -113,7 +121,9 @@ class Svdf(Kernel, operands=("input", "weights_feature", "weights_time", "bias",
 
     def __call__(self, *operands: Any) -> np.ndarray:
         """Shifts the state, appends the newest activations, weighs what is remembered."""
-        input, weights_feature, weights_time, bias, state = operands
+        arrays = dict(zip(self.operands, operands, strict=True))
+        arrays |= {name: first_elements_of(arrays[name], shape) for name, shape in self.shapes.items()}
+        input, weights_feature, weights_time, bias, state = arrays.values()
         features = self.pack(weights_feature) if self.features is None else self.features
         memory = state.reshape(len(input), *weights_time.shape)
         memory[:, :, :-1] = memory[:, :, 1:].copy()
