@@ -109,6 +109,18 @@ class TensorSpec:
         return int(self._per_tensor().zero_point[0])
 
     @property
+    def unchecked_scale(self) -> np.float32:
+        """The scale for official kernels that do not look whether there is one: 0 without one, or with several."""
+        single = self.quantization is not None and self.quantization.scale.size == 1
+        return np.float32(self.quantized.scale[0] if single else 0)
+
+    @property
+    def unchecked_zero_point(self) -> int:
+        """The zero point that goes with `unchecked_scale`."""
+        single = self.quantization is not None and self.quantization.scale.size == 1
+        return int(self.quantized.zero_point[0]) if single else 0
+
+    @property
     def quantized(self) -> Quantization:
         """The quantization; InvalidModelError when there is none, a scale is illegal, or scales do not fit the shape.
 

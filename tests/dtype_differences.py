@@ -16,7 +16,6 @@ _READ = "the official kernel does not look at this type and takes the bytes for 
 _WRITTEN = "the official kernel does not look at the type of its output, whose bytes are then those of another"
 _PACKED = "the official kernel moves the bytes of packed elements, not the elements"
 _HALF_ROWS = "the official kernel copies whole bytes of rows: of rows of one packed element, nothing"
-_NO_SCALE = "the official kernel computes with a scale of 0 where there is none"
 _SUBGRAPH = "the official runtime gives the body the types of the call, and then goes by the name of its only operator"
 _DELEGATE = "only the default delegate takes half precision here, and rounds in ways of its own"
 NEWER = "newer official sources than the installed runtime's take it"
@@ -69,7 +68,6 @@ DIFFERENCES: tuple[Known, ...] = (
     Known("DEPTHWISE_CONV_2D", "[23] operand 1 INT4", _READ),
     Known("CONV_2D", "2 operand 1 UINT8", _READ, (Kind.DIFFERENT,)),
     Known("DEPTHWISE_CONV_2D", "0 operand 1 INT8", _SCALES, (Kind.DIFFERENT,)),
-    Known("DIV", r"2 every INT32 U?INT(8|16)", _NO_SCALE),
     Known("BROADCAST_TO", r"0 every FLOAT32 U?INT[24]", _PACKED),
     Known("STABLEHLO_PAD DILATE HASHTABLE_LOOKUP", r"0 every FLOAT32 U?INT[24]", _PACKED, (Kind.DIFFERENT,)),
     Known("STABLEHLO_REDUCE_WINDOW STABLEHLO_SCATTER", r"0 every FLOAT32 \w+",

@@ -7,7 +7,7 @@ binary.py. Where the official builtin kernels have no FLOAT16, the XNNPACK deleg
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -42,10 +42,12 @@ __all__ = ["Add", "AddN", "Div", "Mul", "SquaredDifference", "Sub"]
 class Arithmetic(Broadcast):
     """Base: plain numbers or a quantized formula, then the fused activation.
 
-    plain_int16: int16 tensors without a scale are plain numbers.
+    plain_int16: the tensor without whose quantization int16 tensors are plain numbers. needs_scales: quantized tensors
+    without a scale are refused.
     """
 
-    plain_int16: ClassVar[bool] = False
+    plain_int16: ClassVar[Literal["input1", "output"] | None] = None
+    needs_scales: ClassVar[bool] = True
     options: AddOptions | SubOptions | MulOptions | DivOptions
 
     def prepare(self, node: Node) -> None:
@@ -54,9 +56,14 @@ class Arithmetic(Broadcast):
 
     def choose(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> None:
         """Decides how the node is computed: sets `quantized`, or leaves it None."""
-        plain_int16 = self.plain_int16 and input1.quantization is None
+        decides = {"input1": input1, "output": output, None: None}[self.plain_int16]
+        plain_int16 = decides is not None and decides.quantization is None
         if input1.type in (TensorType.INT8, TensorType.UINT8) or (input1.type == TensorType.INT16 and not plain_int16):
-            check_zero_points(node, input1, input2, output)
+            specs = (input1, input2, output)
+            strict = self.needs_scales or self.flavour not in ("litert-ref", "litert-opt")
+            scaled = [spec for spec in specs if strict or spec.unchecked_scale > 0]
+            check_zero_points(node, *scaled)
+            self.is_compilable = len(scaled) == len(specs)
             self.quantized = self.quantize(node, input1, input2, output)
 
     def quantize(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Quantized | InBlocks:
@@ -114,7 +121,7 @@ class Add(SumOrDifference):
         TensorType.INT8,
         TensorType.UINT8,
     )
-    plain_int16 = True
+    plain_int16 = "input1"
     sign = 1
     below_one = True
 
@@ -168,7 +175,8 @@ class Mul(Arithmetic):
         TensorType.INT8,
         TensorType.UINT8,
     )
-    plain_int16 = True
+    plain_int16 = "output"
+    needs_scales = False
 
     def prepare(self, node: Node) -> None:
         """As the base, but the output has the type that the file declares."""
@@ -217,12 +225,14 @@ class Div(Arithmetic):
         TensorType.UINT8,
     )
 
+    needs_scales = False
+
     def prepare(self, node: Node) -> None:
         """As the base, and notes which integer divisor is 0."""
         super().prepare(node)
         input2 = node.input("input2")
         plain_zero = 0 if input2.type == TensorType.INT32 else None
-        self.zero = plain_zero if self.quantized is None else input2.zero_point
+        self.zero = plain_zero if self.quantized is None else input2.unchecked_zero_point
 
     def quantize(self, node: Node, input1: TensorSpec, input2: TensorSpec, output: TensorSpec) -> Quantized | InBlocks:
         """Quotient."""
@@ -241,7 +251,8 @@ class Div(Arithmetic):
     def __call__(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
         """The output."""
         if self.zero is not None and np.any(input2 == self.zero):
-            raise InvalidInputError(f"division by zero: {np.sum(input2 == self.zero)} elements of input2 are 0")
+            what = "0" if self.quantized is None else f"the zero point {self.zero}"
+            raise InvalidInputError(f"division by zero: {np.sum(input2 == self.zero)} elements of input2 are {what}")
         return super().__call__(input1, input2)
 
 

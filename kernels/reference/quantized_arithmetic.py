@@ -139,6 +139,13 @@ def _power_of_two(scale: np.float32) -> int | None:
     return int(rounded) if abs(exponent - rounded) < np.float32(1e-3) else None
 
 
+def _multiplier(numerator: np.floating, denominator: np.floating) -> Multiplier:
+    """Of a quotient of scales; where a scale is missing, 0 / 0 counts as 0, which x86 makes of it."""
+    with np.errstate(all="ignore"):
+        quotient = numerator / denominator
+    return Multiplier.from_real(0 if np.isnan(quotient) else quotient)
+
+
 @dataclass
 class Product(Rescaled):
     """MUL: rescale((a - z1) * (b - z2), multiplier)."""
@@ -157,11 +164,12 @@ class Product(Rescaled):
         precision: type[np.floating] = np.float32,
     ) -> Product:
         """The formula for three tensors. precision: of the product and the quotient of scales."""
+        scales = [precision(spec.unchecked_scale) for spec in (input1, input2, output)]
         return cls(
-            output.zero_point,
+            output.unchecked_zero_point,
             *activation_range(activation, output),
-            (input1.zero_point, input2.zero_point),
-            Multiplier.from_real(precision(input1.scale) * precision(input2.scale) / precision(output.scale)),
+            (input1.unchecked_zero_point, input2.unchecked_zero_point),
+            _multiplier(scales[0] * scales[1], scales[2]),
         )
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -204,10 +212,10 @@ class Quotient(Rescaled):
     ) -> Quotient:
         """The formula for three tensors; the multiplier comes from a float32 quotient of scales."""
         return cls(
-            output.zero_point,
+            output.unchecked_zero_point,
             *activation_range(activation, output),
-            (input1.zero_point, input2.zero_point),
-            Multiplier.from_real(input1.scale / (input2.scale * output.scale)),
+            (input1.unchecked_zero_point, input2.unchecked_zero_point),
+            _multiplier(input1.unchecked_scale, input2.unchecked_scale * output.unchecked_scale),
         )
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:

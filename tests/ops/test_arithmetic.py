@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from litejit.interpreter import OpResolverType
 from litejit.testing import Const, Input, Problem, check, out, refused, single_op
 from tests.ops.values import BROADCASTS, edges, every, filled, pairs
 
@@ -106,6 +107,18 @@ def test_quantized_activations(op: str, dtype: Any, activation: str) -> None:
 @pytest.mark.parametrize(("op", "dtype"), QUANTIZED)
 def test_quantized_broadcast(op: str, dtype: Any, shape1: tuple[int, ...], shape2: tuple[int, ...]) -> None:
     check(quantized_pair(op, dtype, (0.05, 0.02, 0.1), (1, 2, 3), shape=(shape1, shape2)))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16])
+@pytest.mark.parametrize("op", ["MUL", "DIV"])
+def test_scales_that_are_missing(op: str, dtype: Any) -> None:
+    """They count as 0, and what is divided by them as 0, too."""
+    values = np.arange(1, 13, dtype=dtype).reshape(2, 6)
+    for given in ((1, 1, 0), (1, 0, 1), (0, 1, 1), (0, 0, 0), (1, 0, 0)):
+        a, b, c = ({"scale": 0.1 + at, "zero_point": 0} if has else {} for at, has in enumerate(given))
+        problem = single_op(op, [Input(values, **a), Input(values[:1] * 9, **b)], [out(dtype, **c)])
+        check(problem)
+        check(problem, experimental_op_resolver_type=OpResolverType.AUTO)
 
 
 @pytest.mark.parametrize("op", ["ADD", "SUB"])
