@@ -21,7 +21,17 @@ import numpy as np
 
 from litejit.calling import caller
 from litejit.kernels.jit.guard import alone
-from litejit.kernels.jit.layouts.programs import AWAKE, HELP, PROGRAM, SEAT_BYTES, SEATS, STARTED, STOP
+from litejit.kernels.jit.layouts.programs import (
+    AWAKE,
+    HELP,
+    PORTION_BITS,
+    PROGRAM,
+    SEAT_BYTES,
+    SEATS,
+    STARTED,
+    STOP,
+    TICKET,
+)
 from litejit.kernels.jit.target import is_checked
 
 __all__ = ["Workers"]
@@ -120,6 +130,7 @@ class _Meeting:
         """What a process has to do that has been forked from that with the helpers: they are not there."""
         self._threads.clear()
         self._memory[STARTED // 8] = 0
+        self._memory[TICKET // 8] &= -1 << (2 * PORTION_BITS)
         self._locks[:] = [_lock() for _ in self._locks]
         self._take_seats()
 

@@ -7,13 +7,15 @@ kept from running by other processes is not waited for. All other calls are its 
 What is shared is one int64, the ticket: the number of the opening (40 bits), and the portions [low, high) that nobody
 has taken (12 bits each). A portion is taken by exchanging the ticket for one with less in it: rank 0 takes from the
 front, helpers take from the back, so that calls over the same data find it with the same core again and again. As long
-as much is left much is taken at once. Beside the ticket are the entry that is open, and how many portions helpers have
-done.
+as much is left much is taken at once. The first portions are rank 0's from the opening on, so that it does not fight
+for the ticket while others come to read it. Beside the ticket is the entry that is open; elsewhere, since helpers write
+it, `done`: how many portions helpers have done in all openings together.
 
-Why each portion is done exactly once. low and high change by successful exchanges only, from an opening to the next.
+Why each portion is done exactly once. Those that an opening leaves out are rank 0's, who does them; of the others, low
+and high change by successful exchanges only, from an opening to the next.
 Numbers of openings do not come again (2^40 of them take days), so an exchange succeeds only if the portions that it
 takes belong to the opening that the ticket was read in, and were left. While any are left, rank 0 cannot go on: it
-leaves when low = high and `done` is what it has not done itself.
+leaves when low = high and `done` has grown by what it has not done itself.
 
 Why a helper computes what was opened. It reads the entry between reading the ticket and exchanging it. Rank 0 writes
 the entry before the ticket of its opening, so it is read no older than the ticket; and when the exchange succeeds,
@@ -21,9 +23,10 @@ portions were left all the time, in which rank 0 has written no other. Memory of
 arguments is therefore touched only while rank 0 is in that program, though helpers know nothing of programs.
 
 Why no result is read early, nor overwritten late. A helper adds to `done` behind its last access to memory of the
-portion (release), rank 0 reads it before what comes next (acquire). It sets `done` to 0 before it opens, when all
-additions to it have been seen. Helpers read what was written before the opening, since they have read the ticket that
-was written after it.
+portion (release), rank 0 reads it before what comes next (acquire). Nobody else writes `done`, and at an opening all
+additions to it have been seen, those of all portions that helpers have ever taken: what it grows by after that has been
+done in this opening. It may wrap round, as differences do not mind. Helpers read what was written before the opening,
+since they have read the ticket that was written after it.
 
 Why no thread is lost. A helper that finds nothing says that it is asleep, looks again at what it could have missed, and
 sleeps in a lock. Whoever changes its state from asleep to awake, itself or another, is one, as the state is exchanged;
@@ -31,7 +34,8 @@ another then has to release the lock, and does so once for each sleep. Missing a
 is seen asleep by the next program. Missing the end is not possible: the end is written before the state is looked at,
 and the helper's state before it looks for the end, all in one order (seq_cst).
 
-After a fork, helpers are not there and nothing waits for them: no portion is taken any more, whatever the ticket says.
+After a fork, helpers are not there and nothing waits for them. What was open is closed, so that helpers of the child
+take no portion of it.
 """
 
 from __future__ import annotations
@@ -45,7 +49,9 @@ from litejit.kernels.jit.layouts.programs import (
     AWAKE,
     DONE,
     ENDED,
+    MOST_PORTIONS,
     OPEN,
+    PORTION_BITS,
     SEAT_BYTES,
     SEATS,
     TICKET,
@@ -68,8 +74,7 @@ from litejit.kernels.jit.native.simd import load_i64, store
 
 __all__ = ["help_others", "invoke", "share", "stop", "wake_all"]
 
-BITS = 12
-MASK = (1 << BITS) - 1
+BITS, MASK = PORTION_BITS, MOST_PORTIONS
 
 SPINS = 1_000
 """Rounds, each with a pause, before a waiting thread gives way to others: some tens of microseconds."""
@@ -120,15 +125,16 @@ def share(meeting, entry, times, ranks, wakes):
     times: 0, or where helpers note when they did. wakes: whether those are woken that are asleep.
     """
     function, args, items, grain = load_i64(entry), load_i64(entry + 8), load_i64(entry + 16), load_i64(entry + 24)
-    portions = (items + grain - 1) // grain
+    portions, done = (items + grain - 1) // grain, read_shared(meeting + DONE)
+    own = _taken(portions, ranks)
     write_shared(meeting + OPEN, entry)
     write_shared(meeting + TIMES, times)
-    write_shared(meeting + DONE, 0)
     number = (read_shared(meeting + TICKET) >> (2 * BITS)) + 1
-    write_shared(meeting + TICKET, (number << (2 * BITS)) | portions)
+    write_shared(meeting + TICKET, (number << (2 * BITS)) | (own << BITS) | portions)
     if wakes:
         wake_all(meeting, ranks)
-    others = portions
+    invoke(function, args, 0, min(own * grain, items), 0)
+    others = portions - own
     ticket = read_shared(meeting + TICKET)
     while _may_share(ticket):
         count = _taken(ticket, ranks)
@@ -138,7 +144,7 @@ def share(meeting, entry, times, ranks, wakes):
             others -= count
         ticket = read_shared(meeting + TICKET)
     rounds = 0
-    while read_shared(meeting + DONE) != others:
+    while read_shared(meeting + DONE) - done != others:
         rounds += 1
         if rounds < SPINS:
             pause()
