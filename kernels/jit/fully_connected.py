@@ -71,7 +71,7 @@ def fully_connected(lowering: Lowering) -> Sequence[Call] | None:
         return None
     rows = Rows(Tensor(input.index), input.size // features, features, input.type)
     if isinstance(products, HybridProducts):
-        rows.quantize(products.arithmetic.span == 127)
+        rows.quantize(products.arithmetic.span == 127, zeros_left_out=True)
     elif matrix is None and input.type == TensorType.INT8:
         rows.centre(products.zero_point)
     start = np.zeros(1, np.int64)

@@ -95,10 +95,10 @@ class Rows:
         self.calls.append(replace(call, scratch_bytes=self.used))
         self.source = Scratch(at)
 
-    def quantize(self, symmetric: bool) -> None:
-        """Floats on the fly."""
-        at = self.used
-        calls, self.used, self.scales = quantize_rows(self.source, self.rows, self.depth, symmetric, at)
+    def quantize(self, symmetric: bool, zeros_left_out: bool = False) -> None:
+        """Floats on the fly. zeros_left_out: all of them are zeros where they are counted as such."""
+        at, together = self.used, self.rows if zeros_left_out else 0
+        calls, self.used, self.scales = quantize_rows(self.source, self.rows, self.depth, symmetric, at, together)
         self.calls += calls
         self.source, self.element, self.pitch = Scratch(at), INT16, pitch_of(self.depth)
 

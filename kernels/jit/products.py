@@ -100,11 +100,12 @@ def matrix_rows(rows: int, pitch: int, element_bytes: int = 2) -> Geometry:
 
 
 def quantize_rows(
-    source: Tensor | Scratch, rows: int, size: int, symmetric: bool, at: int = 0
+    source: Tensor | Scratch, rows: int, size: int, symmetric: bool, at: int = 0, together: int = 0
 ) -> tuple[list[Call], int, Scratch]:
     """Calls that put rows of floats, quantized, into the scratch memory from `at` on, and where their scales are.
 
     Also where in it all of this ends. Rows are pitch_of(size) apart.
+    together: rows that are zeros where they are counted as such, see `litejit.kernels.reference.hybrid`; 0: none is.
     """
     chunks = max(1, -(-size // CHUNK))
     chunk = -(-size // chunks)
@@ -119,6 +120,7 @@ def quantize_rows(
         "chunk": chunk,
         "chunks": chunks,
         "symmetric": int(symmetric),
+        "together": together,
         "extremes": Scratch(extremes),
         "values": Scratch(at),
         "pitch": pitch_of(size),

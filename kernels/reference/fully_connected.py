@@ -19,7 +19,7 @@ from litejit.kernels.reference.delegation import (
 )
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
 from litejit.kernels.reference.hybrid import vector_activation
-from litejit.kernels.reference.hybrid_flavours import four_bit, rows_as_asked
+from litejit.kernels.reference.hybrid_flavours import four_bit, rows_as_asked, zeros_left_out
 from litejit.kernels.reference.hybrid_products import (
     BlockwiseProducts,
     DelegatedBlockwise,
@@ -242,6 +242,7 @@ def _products(
     arithmetic = rows_as_asked(options, delegated)
     if weights.sparsity is not None and options.asymmetric_quantize_inputs:
         return SparseProducts.of_weights(node, weights, scales)
+    arithmetic = arithmetic if delegated else zeros_left_out(arithmetic)
     return HybridProducts.of(arithmetic, scales, lambda x: vector_activation(activation, x))
 
 

@@ -9,12 +9,17 @@ src/xnnpack/quantization.h, src/qd8-f32-qc8w-{gemm,igemm}.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from litejit.kernels.fixedpoint import round_half_away
-from litejit.kernels.reference.hybrid import QuantizedRows, quantize_rows_asymmetric, quantize_rows_symmetric
+from litejit.kernels.reference.hybrid import (
+    QuantizedRows,
+    counted_as_zeros,
+    quantize_rows_asymmetric,
+    quantize_rows_symmetric,
+)
 from litejit.schema import BatchMatMulOptions, FullyConnectedOptions
 
 __all__ = [
@@ -31,6 +36,7 @@ __all__ = [
     "symmetric",
     "transposed",
     "xnnpack",
+    "zeros_left_out",
 ]
 
 Finish = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
@@ -67,6 +73,11 @@ def rows_as_asked(options: FullyConnectedOptions | BatchMatMulOptions, delegated
     if delegated:
         return xnnpack()
     return (asymmetric if options.asymmetric_quantize_inputs else symmetric)(product_of_scales)
+
+
+def zeros_left_out(arithmetic: HybridArithmetic) -> HybridArithmetic:
+    """The same, but all rows are zeros where the official kernel takes them, as one vector, for zeros."""
+    return replace(arithmetic, quantize=lambda x: arithmetic.quantize(counted_as_zeros(x, len(x))))
 
 
 def transposed() -> HybridArithmetic:

@@ -67,6 +67,20 @@ def test_rows_that_are_not_numbers(size: int, asymmetric: bool) -> None:
     check(problem, experimental_op_resolver_type=OpResolverType.AUTO)
 
 
+@pytest.mark.parametrize("asymmetric", [False, True])
+@pytest.mark.parametrize("size", [3, 4, 7, 8])
+def test_zeros_and_what_is_not_a_number(size: int, asymmetric: bool) -> None:
+    """All rows are one vector that may count as zeros; not with another number, or with a NaN after the last four."""
+    x = np.zeros((2, size), np.float32)
+    x[:, ::2] = np.nan
+    for last in (0, -0.0, np.nan, 1):
+        x[1, -1] = last
+        operands = [Input(x.copy()), Const(np.eye(size, dtype=np.int8), scale=1.0), Const(np.arange(size), np.float32)]
+        problem = single_op("FULLY_CONNECTED", operands, outputs=[out()], asymmetric_quantize_inputs=asymmetric)
+        check(problem)
+        check(problem, experimental_op_resolver_type=OpResolverType.AUTO)
+
+
 def test_no_rows() -> None:
     assert quantize_rows(np.zeros((0, 4), np.float32), True).values.shape == (0, 4)
     assert quantize_rows(np.zeros((4, 0), np.float32), False).values.shape == (4, 0)

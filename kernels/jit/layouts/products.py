@@ -22,7 +22,8 @@ PRODUCT = Layout(
 
 QUANTIZE = Layout(
     # rows of floats; elements of a row, and of the chunks it is taken in; chunks in a row; whether symmetric
-    "source size chunk chunks symmetric "
+    # rows that may count as zeros together, 0: none do
+    "source size chunk chunks symmetric together "
     # 3 float32 extremes of every chunk; int16 rows less their zero points, bytes from one to the next; float32 scales
     "extremes values pitch scales"
 )

@@ -197,6 +197,17 @@ def row_parameters(source, count, low, high, most, symmetric):
 
 
 @inline
+def counted_as_zeros(source, count):
+    """Whether the official kernels take a vector for zeros: in whole fours, what is not a number passes for one."""
+    body = count // 4 * 4
+    for at in range(count):
+        x = load_f32(source + 4 * at)
+        if abs(x) > float32(0) or (at >= body and isnan(x)):
+            return False
+    return True
+
+
+@inline
 def quantize_part(source, target, count, body, inverse, zero_point, least, way):
     """count numbers to int16, the first `body` of them as blocks round. Up to 7 more are written."""
     if way == _ZEROS:
@@ -237,6 +248,11 @@ def quantize(args, first, last, rank):
             most = most if isnan(most) else magnitude if isnan(magnitude) else max(most, magnitude)
         whole_row = get(args, "source") + 4 * row * size
         scale, inverse, zero_point, least, way = row_parameters(whole_row, size, low, high, most, symmetric)
+        together = get(args, "together")
+        if isnan(most) and together > 0:
+            group = get(args, "source") + 4 * (row // together * together) * size
+            if counted_as_zeros(group, together * size):
+                scale, way = float32(1), _ZEROS
         if start == 0:
             store(get(args, "scales") + 4 * row, scale)
         source = whole_row + 4 * start
