@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from litejit.cli_ops import measured_types
 from litejit.kernels.established import ALL_FLAVOURS, DEFAULT_FLAVOUR, ESTABLISHED
 from litejit.kernels.registry import builtin_kernels, custom_kernels
 from litejit.testing import assert_same, run
@@ -151,17 +152,44 @@ def test_every_combination_has_a_sweep(operator: str) -> None:
     assert swept - declared == set()
 
 
-MANY = [op.name for op, kernel in builtin_kernels().items() if set(kernel.flavours) != {DEFAULT_FLAVOUR}]
+KERNELS = {op.name: kernel for op, kernel in builtin_kernels().items()} | custom_kernels()
+MANY = [name for name, kernel in KERNELS.items() if set(kernel.flavours) != {DEFAULT_FLAVOUR}]
 AS_THEY_LIKE = {"RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL", "MULTINOMIAL", "STABLEHLO_RNG_BIT_GENERATOR"}
 """Operators whose results are not meant to repeat."""
 
 SHARED = sorted(set(MANY) - set(ESTABLISHED) - AS_THEY_LIKE)
 
+MOVING = """
+    BATCH_TO_SPACE_ND BROADCAST_TO CAST DENSIFY DEPTH_TO_SPACE DILATE DYNAMIC_UPDATE_SLICE EXPAND_DIMS FILL GATHER
+    GATHER_ND MATRIX_DIAG MATRIX_SET_DIAG MIRROR_PAD ONE_HOT PACK PAD PADV2 RANK RESHAPE RESIZE_NEAREST_NEIGHBOR
+    REVERSE_SEQUENCE REVERSE_V2 SCATTER_ND SELECT SELECT_V2 SHAPE SLICE SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPARSE_TO_DENSE
+    SPLIT SPLIT_V SQUEEZE STABLEHLO_BROADCAST_IN_DIM STABLEHLO_CONCATENATE STABLEHLO_CONVERT STABLEHLO_DYNAMIC_SLICE
+    STABLEHLO_DYNAMIC_UPDATE_SLICE STABLEHLO_GATHER STABLEHLO_IOTA STABLEHLO_PAD STABLEHLO_RESHAPE STABLEHLO_SLICE
+    STABLEHLO_TRANSPOSE STRIDED_SLICE SignalDelay SignalFramer SignalStacker TILE TRANSPOSE UNPACK"""
+COMPARING = "ARG_MAX ARG_MIN STABLEHLO_CLAMP STABLEHLO_COMPARE STABLEHLO_MAXIMUM STABLEHLO_MINIMUM TOPK_V2 UNIQUE WHERE"
+PLAIN = """
+    BITWISE_XOR FLOOR_DIV FLOOR_MOD NEG REDUCE_WINDOW RIGHT_SHIFT STABLEHLO_ABS STABLEHLO_ADD STABLEHLO_AND
+    STABLEHLO_COMPOSITE STABLEHLO_CONVOLUTION STABLEHLO_DIVIDE STABLEHLO_DOT_GENERAL STABLEHLO_MULTIPLY STABLEHLO_NEGATE
+    STABLEHLO_OR STABLEHLO_POWER STABLEHLO_REDUCE_WINDOW STABLEHLO_REMAINDER STABLEHLO_SCATTER STABLEHLO_SHIFT_LEFT
+    STABLEHLO_SUBTRACT SignalEnergy SignalFftAutoScale SignalIrfft SignalOverlapAdd SignalRfft SignalWindow"""
+"""Operators that compute with integers as they are, whatever scale these have."""
+
+TO_FLOATS = "TFLite_Detection_PostProcess"
+"""Operators whose scaled integers become floats before anything is computed."""
+
+NARROW = {"INT2", "INT4", "UINT4", "INT8", "UINT8", "INT16"}
+
 
 def test_rows_are_of_operators() -> None:
-    names = {op.name for op in builtin_kernels()} | set(custom_kernels())
-    assert set(ESTABLISHED) <= names
+    assert set(ESTABLISHED) <= set(KERNELS)
     assert all(flavour in ALL_FLAVOURS for _, _, flavour in DECLARED)
+
+
+def test_what_has_no_rows_does_not_round() -> None:
+    """An operator that takes integers which may be scaled has rows, or it is known why it needs none."""
+    known = {*MOVING.split(), *COMPARING.split(), *PLAIN.split(), TO_FLOATS}
+    taking = {name for name, types in measured_types().items() if NARROW & set(types["reference"])}
+    assert taking - set(ESTABLISHED) == known
 
 
 def test_others_are_in_the_catalogue() -> None:
