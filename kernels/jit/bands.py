@@ -59,7 +59,8 @@ class Geometry:
         """The geometry of sliding windows over the height and the width; by_pixel: whether images may be one line."""
         height, width = windows
         needs_padding = any(window.before or window.after for window in windows)
-        if by_pixel and not needs_padding and all(window.filter_size == window.stride == 1 for window in windows):
+        sees_all = all(window.filter_size == 1 and window.in_size == window.out_size for window in windows)
+        if by_pixel and not needs_padding and sees_all:
             pixels = images * height.in_size * width.in_size
             return cls(1, (pixels, 1), (pixels, 1), (0, 0), 1, (1, 1), (1, 1), (1, 1), channels, element_bytes, False)
         reach = (width.out_size - 1) * width.stride + width.extent

@@ -218,7 +218,7 @@ def _steps(windows: Sequence[Window], input: TensorSpec) -> dict[str, int]:
     """From pixel to pixel of an input of bytes; all follow one another where none is left out, rows of one pixel."""
     height, width = windows
     pixel = input.dims[3] * input.dtype.itemsize
-    if height.stride == width.stride == 1:
+    if all(window.in_size == window.out_size for window in windows):
         return {"row_step": pixel, "pixel_step": pixel}
     return {"row_step": height.stride * input.dims[2] * pixel, "pixel_step": width.stride * pixel}
 

@@ -53,7 +53,15 @@ def transposed(seed: int, kind: str, **fixed: Any) -> Problem:
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("kind", ["float", "uint8", "int8", "int8-channels", "int16", "int16-channels"])
 def test_transposed(kind: str, seed: int) -> None:
-    check_compiled(transposed(seed, kind), "products", atol=ATOL, threads=1 + seed % 2)
+    check_compiled(transposed(seed, kind), ("products", "convolution"), atol=ATOL, threads=1 + seed % 2)
+
+
+@pytest.mark.parametrize("columns", [1, 3, 5, 8, 9, 15, 17])
+@pytest.mark.parametrize("fixed", [{"kernel": (2, 3), "strides": (2, 3)}, {"kernel": (3, 2), "strides": (2, 2)}])
+def test_transposed_to_few_channels(fixed: dict[str, Any], columns: int) -> None:
+    for padding, size in (("SAME", (8, 9)), ("VALID", (8, 9)), ("SAME", (7, 11))):
+        given = transposed(1, "float", **fixed, columns=columns, size=size, padding=padding)
+        check_compiled(given, ("products", "convolution"), atol=ATOL, threads=1 + columns % 2)
 
 
 def test_strides_beyond_the_filter() -> None:
