@@ -1,13 +1,16 @@
-"""TFLite_Detection_PostProcess on the fast tier: boxes are decoded by all threads, one of them selects."""
+"""TFLite_Detection_PostProcess, NON_MAX_SUPPRESSION_V4 and _V5 on the fast tier.
+
+Boxes are decoded by all threads, one of them selects.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from litejit.kernels.jit.call import Call, Fault, Scratch, Tensor, padded
-from litejit.kernels.jit.layouts.detection import DECODE, HIGHEST_POWER, NEVER, SELECT
+from litejit.kernels.jit.layouts.detection import DECODE, HIGHEST_POWER, NEVER, SELECT, SUPPRESS
 from litejit.kernels.jit.lowering import Lowering, lowers
-from litejit.kernels.reference.detection import DetectionPostProcess
+from litejit.kernels.reference.detection import DetectionPostProcess, NonMaxSuppressionV4, NonMaxSuppressionV5
 from litejit.schema import TensorType
 
 __all__: list[str] = []
@@ -59,11 +62,41 @@ def detect(lowering: Lowering) -> list[Call] | None:
     ]
 
 
+@lowers(NonMaxSuppressionV4, NonMaxSuppressionV5)
+def suppress(lowering: Lowering) -> list[Call]:
+    """One call; thresholds are read when it runs."""
+    kernel, count = lowering.kernel, lowering.input(0).dims[0]
+    indices, number = lowering.outputs[0], lowering.outputs[-1]
+    corners, queue, seen, used = np.cumsum([0, 16 * count, 8 * count, 4 * count]).tolist()
+    slots = {
+        "boxes": Tensor(lowering.input(0).index),
+        "scores": Tensor(lowering.input(1).index),
+        "iou_threshold": Tensor(lowering.input(3).index),
+        "score_threshold": Tensor(lowering.input(4).index),
+        "sigma": Tensor(lowering.input(5).index) if kernel.soft else 0,
+        "out_indices": Tensor(indices.index),
+        "out_scores": Tensor(lowering.outputs[1].index) if kernel.soft else 0,
+        "out_count": Tensor(number.index),
+        "count": count,
+        "most": kernel.most,
+        "fault": Fault(),
+        "powers": _powers(),
+        "corners": Scratch(corners),
+        "queue": Scratch(queue),
+        "seen": Scratch(seen),
+    }
+    return [Call("suppressing.suppress", SUPPRESS, slots, scratch_bytes=used, work=20 * count)]
+
+
+def _powers() -> np.ndarray:
+    """Of 2, for exponentials."""
+    return padded(np.ldexp(1.0, np.arange(-HIGHEST_POWER, HIGHEST_POWER + 1)))
+
+
 def _decoding(kernel: DetectionPostProcess, name: str) -> dict[str, object]:
     if name == "f32":
-        powers = np.ldexp(1.0, np.arange(-HIGHEST_POWER, HIGHEST_POWER + 1))
         scales = kernel.scales.astype(np.float64)
-        return {**dict.fromkeys(_OF_BYTES, 0), "scales": padded(scales), "powers": padded(powers)}
+        return {**dict.fromkeys(_OF_BYTES, 0), "scales": padded(scales), "powers": _powers()}
     raw = np.arange(256, dtype=np.uint8)
     with np.errstate(all="ignore"):
         shifts, halves = (np.array([of(axis, raw) for axis in (0, 1)]) for of in (kernel.shift, kernel.half))

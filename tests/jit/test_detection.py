@@ -1,4 +1,4 @@
-"""TFLite_Detection_PostProcess: the same boxes in the same order as the reference tier."""
+"""TFLite_Detection_PostProcess and NON_MAX_SUPPRESSION: the same boxes in the same order as the reference tier."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from litejit.interpreter import Interpreter
 from litejit.schema.errors import InvalidInputError
 from litejit.testing import Problem
-from tests.jit.equal import check_compiled
-from tests.ops.test_detection import detection
+from tests.jit.equal import check_compiled, prepared
+from tests.ops.test_detection import detection, scene, suppression
 
 ULP = {np.float32: 1, np.uint8: 0}
 """Compiled code has an exponential of its own for floats, and looks up that of the reference tier for bytes."""
@@ -82,3 +82,29 @@ def test_a_box_turned_round_is_refused() -> None:
         else:
             with pytest.raises(InvalidInputError, match="low corner above its high corner"):
                 interpreter.invoke()
+
+
+@pytest.mark.parametrize("sigma", [None, 0.0, 0.4])
+@pytest.mark.parametrize("iou", [-0.5, 0.0, 0.3, 1.5, np.nan])
+def test_suppression(iou: float, sigma: float | None) -> None:
+    for seed in range(4):
+        boxes, scores = scene(seed, ties=seed % 2 == 0)
+        most = (0, 1, 5, len(boxes) + 2)[seed]
+        check_compiled(suppression(boxes, scores, most, iou, 0.1, sigma), "suppressing.suppress", threads=2, ulp=1)
+
+
+@pytest.mark.parametrize("sigma", [None, 1e-40, 0.5])
+def test_suppression_of_special_boxes(sigma: float | None) -> None:
+    rng = np.random.default_rng(0)
+    coordinates = np.array([0, 0.25, 0.5, 1, 1, 1e30, np.inf, -np.inf, np.nan, -0.0], np.float32)
+    for count in (0, 1, 60):
+        boxes, scores = rng.choice(coordinates, (count, 4)), rng.choice(coordinates, count)
+        for threshold in (0.1, -np.inf, np.nan):
+            problem = suppression(boxes, scores, 40, 0.5, threshold, sigma)
+            check_compiled(problem, "suppressing.suppress", ulp=1)
+
+
+def test_a_negative_sigma_is_refused() -> None:
+    interpreter = prepared(suppression(np.ones((3, 4)), np.ones(3), 3, 0.5, 0.1, -1.0))
+    with pytest.raises(InvalidInputError, match=r"soft_nms_sigma is -1\.0, it must not be negative"):
+        interpreter.invoke()

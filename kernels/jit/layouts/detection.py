@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litejit.kernels.jit.call import Layout
 
-__all__ = ["DECODE", "HIGHEST_POWER", "NEVER", "SELECT"]
+__all__ = ["DECODE", "HIGHEST_POWER", "NEVER", "SELECT", "SUPPRESS"]
 
 DECODE = Layout(
     # elements of a box in encodings; fault: of the entry
@@ -37,3 +37,13 @@ SELECT = Layout(
     "keys chosen found"
 )
 """All of the selection is one item."""
+
+SUPPRESS = Layout(
+    # boxes: [count, 4] float32, scores: [count]; single floats, sigma: 0 where there is none; out_scores: 0, too
+    "boxes scores iou_threshold score_threshold sigma out_indices out_scores out_count "
+    # how many boxes there are, and how many may be selected; fault: of the entry; powers: as of `DECODE`
+    "count most fault powers "
+    # scratch memory: [count, 4] float32 corners, [count] pairs of float32 scores and int32 boxes, [count] int32
+    "corners queue seen"
+)
+"""All of the suppression is one item."""

@@ -22,7 +22,7 @@ _LOG2_E, _LN2, _LN2_REST = 1.4426950408889634, 0.6931471803691238, 1.90821492927
 
 
 @inline
-def _exponential(x, powers):
+def exponential(x, powers):
     """e**x in float64, off by less than a millionth of what float32 tells apart."""
     if x != x or x > 709.9:
         return x if x != x else float64(1e300) * float64(1e300)
@@ -53,7 +53,7 @@ def _part_f32(args, encoding, anchor, axis):
     scales = of_decode(args, "scales") + 8 * axis
     shift = float64(load_f32(encoding + 4 * axis)) / load_f64(scales)
     exponent = float64(load_f32(encoding + 4 * axis + 8)) / load_f64(scales + 16)
-    half = 0.5 * _exponential(exponent, of_decode(args, "powers"))
+    half = 0.5 * exponential(exponent, of_decode(args, "powers"))
     return shift, half, float64(load_f32(anchor + 4 * axis)), float64(load_f32(anchor + 4 * axis + 8))
 
 
@@ -102,17 +102,17 @@ def _rank_f32(args, address):
 
 
 @inline
-def _overlaps(a, b, threshold):
-    """Whether the boxes at two addresses have more in common than a share of what they cover."""
+def overlap(a, b):
+    """The share of what the boxes at two addresses cover that they have in common; 0 where either has no area."""
     y1, x1, y2, x2 = load_f32(a), load_f32(a + 4), load_f32(a + 8), load_f32(a + 12)
     v1, u1, v2, u2 = load_f32(b), load_f32(b + 4), load_f32(b + 8), load_f32(b + 12)
     area, areas = (y2 - y1) * (x2 - x1), (v2 - v1) * (u2 - u1)
     if areas <= 0 or area <= 0:
-        return float32(0) > threshold
+        return float32(0)
     height = max(min(v2, y2) - max(v1, y1), float32(0))
     width = max(min(u2, x2) - max(u1, x1), float32(0))
     shared = height * width
-    return shared / (area + areas - shared) > threshold
+    return shared / (area + areas - shared)
 
 
 @inline
@@ -144,7 +144,7 @@ def _chosen(args, count, most):
         store(keys, load_i64(keys + 8 * count))
         _sink(keys, count, 0)
         at = 0
-        while at < taken and not _overlaps(boxes + 16 * load_i64(chosen + 8 * at), boxes + 16 * box, threshold):
+        while at < taken and not overlap(boxes + 16 * load_i64(chosen + 8 * at), boxes + 16 * box) > threshold:
             at += 1
         if at == taken:
             store(chosen + 8 * taken, box)
