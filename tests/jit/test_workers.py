@@ -223,9 +223,9 @@ def test_programs_do_without_helpers_that_cannot_be_had(monkeypatch: pytest.Monk
 
 
 FORKED = """
-import os, sys, threading
+import os, sys, threading, time
 from litejit.kernels.jit.layouts.programs import TICKET
-from tests.jit.test_workers import Mixing, Workers
+from tests.jit.test_workers import WIDTH, Mixing, Workers
 
 mixing, workers = Mixing(100), Workers(2)
 run = mixing.program(workers, 2)
@@ -233,9 +233,12 @@ assert run() == 0
 for _ in range(3):
     child = os.fork()
     if child == 0:
-        workers._meeting._memory[TICKET // 8] += 3  # as when another thread ran a program meanwhile
+        memory = workers._meeting._memory
+        memory[TICKET // 8] = memory[TICKET // 8] >> 24 << 24 | WIDTH  # as when another thread has opened a call
         workers.forget()
         mixing.start()
+        workers._meeting.start()
+        time.sleep(0.02)
         ok = [run() for _ in range(5)] == [0] * 5 and (mixing.buffers == mixing.expected(5)).all()
         ok = ok and [thread.name for thread in threading.enumerate()][1:] == ["litejit-1"]
         os._exit(0 if ok else 1)
