@@ -80,7 +80,8 @@ class Block:
     def cut(self) -> _Cut:
         """How the block is best cut. Each thread has one piece of the rows: those at the seams are expanded twice."""
         cut = _Cut.of(self.depthwise, 2 if self.input.dtype.itemsize == 1 else 4, self.expand is None)
-        if cut.is_small and self.project is not None and self._has_quicker_rows(cut):
+        has_kernels = cut.window is not DILATED and self.project is not None
+        if cut.is_small and has_kernels and self._has_quicker_rows(cut):
             cut = replace(cut, in_bands=True, band_rows=-(-cut.geometry.out_size[0] // self._most_pieces))
         return replace(cut, band_rows=min(cut.band_rows, self._piece_rows(cut)))
 
