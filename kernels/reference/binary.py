@@ -10,6 +10,7 @@ import numpy as np
 from litejit.kernels.fixedpoint import float_activation
 from litejit.kernels.node import Node
 from litejit.kernels.reference.elementwise import Broadcast
+from litejit.kernels.reference.first_elements import first_elements, first_elements_of
 from litejit.kernels.registry import builtin
 from litejit.schema import ActivationFunctionType, BuiltinOperator, TensorType
 from litejit.schema.errors import InvalidInputError
@@ -161,9 +162,9 @@ class Minimum(_Extremum):
 
 @builtin(BuiltinOperator.ATAN2)
 class Atan2(Broadcast):
-    """The angle of the point (input2, input1), in (-pi, pi]; both operands have the same shape.
+    """The angle of the point (input2, input1), in (-pi, pi]; of an input2 that is larger, the first elements count.
 
-    Semantics: LiteRT tflite/kernels/atan2.cc, which reads out of bounds where shapes of the same rank differ.
+    Semantics: LiteRT tflite/kernels/atan2.cc, which reads out of bounds where input2 has fewer elements.
     """
 
     types = (TensorType.FLOAT32, TensorType.FLOAT64, TensorType.FLOAT16, TensorType.BFLOAT16)
@@ -171,11 +172,14 @@ class Atan2(Broadcast):
     def prepare(self, node: Node) -> None:
         """Checks shapes."""
         input1 = node.input("input1")
-        node.input("input2", shape=input1.dims)
-        self.operands_of(node, declares=(input1.type,))
+        input2 = node.input("input2", types=input1.type, rank=input1.rank)
+        first_elements(node, "input2", input1.dims, axes=())
+        self.is_compilable = input2.dims == input1.dims
+        node.output(input1.dims, types=input1.type)
 
     def plain(self, input1: np.ndarray, input2: np.ndarray) -> np.ndarray:
         """The angle."""
+        input2 = first_elements_of(input2, input1.shape)
         return np.arctan2(input1.astype(np.float64), input2.astype(np.float64)).astype(input1.dtype)
 
 

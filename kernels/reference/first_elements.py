@@ -1,4 +1,4 @@
-"""Operands that may be larger than what is read of them: official recurrent kernels look at few of their dimensions."""
+"""Operands that may be larger than what is read of them: some official kernels look at few of their dimensions."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ def first_elements(
 ) -> TensorSpec:
     """The operand as if it had that shape, of which it holds the first elements.
 
-    axes: the dimensions that have to be those of the shape, by default all of them; further ones may follow. expected:
-    what `Node.input` checks. Raises InvalidModelError where they are not, or where there are fewer elements.
+    axes: the dimensions that have to be those of the shape, by default all of them; further ones may follow. Without
+    any, the operand may have any shape. expected: what `Node.input` checks.
+    Raises InvalidModelError where they are not, or where there are fewer elements.
     """
     spec = node.input(operand, **expected)
     if spec.dims == shape:
         return spec
     node.require(
         spec.sparsity is None
-        and spec.rank >= len(shape)
+        and (axes == () or spec.rank >= len(shape))
         and all(spec.dims[axis] == shape[axis] for axis in (range(len(shape)) if axes is None else axes))
         and spec.size >= prod(shape),
         "operand '{}' ({}) has shape {}, expected {}",

@@ -18,6 +18,7 @@ from litejit.kernels.reference.delegation import (
     is_integer_delegable,
 )
 from litejit.kernels.reference.exact_product import FloatMatrix, IntegerMatrix
+from litejit.kernels.reference.first_elements import first_elements_of
 from litejit.kernels.reference.hybrid import vector_activation
 from litejit.kernels.reference.hybrid_flavours import four_bit, rows_as_asked, zeros_left_out
 from litejit.kernels.reference.hybrid_products import (
@@ -73,7 +74,8 @@ _CLAMPS = (
 class FullyConnected(Weighted):
     """input @ transpose(weights) + bias.
 
-    input: any shape of batch * in_features elements; weights: [units, in_features]; bias: [units]
+    input: any shape of batch * in_features elements, what is left over counts for nothing; weights: [units,
+    in_features]; bias: [units]
     -> [batch, units], or with keep_num_dims the input's shape with units as its last dimension
 
     FLOAT32, UINT8, INT8 (weights of 8, 4 or 2 bits), INT16 (weights of 16, 8, 4 or 2 bits); a UINT8 input may have an
@@ -81,7 +83,7 @@ class FullyConnected(Weighted):
     asymmetric_quantize_inputs is set. Weights may be sparse, or in the shuffled 4x16 format (which has the shuffled
     input as a second output), or INT4 with a scale for each block of a row.
 
-    Raises InvalidModelError for an input that does not divide into rows of in_features, a bias or scales of another
+    Raises InvalidModelError for an input of other rows than in_features with keep_num_dims, a bias or scales of another
     number than units, an activation that is no clamp (those are for float inputs with integer weights only).
     Semantics: LiteRT tflite/kernels/fully_connected.cc, internal/reference/fully_connected.h,
     internal/reference/integer_ops/fully_connected.h.
@@ -138,8 +140,12 @@ class FullyConnected(Weighted):
             )
             return (*input.dims[:-1], units)
         node.require(
-            input.size % features == 0, "the input of shape {} does not divide into rows of {}", input.dims, features
+            input.size % features == 0 or (node.numerics in ("litert-ref", "litert-opt") and len(node.declared) == 1),
+            "the input of shape {} does not divide into rows of {}",
+            input.dims,
+            features,
         )
+        self.is_compilable = input.size % features == 0
         return input.size // features, units
 
     def prepare_shuffled(self, node: Node, input: TensorSpec, weights: TensorSpec) -> None:
@@ -176,7 +182,7 @@ class FullyConnected(Weighted):
         """The output; with shuffled weights the shuffled input, too."""
         if self.in_features == 0:
             return np.zeros(self.output.dims, self.output.dtype)
-        rows = input.reshape(input.size // self.in_features, self.in_features)
+        rows = first_elements_of(input, (input.size // self.in_features, self.in_features))
         matrix = self.packed(weights)
         values, scale = self.products.inputs(rows, matrix.dtype)
         result = self.products.finish(matrix(values), bias, scale).reshape(self.output.dims)

@@ -6,6 +6,7 @@ import numpy as np
 
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node
+from litejit.kernels.reference.first_elements import first_elements, first_elements_of
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, TensorType
 
@@ -48,8 +49,9 @@ class MatrixDiag(Kernel):
 class MatrixSetDiag(Kernel):
     """The input with other values on the diagonals of its matrices.
 
-    input: [batch…, rows, columns]; diagonal: [batch…, min(rows, columns)], same type.
-    Semantics: LiteRT tflite/kernels/matrix_set_diag.cc; there, the shape of the diagonal is not checked.
+    input: [batch…, rows, columns]; diagonal: [batch…, min(rows, columns)], same type, or any shape of at least as many
+    elements, of which the first count.
+    Semantics: LiteRT tflite/kernels/matrix_set_diag.cc.
     """
 
     types = _TYPES
@@ -60,11 +62,14 @@ class MatrixSetDiag(Kernel):
         input = node.input("input")
         node.require(input.rank >= 2, "{} has shape {}, expected rank 2 or more", input, input.dims)
         self.size = min(input.dims[-2:])
-        node.input("diagonal", types=input.type, shape=(*input.dims[:-2], self.size))
+        self.shape = (*input.dims[:-2], self.size)
+        diagonal = node.input("diagonal", types=input.type)
+        first_elements(node, "diagonal", self.shape, axes=())
+        self.is_compilable = diagonal.dims == self.shape
         node.output(input.dims, type=input.type)
 
     def __call__(self, input: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
         """The output."""
         output = input.copy()
-        np.einsum("...ii->...i", output[..., : self.size, : self.size])[...] = diagonal
+        np.einsum("...ii->...i", output[..., : self.size, : self.size])[...] = first_elements_of(diagonal, self.shape)
         return output

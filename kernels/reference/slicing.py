@@ -10,6 +10,7 @@ import numpy as np
 from litejit.kernels.geometry import normalize_axis
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, Shape
+from litejit.kernels.reference.first_elements import first_elements
 from litejit.kernels.reference.moving import INDEX_TYPES, SIZED_TYPES, index_values
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, SplitOptions, SplitVOptions, StridedSliceOptions, TensorType
@@ -78,7 +79,8 @@ class Slice(Kernel):
 class StridedSlice(Kernel):
     """NumPy's input[begin:end:stride, …], one entry for each bit of the masks.
 
-    input: any sized type or strings; begin, end, strides: [entries] int32. options.offset: end counts from begin.
+    input: any sized type or strings; begin, end, strides: [entries] int32, further strides count for nothing.
+    options.offset: end counts from begin.
     The masks of the options are bit sets of entries:
         begin_mask, end_mask: begin or end is left out.
         ellipsis_mask: "…", as many whole dimensions as the other entries leave, but at least one.
@@ -101,10 +103,10 @@ class StridedSlice(Kernel):
         node.require(
             begin.size <= MAX_INDICES, "{} has {} elements, expected at most {}", begin, begin.size, MAX_INDICES
         )
-        operands = [
-            index_values(node, name, types=TensorType.INT32, shape=begin.dims) for name in ("begin", "end", "strides")
-        ]
-        entries = list(zip(*operands, strict=True))
+        node.input("end", types=TensorType.INT32, shape=begin.dims)
+        first_elements(node, "strides", begin.dims, axes=(), types=TensorType.INT32, rank=1)
+        operands = [index_values(node, name) for name in ("begin", "end", "strides")]
+        entries = list(zip(*operands, strict=False))
         self.key: tuple[Any, ...] = ()
         shape: Shape = ()
         remaining = list(input.dims)

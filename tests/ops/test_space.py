@@ -146,7 +146,7 @@ ERRORS = {
     "matrix_diag bool": (single_op("MATRIX_DIAG", [Input(np.zeros(2, np.bool_))]), "is BOOL"),
     "matrix_set_diag vector": (single_op("MATRIX_SET_DIAG", [Input(np.zeros(2, np.int8))] * 2), "rank 2 or more"),
     "matrix_set_diag diagonal": (
-        single_op("MATRIX_SET_DIAG", [Input(np.zeros((2, 2), np.int8)), Input(np.zeros(3, np.int8))]),
+        single_op("MATRIX_SET_DIAG", [Input(np.zeros((2, 2), np.int8)), Input(np.zeros(1, np.int8))]),
         "expected (2,)",
     ),
 }
