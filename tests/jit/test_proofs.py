@@ -23,6 +23,7 @@ from litejit.kernels.jit import (
     quantized,
     reduction,
     slopes,
+    splitting,
     stages,
     winograd,
 )
@@ -346,7 +347,7 @@ def test_factors_of_weights_and_sums_that_are_proved(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(convolution, "prove", lambda multiplier, ends, low, high, rooms: given.extend([ends, rooms]))
     rng = np.random.default_rng(0)
     taps, bias, zero_point = rng.integers(-127, 128, (1, 2, 2, 5)), rng.integers(-99, 99, 5), 7
-    taps[..., 0], taps[..., 1] = -127, 127
+    taps[..., 0], taps[..., 1], taps[..., 2] = -127, 127, 64
     operands = [
         Input(np.zeros((1, 2, 2, 5)), np.int8, scale=1.0, zero_point=zero_point),
         Const(taps, np.int8, scale=1.0, zero_point=0),
@@ -363,3 +364,19 @@ def test_factors_of_weights_and_sums_that_are_proved(monkeypatch: pytest.MonkeyP
     inputs = np.stack(np.meshgrid(*[[-128, 127]] * 4), -1).reshape(-1, 4) - zero_point
     sums = inputs @ taps.reshape(4, 5) + bias
     np.testing.assert_array_equal(ends, [sums.min(0), sums.max(0)])
+
+
+def test_bounds_are_the_largest_sums_there_are() -> None:
+    weights = np.array([[3, -5, 0], [-2, -7, 0]])
+    for low, high in ((-128, 127), (0, 255), (-3, 4), (-4, 3)):
+        inputs = np.stack(np.meshgrid([low, 0, high], [low, 0, high]), -1).reshape(-1, 2)
+        largest = np.abs(inputs @ weights).max(0)
+        np.testing.assert_array_equal(packing.largest_sums(weights, low, high), largest)
+        np.testing.assert_array_equal(stages.sums_within(weights, low, high), largest)
+
+
+@pytest.mark.parametrize(("weight", "extra"), [(127, 0), (-128, 0), (128, 1), (-129, 1)])
+def test_single_weights_are_split_where_they_are_no_bytes(weight: int, extra: int) -> None:
+    matrix = np.zeros((1, 8, 16), np.int64)
+    matrix[0, 3, 5] = weight
+    assert splitting.pack_split(matrix, np.zeros(1, np.int64))[0, :4].view(np.int32)[0] == extra
