@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 from litejit.kernels.jit.call import View
 from litejit.kernels.jit.choosing import Illegal
@@ -27,38 +27,52 @@ def fuse_blocks(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
     """
     result = list(tasks)
     near = _Neighbours.of(tasks, result, needed)
-    peak: Peak | None = None
+    memory = _Memory(tasks, needed)
     for at, task in enumerate(tasks):
-        if task.lowering is not None and isinstance(task.lowering.kernel, DepthwiseConv2D):
-            found = _parts(near, at)
+        if task.lowering is None or not isinstance(task.lowering.kernel, DepthwiseConv2D):
+            continue
+        for found in _choices(near, at):
             block = _block({role: tasks[part] for role, part in found.items()})
             if block is None:
-                continue
-            obstacle, asked = block.obstacle, bool(forced() & {"fused", "apart"})
-            if obstacle is not None or not block.is_wanted:
-                result[at] = replace(task, options=partial(block.options, obstacle, False, asked))
                 continue
             parts = sorted(part for role, part in found.items() if role != "addition" or block.addition is not None)
             *inner, last = parts
             inputs = [block.input.index] + ([] if block.addition is None else [block.addition.residual.index])
-            peak = peak or Peak(tasks, needed)
-            between = [index for part in inner for index in tasks[part].outputs]
-            spare = peak.spare(parts, inputs, between)
-            if block.scratch_bytes > spare:
-                # Lowering takes long: what operators apart would need is found out only where it matters.
-                apart = [_scratch_bytes(tasks[part], peak) for part in parts]
-                spare = peak.spare(parts, inputs, between, apart)
-            calls = block.calls(spare)
-            if isinstance(calls, Illegal):
+            asked, obstacle = bool(forced() & {"fused", "apart"}), block.obstacle
+            is_tried = obstacle is None and block.is_wanted
+            calls = block.calls(memory.spare(block, parts, inputs)) if is_tried else obstacle
+            if calls is None or isinstance(calls, Illegal):
                 result[at] = replace(task, options=partial(block.options, calls, False, asked))
-            else:
-                options = partial(block.options, None, True, asked)
-                steps = tuple(tasks[part].step for part in inner)
-                fused = replace(tasks[last], lowering=None, inputs=tuple(inputs), result=tuple(calls), others=steps)
-                result[last] = replace(fused, options=options)
-                for part in inner:
-                    result[part] = tasks[part].dropped
+                continue
+            options = partial(block.options, None, True, asked)
+            steps = tuple(tasks[part].step for part in inner)
+            fused = replace(tasks[last], lowering=None, inputs=tuple(inputs), result=tuple(calls), others=steps)
+            for part in inner:
+                result[part] = tasks[part].dropped
+            result[last] = replace(fused, options=options)
+            break
     return result
+
+
+class _Memory:
+    """What blocks may take for themselves."""
+
+    def __init__(self, tasks: Sequence[Task], needed: Collection[int]) -> None:
+        self.tasks, self.needed = tasks, needed
+
+    @cached_property
+    def _peak(self) -> Peak:
+        return Peak(self.tasks, self.needed)
+
+    def spare(self, block: Block, parts: Sequence[int], inputs: Sequence[int]) -> int:
+        """Bytes that there are for a block of these tasks, exactly if that is less than what would be best."""
+        between = [index for part in parts[:-1] for index in self.tasks[part].outputs]
+        spare = self._peak.spare(parts, inputs, between)
+        if block.scratch_bytes <= spare:
+            return spare
+        # Lowering takes long: what operators apart would need is found out only where it matters.
+        apart = [_scratch_bytes(self.tasks[part], self._peak) for part in parts]
+        return self._peak.spare(parts, inputs, between, apart)
 
 
 @dataclass(frozen=True)
@@ -100,6 +114,14 @@ class _Neighbours:
         return self.result[at] is self.tasks[at]
 
 
+def _choices(near: _Neighbours, depthwise: int) -> Iterator[dict[str, int]]:
+    """The parts of blocks around a depthwise convolution, those of the better block first."""
+    parts = _parts(near, depthwise)
+    yield parts
+    if "expand" in parts and _is_head(near.tasks[parts["expand"]]):
+        yield {role: part for role, part in parts.items() if role not in ("expand", "first function")}
+
+
 def _parts(near: _Neighbours, depthwise: int) -> dict[str, int]:
     """The tasks of the block around a depthwise convolution."""
     tasks, parts = near.tasks, {"depthwise": depthwise}
@@ -107,7 +129,7 @@ def _parts(near: _Neighbours, depthwise: int) -> dict[str, int]:
     if before is not None and _function(tasks[before]) is not None:
         parts["first function"] = before
         before = near.before(before)
-    if before is not None and _is_pointwise(tasks[before]):
+    if before is not None and (_is_pointwise(tasks[before]) or _is_head(tasks[before])):
         parts["expand"] = before
     convolved = depthwise
     if after is not None and _function(tasks[after]) is not None:
@@ -164,6 +186,18 @@ def _is_pointwise(task: Task) -> bool:
         and lowering.kernel.groups == 1
         and all(window.filter_size == window.stride == 1 and window.before == 0 for window in lowering.windows)
         and all(window.in_size == window.out_size for window in lowering.windows)
+    )
+
+
+def _is_head(task: Task) -> bool:
+    """Whether it is a convolution with strides, as networks begin with: no other algorithm computes these in floats."""
+    lowering = task.lowering
+    return (
+        lowering is not None
+        and isinstance(lowering.kernel, Conv2D)
+        and lowering.kernel.groups == 1
+        and all(window.dilation == 1 for window in lowering.windows)
+        and any(window.stride > 1 for window in lowering.windows)
     )
 
 

@@ -1,4 +1,7 @@
-"""Fused blocks on the fast tier: expand (1 x 1) -> depthwise -> project (1 x 1), and what is added to that.
+"""Fused blocks on the fast tier: expand -> depthwise -> project (1 x 1), and what is added to that.
+
+The expansion is a 1 x 1 convolution or the first one of a network, which sees more than single pixels and has strides:
+what it sees of each pixel of a band, a patch, is copied side by side, and is then a pixel like others.
 
 Large images are cut into bands of rows, each computed from the input to the output by one thread before the next.
 Small ones are computed in two calls, chunks of channels first and then columns of the projection, because rows that
@@ -15,14 +18,15 @@ from typing import Any
 import numpy as np
 
 from litejit.kernels.jit.algorithms import time_of_direct, time_of_split
-from litejit.kernels.jit.bands import BAND_BYTES, Geometry, last_rows, tile_rows
+from litejit.kernels.jit.bands import BAND_BYTES, last_rows, tile_rows
 from litejit.kernels.jit.call import SLACK, Call, Fault, Jump, Label, Scratch, Tensor, padded
 from litejit.kernels.jit.choosing import Illegal, Option
 from litejit.kernels.jit.depthwise import TAP
 from litejit.kernels.jit.forced import forced
-from litejit.kernels.jit.fused_packing import Addition, Function, pack_bytes, pack_floats
+from litejit.kernels.jit.fused_cut import SMALL_WIDTH, Cut, fits, has_patches, patches, rows_of_taps, whole_lines
+from litejit.kernels.jit.fused_packing import Addition, Function, depth_of, pack_bytes, pack_floats
 from litejit.kernels.jit.layouts.elements import ELEMENTS
-from litejit.kernels.jit.layouts.fused import DILATED, FUSED, TILE_ROWS, Window
+from litejit.kernels.jit.layouts.fused import DILATED, FUSED, TILE_ROWS
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import panels_of
@@ -31,16 +35,13 @@ from litejit.schema import TensorType
 
 __all__ = ["Addition", "Block", "Function"]
 
-BAND_PIXELS = 112
-"""Output pixels of a band: what lies between the convolutions stays in the second-level cache."""
-
 _FUNCTION_BYTES = 2 * 8 * len(ELEMENTS.names)
-
-SMALL_WIDTH = 20
-"""Output images up to this width are not cut into bands."""
 
 _HANDED_OVER = 32
 """Multiply-adds that take as long as it takes to read a byte that another processor has written."""
+
+MOST_OF_A_PATCH = 64
+"""Elements that a filter sees of a pixel, where blocks begin with one that sees more than single pixels."""
 
 SPLIT_TIME, SPLIT_TIME_OF_LARGE = 0.88, 0.78
 """Where 1 x 1 convolutions with split weights take less of the time of direct ones, operators stay apart."""
@@ -77,15 +78,15 @@ class Block:
         return self.project.outputs[0] if self.addition is None else self.addition.output
 
     @property
-    def cut(self) -> _Cut:
+    def cut(self) -> Cut:
         """How the block is best cut. Each thread has one piece of the rows: those at the seams are expanded twice."""
-        cut = _Cut.of(self.depthwise, 2 if self.input.dtype.itemsize == 1 else 4, self.expand is None)
+        cut = Cut.of(self.depthwise, 2 if self.input.dtype.itemsize == 1 else 4, self.expand is None)
         has_kernels = cut.window is not DILATED and self.project is not None
         if cut.is_small and has_kernels and self._has_quicker_rows(cut):
             cut = replace(cut, in_bands=True, band_rows=-(-cut.geometry.out_size[0] // self._most_pieces))
         return replace(cut, band_rows=min(cut.band_rows, self._piece_rows(cut)))
 
-    def _has_quicker_rows(self, cut: _Cut) -> bool:
+    def _has_quicker_rows(self, cut: Cut) -> bool:
         """Whether threads that share the rows of small images are quicker than those that share chunks and panels.
 
         Rows at the seams have to be expanded twice. With chunks, all threads read what each of them has written.
@@ -93,9 +94,10 @@ class Block:
         threads, geometry = self.depthwise.threads, cut.geometry
         (height, width), (out_height, out_width) = geometry.in_size, geometry.out_size
         rows = -(-out_height // self._most_pieces)
-        if threads == 1 or last_rows(out_height, rows) * out_width < TILE_ROWS:
+        # What a dilation sees of the rows at the seams is most of the image: there are no kernels for that.
+        if threads == 1 or cut.window is DILATED or last_rows(out_height, rows) * out_width < TILE_ROWS:
             return False
-        expanded = 0 if self.expand is None else width * self.input.dims[3] * geometry.channels
+        expanded = 0 if self.expand is None else width * depth_of(self.expand) * geometry.channels
         convolved = out_width * geometry.channels * (TAP * prod(geometry.taps) + self.output.dims[3])
         # Rows above and below the image are not expanded: of two pieces each has some.
         reach = min(height, geometry.rows_below(rows) - (geometry.pads[0] if self._most_pieces == 2 else 0))
@@ -112,7 +114,7 @@ class Block:
         is_filled_up = self.project is not None and self.depthwise.outputs[0].dims[3] % COLUMNS > 0
         if is_filled_up and not all(function is None or function.stays_finite for function in self.functions):
             return Illegal("channels that fill up a chunk might not stay finite")
-        return None if _fits(self.depthwise) else Illegal("no kernels for these filters, strides or small images")
+        return None if fits(self.depthwise) else Illegal("no kernels for these filters, strides or small images")
 
     @property
     def is_wanted(self) -> bool:
@@ -135,6 +137,8 @@ class Block:
             return f"{channels} channels fill {panels_of(channels)} chunks of {COLUMNS} too little"
         if cut.window is DILATED and (self.expand is None or cut.chunk_bytes > BAND_BYTES):
             return "a dilation, and nothing is expanded or images are large"
+        if has_patches(self.expand):
+            return self._doubt_of_head
         if self.expand is not None:
             if channels <= 2 * self.input.dims[3]:
                 return "channels become at most twice as many"
@@ -148,25 +152,37 @@ class Block:
         return "nothing is expanded, and floats with a stride" if is_float and cut.geometry.strides[0] > 1 else ""
 
     @property
+    def _doubt_of_head(self) -> str:
+        """The same of a head: patches have to be copied, which is more of the time of floats."""
+        assert self.expand is not None
+        if depth_of(self.expand) > MOST_OF_A_PATCH:
+            return f"patches of more than {MOST_OF_A_PATCH} elements are copied"
+        if self.input.dtype.itemsize == 1:
+            return ""
+        if self.depthwise.outputs[0].dims[3] < 2 * COLUMNS:
+            return f"patches of floats are copied for fewer than {2 * COLUMNS} channels"
+        return f"patches of floats are copied, and images are at most {SMALL_WIDTH} wide" if self.cut.is_small else ""
+
+    @property
     def _shares_of_direct(self) -> tuple[float, float]:
         """Of the time of direct 1 x 1 convolutions: with split weights, and with what fusion gains.
 
         The larger the expanded image, the dearer it is to write and read.
         """
-        works = [part.outputs[0].size * part.input(0).dims[3] for part in self._pointwise]
-        times = [work * time_of_split(part) for work, part in zip(works, self._pointwise, strict=True)]
+        works = [part.outputs[0].size * depth_of(part) for part in self._products]
+        times = [work * time_of_split(part) for work, part in zip(works, self._products, strict=True)]
         time = sum(times) / sum(works) if works else 1.0
         is_small = self.expand is None or self.depthwise.input(0).dims[2] <= SMALL_WIDTH
         return time, SPLIT_TIME if is_small else SPLIT_TIME_OF_LARGE
 
     @property
-    def _pointwise(self) -> list[Lowering]:
+    def _products(self) -> list[Lowering]:
         return [part for part in (self.expand, self.project) if part is not None]
 
     def options(self, illegal: Illegal | None, is_fused: bool, asked: bool) -> tuple[Option, Option]:
         """What has been decided: whether it is fused, or why that is illegal; and whether it was asked for."""
         split, gain = self._shares_of_direct
-        direct, others = sum(map(time_of_direct, self._pointwise)), time_of_direct(self.depthwise)
+        direct, others = sum(map(time_of_direct, self._products)), time_of_direct(self.depthwise)
         because = "asked for" if asked else self.doubt or "estimated"
         reason = None if illegal is None else illegal.reason
         return (
@@ -207,7 +223,7 @@ class Block:
         }
         scratch = values.pop("shared") + values["scratch_bytes"]
         work = self.depthwise.outputs[0].size * prod(self.depthwise.input(1).dims[1:3])
-        work += 0 if self.expand is None else self.expand.outputs[0].size * self.input.dims[3]
+        work += 0 if self.expand is None else self.expand.outputs[0].size * depth_of(self.expand)
         work += sum(8 * self.depthwise.outputs[0].size for function in self.functions if function is not None)
         project_work = 0 if self.project is None else self.output.size * self.depthwise.outputs[0].dims[3]
         shape = cut.window
@@ -237,7 +253,7 @@ class Block:
         end = Label()
         return [Jump(end), *calls, end] if calls else []
 
-    def _fitting(self, spare: int) -> _Cut | None:
+    def _fitting(self, spare: int) -> Cut | None:
         """The cut with the highest bands that need no more scratch memory than that; None if even the lowest do."""
         cut = self.cut
         for rows in range(cut.band_rows, 0, -1) if cut.in_bands else (cut.band_rows,):
@@ -246,7 +262,7 @@ class Block:
                 return lower
         return None
 
-    def _scratch_bytes(self, cut: _Cut) -> int:
+    def _scratch_bytes(self, cut: Cut) -> int:
         memory = self._memory(cut)
         return int(memory["shared"] + self.depthwise.threads * memory["scratch_bytes"] + SLACK)
 
@@ -255,7 +271,7 @@ class Block:
         """Scratch memory of all threads that would be best."""
         return self._scratch_bytes(self.cut)
 
-    def _sizes(self, cut: _Cut) -> dict[str, Any]:
+    def _sizes(self, cut: Cut) -> dict[str, Any]:
         """How the block is cut, for so many threads."""
         geometry, threads = cut.geometry, self.depthwise.threads
         (height, width), (out_height, out_width), (top, left) = geometry.in_size, geometry.out_size, geometry.pads
@@ -293,13 +309,13 @@ class Block:
         threads = self.depthwise.threads
         return threads // gcd(threads, self.output.dims[0])
 
-    def _piece_rows(self, cut: _Cut) -> int:
+    def _piece_rows(self, cut: Cut) -> int:
         """Output rows that a thread computes at a time: some bands."""
         out_height = cut.geometry.out_size[0]
         pieces = min(self._most_pieces, -(-out_height // cut.band_rows)) if cut.in_bands else 1
         return -(-out_height // pieces)
 
-    def _memory(self, cut: _Cut) -> dict[str, Any]:
+    def _memory(self, cut: Cut) -> dict[str, Any]:
         """Where everything lies."""
         geometry, input, output = cut.geometry, self.input, self.output
         (height, width), (out_height, out_width), (top, left) = geometry.in_size, geometry.out_size, geometry.pads
@@ -311,19 +327,22 @@ class Block:
         y, x = np.divmod(np.arange(height * width), width)
         places = (y + top) % ring_rows * row_bytes + (left + x) * pixel
         rows = np.arange(geometry.rows_below(out_height)) % ring_rows * row_bytes
-        tap_rows = rows[_tap_rows(geometry)]
+        tap_rows = rows[rows_of_taps(geometry)]
         middle = (cut.band_rows if cut.in_bands else out_height) * out_width * pixel
         # Chunks a multiple of a page apart would fall on the same lines of the cache.
         middle += 64 if middle % 4096 == 0 else 0
         # What is not projected is taken out chunk by chunk.
         kept = chunks if self.project is not None else 1
-        shared = 0 if self._is_in_one_call else _whole_lines(geometry.images * chunks * middle)
-        expanded = _whole_lines(ring_chunks * ring_rows * row_bytes)
-        functions = expanded + (_whole_lines(kept * middle) if self._is_in_one_call else 0)
+        shared = 0 if self._is_in_one_call else whole_lines(geometry.images * chunks * middle)
+        expanded = whole_lines(ring_chunks * ring_rows * row_bytes)
+        functions = expanded + (whole_lines(kept * middle) if self._is_in_one_call else 0)
         own = functions + (_FUNCTION_BYTES if any(self.functions) else 0)
-        widens = self.expand is not None and input.dtype.itemsize < element_bytes
-        widened = min(ring_rows, height) * width * input.dims[3] * element_bytes if widens else 0
-        scratch_bytes = own + _whole_lines(widened) + SLACK
+        pitch = element_bytes * (0 if self.expand is None else depth_of(self.expand))
+        # The last pair of a patch of an odd length reaches into the next one; its weight there is 0.
+        widens = has_patches(self.expand) or input.dtype.itemsize < element_bytes
+        of_patches = patches(self.expand, min(ring_rows, height), element_bytes)
+        widened = of_patches["patches"] + (min(ring_rows, height) * width * pitch if widens else 0)
+        scratch_bytes = own + whole_lines(widened) + SLACK
         return {
             "source": Tensor(input.index),
             "image_bytes": prod(input.dims[1:]) * input.dtype.itemsize,
@@ -337,7 +356,8 @@ class Block:
             "tap_rows": padded(tap_rows.astype(np.int32)),
             "tap_rows_bytes": 4 * tap_rows.shape[1],
             "tap_step": geometry.dilations[1] * pixel,
-            "expand_pitch": input.dims[3] * element_bytes,
+            "expand_pitch": pitch,
+            **of_patches,
             "widened": Scratch(shared + own),
             "middle": Scratch(expanded if self._is_in_one_call else 0),
             "middle_chunk_bytes": middle if self.project is not None else 0,
@@ -354,71 +374,6 @@ class Block:
         }
 
 
-def _whole_lines(size: int) -> int:
-    return -(-size // 64) * 64
-
-
-def _tap_rows(geometry: Geometry) -> np.ndarray:
-    """[out_height, an even number] the rows that the taps of each output row lie in; what is too much is the last."""
-    taps = np.minimum(np.arange(-(-geometry.taps[0] // 2) * 2), geometry.taps[0] - 1)
-    return np.arange(geometry.out_size[0])[:, None] * geometry.strides[0] + taps * geometry.dilations[0]
-
-
-@dataclass(frozen=True)
-class _Cut:
-    """How the depthwise convolution in the middle is cut. window: of its tiles."""
-
-    geometry: Geometry
-    band_rows: int
-    in_bands: bool
-    window: Window
-
-    @property
-    def chunk_bytes(self) -> int:
-        """Of an expanded chunk, of so many rows as are kept."""
-        pixels = self.geometry.rows_below(self.band_rows) * self.geometry.padded_width
-        return pixels * COLUMNS * self.geometry.element_bytes
-
-    @property
-    def is_small(self) -> bool:
-        """Whether the output images are."""
-        return self.geometry.out_size[1] <= SMALL_WIDTH
-
-    @classmethod
-    def of(cls, depthwise: Lowering, element_bytes: int, copies: bool) -> _Cut:
-        """For a depthwise convolution; element_bytes: between the convolutions. copies: nothing is expanded.
-
-        Then operators by themselves would need no more scratch memory than a band of theirs, and neither does this.
-        """
-        images, *_, channels = depthwise.outputs[0].dims
-        geometry = Geometry.of(depthwise.windows, images, channels, element_bytes, by_pixel=False)
-        (out_height, out_width), stride = geometry.out_size, geometry.strides[0]
-        is_dilated = geometry.dilations[1] > 1
-        in_bands = out_width > SMALL_WIDTH and not is_dilated
-        band_rows = -(-BAND_PIXELS // out_width) if in_bands else out_height
-        if copies and in_bands:
-            pixels = BAND_BYTES // (panels_of(channels) * COLUMNS * element_bytes)
-            pixels -= (geometry.extent - stride) * geometry.padded_width
-            band_rows = max(1, min(band_rows, pixels // (stride * geometry.padded_width + out_width)))
-        pixels = 7 if out_width % 7 == 0 else 4
-        window = DILATED if is_dilated else Window(geometry.taps[1], geometry.strides[1], pixels)
-        return cls(geometry, band_rows, in_bands, window)
-
-
 def _is_constant(part: Lowering) -> bool:
     filter, output = part.input(1), part.outputs[0]
     return filter.value is not None and part.constant_bias(2, output.dims[3]) is not None and output.size > 0
-
-
-def _fits(depthwise: Lowering) -> bool:
-    """Whether there are kernels for these windows, and tiles for images of this size."""
-    rows, columns = depthwise.windows
-    is_dilated = columns.dilation > 1
-    return (
-        depthwise.kernel.depth_multiplier == 1
-        and columns.filter_size in ((DILATED.taps,) if is_dilated else (3, 5))
-        and columns.stride in ((DILATED.stride,) if is_dilated else (1, 2))
-        and columns.in_size >= TILE_ROWS
-        and columns.out_size >= 4
-        and rows.out_size * columns.out_size >= TILE_ROWS
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.products import FloatProducts
 from litejit.schema import TensorType
 
-__all__ = ["Addition", "Function", "Packed", "pack_bytes", "pack_floats"]
+__all__ = ["Addition", "Function", "Packed", "depth_of", "pack_bytes", "pack_floats"]
 
 _FINITE = [f"pointwise.{name}" for name in ("swish", "logistic_f32", "tanh_f32", "elu")]
 """What they make of finite numbers is finite."""
@@ -37,6 +38,11 @@ class Packed:
 
     numbers: str
     values: dict[str, Any]
+
+
+def depth_of(part: Lowering) -> int:
+    """Products of a result of a convolution."""
+    return prod(part.input(1).dims[1:])
 
 
 def pack_floats(expand: Lowering | None, depthwise: Lowering, project: Lowering | None) -> Packed | Illegal:
@@ -180,7 +186,7 @@ def _weights(part: Lowering) -> np.ndarray:
 
 
 def _matrix(part: Lowering) -> np.ndarray:
-    """[depth, columns] the weights of a 1 x 1 convolution."""
+    """[depth, columns] the weights of a convolution, taps in the order in which patches have them."""
     return _weights(part).reshape(part.outputs[0].dims[3], -1).T
 
 
@@ -202,7 +208,7 @@ def _filled_up(matrix: np.ndarray) -> np.ndarray:
 
 def _steps(part: Lowering, name: str, elements: int) -> dict[str, int]:
     """Of the expansion: of so many elements."""
-    return {"expand_steps": -(-part.input(0).dims[3] // elements)} if name == "expand" else {}
+    return {"expand_steps": -(-depth_of(part) // elements)} if name == "expand" else {}
 
 
 def _nothing(name: str, bound: float) -> dict[str, Any]:

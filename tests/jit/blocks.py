@@ -21,6 +21,7 @@ AFTER = np.array([[0, 0], [0, 1], [0, 1], [0, 0]], np.int32)
 class Shape:
     """A block. expanded: 0 if the depthwise convolution reads the input; strides, filter, dilations: (height, width).
 
+    head: filter, stride and padding of the expansion, if it is the first convolution of a network.
     padding: of the depthwise convolution; "PAD": by an operator, a row and a column after the image.
     functions: operators before and behind the depthwise convolution, "SWISH" for two of them, in blocks of floats only.
     bias: of the depthwise convolution. added: what the projection is added to, "input" or "other"; shown: an inner
@@ -42,6 +43,13 @@ class Shape:
     shown: str = ""
     dilations: tuple[int, int] = (1, 1)
     seed: int = 0
+    head: tuple[int, int, str] = (1, 1, "SAME")
+
+
+def strides_of(shape: Shape) -> dict[str, Any]:
+    """Options of the expansion."""
+    _, stride, padding = shape.head
+    return {"stride_h": stride, "stride_w": stride, "padding": padding.replace("PAD", "VALID")}
 
 
 def block(shape: Shape) -> Problem:
@@ -65,8 +73,10 @@ def block(shape: Shape) -> Problem:
     one, two, three = shape.activations
     pointwise: dict[str, Any] = {"stride_h": 1, "stride_w": 1, "padding": "SAME"}
     if shape.expanded:
-        given = [y, *constants((shape.expanded, 1, 1, channels), shape.expanded)]
-        y = inner["expanded"] = b.op("CONV_2D", given, fused_activation_function=one, **pointwise)
+        if shape.head[2] == "PAD":
+            y = b.op("PAD", [y, b.constant(AFTER)])
+        given = [y, *constants((shape.expanded, *shape.head[:1] * 2, channels), shape.expanded)]
+        y = inner["expanded"] = b.op("CONV_2D", given, fused_activation_function=one, **strides_of(shape))
         channels = shape.expanded
     y = applied(shape.functions[0], y)
     if shape.padding == "PAD":
@@ -141,7 +151,10 @@ def quantized_block(shape: Shape, dtype: Any, extreme: bool = False, near: int =
     one, two, three = shape.activations
     pointwise: dict[str, Any] = {"stride_h": 1, "stride_w": 1, "padding": "SAME"}
     if shape.expanded:
-        y = convolve("expanded", y, (shape.expanded, 1, 1, channels), shape.expanded, one, **pointwise)
+        if shape.head[2] == "PAD":
+            y = b.op("PAD", [y, b.constant(AFTER)], outputs=[{"dtype": dtype, "scale": scale, "zero_point": zero}])
+        dims = (shape.expanded, *shape.head[:1] * 2, channels)
+        y = convolve("expanded", y, dims, shape.expanded, one, **strides_of(shape))
         channels = shape.expanded
     if shape.padding == "PAD":
         y = b.op("PAD", [y, b.constant(AFTER)], outputs=[{"dtype": dtype, "scale": scale, "zero_point": zero}])

@@ -86,6 +86,10 @@ SHAPES = {
     "rows dilated, bands": Shape((30, 25), 8, 32, 16, filter=(5, 3), dilations=(3, 1)),
     "tall filter": Shape((15, 16), 8, 16, 8, filter=(2, 3), strides=(3, 1)),
     "small": Shape((3, 6), 8, 16, 8, padding="VALID", filter=(1, 3)),
+    "head": Shape((47, 61), 3, 32, 16, head=(3, 2, "SAME")),
+    "head, padded, images": Shape((66, 92), 3, 20, 24, (3, 3), (2, 2), images=2, head=(3, 2, "PAD")),
+    "small head": Shape((19, 26), 1, 24, 8, activations=("RELU", "RELU", "NONE"), head=(5, 2, "VALID")),
+    "head of single pixels": Shape((18, 44), 5, 16, 8, (5, 5), head=(1, 2, "SAME")),
 }
 
 
@@ -102,6 +106,7 @@ FUNCTIONS = {
     "one function, padded": Shape((22, 26), 16, 48, 16, (3, 3), (2, 2), "PAD", functions=("HARD_SWISH", "")),
     "the other": Shape((9, 11), 16, 0, 16, functions=("", "LEAKY_RELU"), activations=LINEAR),
     "of the input": Shape((12, 9), 21, 0, 0, functions=("ELU", "TANH")),
+    "head": Shape((41, 46), 3, 20, 0, functions=("SWISH", "SWISH"), activations=LINEAR, head=(3, 2, "PAD")),
     "not projected": Shape((13, 10), 8, 40, 0, (5, 5), images=2, functions=("SWISH", "SWISH"), activations=LINEAR),
     "not projected, bands": Shape((45, 43), 8, 37, 0, (5, 5), (2, 2), images=2),
 }
@@ -189,10 +194,13 @@ def test_sums_of_bytes_are_added_where_they_are_linear(dtype: Any, monkeypatch: 
         (Shape((32, 32), 20, 0, 16), False),
         (Shape((14, 14), 16, 64, 0), False),
         (Shape((32, 32), 16, 64, 0), True),
+        (Shape((48, 50), 3, 32, 16, head=(3, 2, "SAME")), True),
+        (Shape((48, 50), 3, 16, 16, head=(3, 2, "SAME")), False),
+        (Shape((48, 50), 12, 32, 16, head=(3, 2, "SAME")), False),
     ],
     ids=[
         *("expanded", "hardly expanded", "small", "large", "chunks that are not full"),
-        *("small, not projected", "large, not projected"),
+        *("small, not projected", "large, not projected", "head", "head of few channels", "large patches"),
     ],
 )
 def test_fused_where_it_pays(shape: Shape, pays: bool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Fused blocks: expand (1 x 1) -> depthwise -> project (1 x 1), and what is added to that.
+"""Fused blocks: expand (1 x 1, or the head of a network) -> depthwise -> project (1 x 1), and what is added to that.
 
 Between the convolutions, images lie in chunks of 16 channels. An expanded chunk is a ring of rows with their padding,
 so that bands of output rows follow one another without computing a row twice; what the depthwise convolution makes of
@@ -130,11 +130,46 @@ def _no_projection(args, source, first, count, begin, end):
     """Another call projects."""
 
 
+def _patcher(family: Any) -> Any:
+    """For expansions by filters that see more than single pixels."""
+    pad_rows, copy_elements, element_bytes = family.pad_rows, family.copy_elements, family.ELEMENT
+
+    @inline
+    def patch(args, image, first, last, rank):
+        """Address of the first pixel of an image of patches, of which rows first .. last are there.
+
+        A patch is all that the filter sees of a pixel, one row of it after the other; rows are copied with their
+        padding first. What is written too much lies in the next row of the patch, or the next patch.
+        """
+        rows, pitch, width = get(args, "patch_rows"), get(args, "expand_pitch"), get(args, "width")
+        channels, stride = get(args, "channels"), get(args, "patch_row_stride")
+        source = get(args, "widened") + rank * get(args, "scratch_bytes")
+        pad_rows(
+            image, get(args, "image_height"), get(args, "image_width"), channels, source,
+            first * stride - get(args, "patch_top"), (last - first - 1) * stride + rows, get(args, "patch_left"),
+            get(args, "padded_width"), get(args, "patch_pad_value"), get(args, "is_unsigned"),
+        )  # fmt: skip
+        begin = to = source + get(args, "patches")
+        count, step = get(args, "patch_columns") * channels, get(args, "patch_column_stride") * channels * element_bytes
+        row_bytes = get(args, "padded_width") * channels * element_bytes
+        for row in range(last - first):
+            at = source + row * stride * row_bytes
+            for _ in range(width):
+                for each in range(rows):
+                    copy_elements(at + each * row_bytes, count, to + each * count * element_bytes)
+                at += step
+                to += pitch
+        return begin - first * width * pitch
+
+    return patch
+
+
 def _block(family: Any, window: Window, rows: int, in_bands: bool) -> Any:
     """A kernel for windows of the depthwise convolution. rows: of tiles of the expansion. in_bands: projects, too."""
     pixel_bytes, pad, read, copy = family.PIXEL, family.pad, family.read, family.copy
     expand, project = _expander(family, rows), _projector(family, rows) if in_bands else _no_projection
     convolve, spread = _convolver(family, window), family.spread
+    patch = _patcher(family)
     begin_expanded, apply_to_expanded = _applier("expand", 0)
     begin_convolved, apply_to_convolved = _applier("taps", 8 * len(ELEMENTS.names))
 
@@ -160,6 +195,8 @@ def _block(family: Any, window: Window, rows: int, in_bands: bool) -> Any:
         """The image that expansions of these rows read."""
         top, width = get(args, "top"), get(args, "width")
         begin, end = max(first - top, 0), min(last - top, get(args, "height"))
+        if get(args, "patch_rows") > 0 and begin < end:
+            return patch(args, source, begin, end, rank)
         return read(args, source, begin * width, max(end - begin, 0) * width, rank)
 
     def compute(args, first, last, rank):
