@@ -2,7 +2,7 @@
 gives, integers bit for bit.
 
 A problem of the catalogue gets other dimensions, other values and other options, until the reference tier takes it.
-LITEJIT_EXAMPLES is how many are drawn, 150 unless it is set; up to 150, they are the same ones each time.
+LITEJIT_EXAMPLES is how many are drawn, 100 unless it is set; up to 100, they are the same ones each time.
 LITEJIT_CHECKED=1 holds every access of a kernel against the memory that it was given.
 """
 
@@ -29,7 +29,7 @@ from tests.jit.equal import native_calls
 from tests.jit.test_pointwise import CURVES
 from tests.mutant import Mutant
 
-USUAL = 150
+USUAL = 100
 EXAMPLES = int(os.environ.get("LITEJIT_EXAMPLES", USUAL))
 SIZES = [1, 1, 2, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 48, 65, 127, 300]
 LARGEST = 20_000

@@ -1,7 +1,7 @@
 """Convolutions and fully connected layers drawn by Hypothesis: what compiled kernels give is what the reference tier
 gives, integers and dynamic range bit for bit.
 
-LITEJIT_EXAMPLES is how many are drawn, 100 unless it is set; up to 100, they are the same ones each time.
+LITEJIT_EXAMPLES is how many are drawn, 60 unless it is set; up to 60, they are the same ones each time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.jit.equal import check_compiled
 from tests.ops.products import KINDS, operands
 from tests.ops.test_fully_connected import FORMATS, connected
 
-USUAL = 100
+USUAL = 60
 EXAMPLES = int(os.environ.get("LITEJIT_EXAMPLES", USUAL))
 FLOAT_ATOL = 5e-5
 """Sums of normally distributed numbers, added in another order."""
