@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
+from litejit.kernels.geometry import Window
 from litejit.kernels.jit.call import View
 from litejit.kernels.jit.choosing import Illegal
 from litejit.kernels.jit.forced import forced
@@ -177,28 +178,27 @@ def _scratch_bytes(task: Task, peak: Peak) -> int:
     return scratch_bytes(lowered, task.lowering.threads, peak.size)
 
 
+def _windows(task: Task) -> Sequence[Window]:
+    """Of a convolution in one group; none of another task."""
+    lowering = task.lowering
+    if lowering is None or not isinstance(lowering.kernel, Conv2D) or lowering.kernel.groups > 1:
+        return ()
+    return lowering.windows
+
+
 def _is_pointwise(task: Task) -> bool:
     """Whether it is a convolution that sees single pixels, all of them."""
-    lowering = task.lowering
-    return (
-        lowering is not None
-        and isinstance(lowering.kernel, Conv2D)
-        and lowering.kernel.groups == 1
-        and all(window.filter_size == window.stride == 1 and window.before == 0 for window in lowering.windows)
-        and all(window.in_size == window.out_size for window in lowering.windows)
+    windows = _windows(task)
+    return bool(windows) and all(
+        window.filter_size == window.stride == 1 and window.before == 0 and window.in_size == window.out_size
+        for window in windows
     )
 
 
 def _is_head(task: Task) -> bool:
     """Whether it is a convolution with strides, as networks begin with: no other algorithm computes these in floats."""
-    lowering = task.lowering
-    return (
-        lowering is not None
-        and isinstance(lowering.kernel, Conv2D)
-        and lowering.kernel.groups == 1
-        and all(window.dilation == 1 for window in lowering.windows)
-        and any(window.stride > 1 for window in lowering.windows)
-    )
+    windows = _windows(task)
+    return all(window.dilation == 1 for window in windows) and any(window.stride > 1 for window in windows)
 
 
 def _is_addition(task: Task) -> bool:

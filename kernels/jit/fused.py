@@ -23,13 +23,14 @@ from litejit.kernels.jit.call import SLACK, Call, Fault, Jump, Label, Scratch, T
 from litejit.kernels.jit.choosing import Illegal, Option
 from litejit.kernels.jit.depthwise import TAP
 from litejit.kernels.jit.forced import forced
-from litejit.kernels.jit.fused_cut import SMALL_WIDTH, Cut, fits, has_patches, patches, rows_of_taps, whole_lines
+from litejit.kernels.jit.fused_cut import SMALL_WIDTH, Cut, fits, has_patches, patches, rows_of_taps
 from litejit.kernels.jit.fused_packing import Addition, Function, depth_of, pack_bytes, pack_floats
 from litejit.kernels.jit.layouts.elements import ELEMENTS
 from litejit.kernels.jit.layouts.fused import DILATED, FUSED, TILE_ROWS
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import panels_of
+from litejit.kernels.jit.products import rounded
 from litejit.kernels.node import TensorSpec
 from litejit.schema import TensorType
 
@@ -81,8 +82,7 @@ class Block:
     def cut(self) -> Cut:
         """How the block is best cut. Each thread has one piece of the rows: those at the seams are expanded twice."""
         cut = Cut.of(self.depthwise, 2 if self.input.dtype.itemsize == 1 else 4, self.expand is None)
-        has_kernels = cut.window is not DILATED and self.project is not None
-        if cut.is_small and has_kernels and self._has_quicker_rows(cut):
+        if cut.is_small and self.project is not None and self._has_quicker_rows(cut):
             cut = replace(cut, in_bands=True, band_rows=-(-cut.geometry.out_size[0] // self._most_pieces))
         return replace(cut, band_rows=min(cut.band_rows, self._piece_rows(cut)))
 
@@ -333,16 +333,16 @@ class Block:
         middle += 64 if middle % 4096 == 0 else 0
         # What is not projected is taken out chunk by chunk.
         kept = chunks if self.project is not None else 1
-        shared = 0 if self._is_in_one_call else whole_lines(geometry.images * chunks * middle)
-        expanded = whole_lines(ring_chunks * ring_rows * row_bytes)
-        functions = expanded + (whole_lines(kept * middle) if self._is_in_one_call else 0)
+        shared = 0 if self._is_in_one_call else rounded(geometry.images * chunks * middle)
+        expanded = rounded(ring_chunks * ring_rows * row_bytes)
+        functions = expanded + (rounded(kept * middle) if self._is_in_one_call else 0)
         own = functions + (_FUNCTION_BYTES if any(self.functions) else 0)
         pitch = element_bytes * (0 if self.expand is None else depth_of(self.expand))
         # The last pair of a patch of an odd length reaches into the next one; its weight there is 0.
         widens = has_patches(self.expand) or input.dtype.itemsize < element_bytes
         of_patches = patches(self.expand, min(ring_rows, height), element_bytes)
         widened = of_patches["patches"] + (min(ring_rows, height) * width * pitch if widens else 0)
-        scratch_bytes = own + whole_lines(widened) + SLACK
+        scratch_bytes = own + rounded(widened) + SLACK
         return {
             "source": Tensor(input.index),
             "image_bytes": prod(input.dims[1:]) * input.dtype.itemsize,

@@ -12,8 +12,9 @@ from litejit.kernels.jit.layouts.fused import DILATED, TILE_ROWS, Window
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import panels_of
+from litejit.kernels.jit.products import rounded
 
-__all__ = ["SMALL_WIDTH", "Cut", "fits", "has_patches", "patches", "rows_of_taps", "whole_lines"]
+__all__ = ["SMALL_WIDTH", "Cut", "fits", "has_patches", "patches", "rows_of_taps"]
 
 BAND_PIXELS = 112
 """Output pixels of a band: what lies between the convolutions stays in the second-level cache."""
@@ -43,13 +44,8 @@ def patches(expand: Lowering | None, rows: int, element_bytes: int) -> dict[str,
     row_bytes = geometry.padded_width * geometry.channels * element_bytes
     pad_value = input.zero_point if element_bytes == 2 else 0
     places = (*geometry.in_size, *geometry.pads, pad_value, geometry.padded_width)
-    begin = whole_lines(geometry.rows_below(rows) * row_bytes)
+    begin = rounded(geometry.rows_below(rows) * row_bytes)
     return dict(zip(_PATCHES, (*geometry.taps, *geometry.strides, *places, begin), strict=True))
-
-
-def whole_lines(size: int) -> int:
-    """Bytes of the lines of the cache that so many bytes fill."""
-    return -(-size // 64) * 64
 
 
 def rows_of_taps(geometry: Geometry) -> np.ndarray:

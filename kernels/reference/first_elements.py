@@ -10,7 +10,17 @@ import numpy as np
 
 from litejit.kernels.node import Node, Shape, TensorSpec
 
-__all__ = ["first_elements", "first_elements_of"]
+__all__ = ["at_least_rank", "first_elements", "first_elements_of"]
+
+
+def at_least_rank(node: Node, operand: str, rank: int, **expected: Any) -> TensorSpec:
+    """The operand, of which further dimensions may follow; InvalidModelError where there are fewer.
+
+    expected: what `Node.input` checks.
+    """
+    spec = node.input(operand, **expected)
+    node.require(spec.rank >= rank, "operand '{}' ({}) has shape {}, expected rank {}", operand, spec, spec.dims, rank)
+    return spec
 
 
 def first_elements(

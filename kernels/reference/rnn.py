@@ -9,7 +9,7 @@ import numpy as np
 
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.node import Node, TensorSpec
-from litejit.kernels.reference.first_elements import first_elements, first_elements_of
+from litejit.kernels.reference.first_elements import at_least_rank, first_elements, first_elements_of
 from litejit.kernels.reference.hybrid import as_rows, vector_activation
 from litejit.kernels.reference.hybrid_matrix import HybridMatrix
 from litejit.kernels.reference.lstm import OFFICIAL_FLAVOURS
@@ -42,14 +42,7 @@ class RnnCell:
         aux_features: int = 0,
         recurrent_axes: tuple[int, ...] = (0, 1),
     ) -> None:
-        weights = node.input(names["weights"], types=_WEIGHT_TYPES)
-        node.require(
-            weights.rank >= 2,
-            "operand '{}' ({}) has shape {}, expected rank 2",
-            names["weights"],
-            weights,
-            weights.dims,
-        )
+        weights = at_least_rank(node, names["weights"], 2, types=_WEIGHT_TYPES)
         self.units = units = weights.dims[0]
         self.names, self.batch = names, batch
         self.asymmetric = node.options.asymmetric_quantize_inputs
@@ -127,8 +120,7 @@ class Rnn(RnnKernel):
 
     def prepare(self, node: Node) -> None:
         """Validates the operands, packs constant weights."""
-        input = node.input("input")
-        node.require(input.rank >= 2, "operand 'input' ({}) has shape {}, expected rank 2", input, input.dims)
+        input = at_least_rank(node, "input", 2)
         self.shape = first_elements(node, "input", input.dims[:2]).dims
         self.cell = RnnCell(node, _NAMES, *self.shape)
         self.is_compilable = input.rank == 2 and self.cell.is_exact

@@ -10,7 +10,7 @@ from litejit.kernels.fixedpoint import Multiplier, multiply_by_quantized_multipl
 from litejit.kernels.kernel import Kernel
 from litejit.kernels.node import Node, TensorSpec
 from litejit.kernels.reference.exact_product import IntegerMatrix
-from litejit.kernels.reference.first_elements import first_elements, first_elements_of
+from litejit.kernels.reference.first_elements import at_least_rank, first_elements, first_elements_of
 from litejit.kernels.reference.hybrid import vector_activation
 from litejit.kernels.reference.hybrid_matrix import HybridMatrix
 from litejit.kernels.reference.lstm import OFFICIAL_FLAVOURS
@@ -61,11 +61,10 @@ class Svdf(Kernel, operands=("input", "weights_feature", "weights_time", "bias",
     def prepare(self, node: Node) -> None:
         """Validates the operands, packs constant weights."""
         node.require(len(node.inputs) == 5, "the operator has {} operands, SVDF has 5", len(node.inputs))
-        for name in ("input", "weights_feature", "weights_time"):
-            given = node.input(name)
-            node.require(given.rank >= 2, "operand '{}' ({}) has shape {}, expected rank 2", name, given, given.dims)
-        input = first_elements(node, "input", node.input("input").dims[:2])
-        weights_feature = first_elements(node, "weights_feature", node.input("weights_feature").dims[:2])
+        input, weights_feature, _ = (
+            first_elements(node, name, at_least_rank(node, name, 2).dims[:2])
+            for name in ("input", "weights_feature", "weights_time")
+        )
         types = _TYPES.get((input.type, weights_feature.type))
         if types is None:
             node.unsupported("there is no {} input with {} weights", input.type.name, weights_feature.type.name)
