@@ -6,6 +6,7 @@ widened to 16 bits); every row of the filter is then a run of consecutive elemen
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
@@ -19,6 +20,7 @@ from litejit.kernels.jit.native.tiles import float_tile, int8_tile
 get, get_float = getters(CONVOLUTION)
 
 
+@cache
 def padded_rows(pad: Any, element_bytes: int) -> Any:
     """The input rows of a band, which lie where they are or are copied by `pad` with their padding."""
 

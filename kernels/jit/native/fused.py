@@ -8,6 +8,7 @@ rows of a chunk as soon as they have been computed, by the kernels that apply th
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product, starmap
 from typing import Any
 
@@ -26,6 +27,7 @@ ADDED = FUSED.offsets["added_low"]
 """Where the slots that begin with "added" are."""
 
 
+@cache
 def _expander(family: Any, rows: int) -> Any:
     """In tiles of so many pixels."""
     tile, stage_bytes, bound = family.expand_tile(rows), family.STAGE, get_float if family.IS_FLOAT else get
@@ -44,6 +46,7 @@ def _expander(family: Any, rows: int) -> Any:
     return expand
 
 
+@cache
 def _convolver(family: Any, window: Window) -> Any:
     """Depthwise, in tiles of such windows."""
     tile, pixel_bytes, stage_bytes = family.depthwise_tile(window), family.PIXEL, family.STAGE
@@ -66,6 +69,7 @@ def _convolver(family: Any, window: Window) -> Any:
     return convolve
 
 
+@cache
 def _projector(family: Any, rows: int) -> Any:
     """In tiles of so many pixels."""
     tile, pixel_bytes, stage_bytes = family.project_tile(rows), family.PIXEL, family.STAGE
@@ -91,12 +95,15 @@ def _projector(family: Any, rows: int) -> Any:
     return project
 
 
-def _applier(name: str, place: int) -> Any:
-    """(begin, apply) for the function of a slot; place: of its argument block among those in a thread's scratch memory.
+@cache
+def _applier(name: str) -> Any:
+    """(begin, apply) for the function of the expansion or the depthwise convolution.
 
-    The block is a copy of that of an entry behind the own one (see `interleaving`), with other elements each time.
+    The argument block, one of two in a thread's scratch memory, is a copy of that of an entry behind the own one (see
+    `interleaving`), with other elements each time.
     """
     slot, slots = FUSED.offsets[f"{name}_function"], len(ELEMENTS.names)
+    place = 8 * slots if name == "taps" else 0
     source_at, out_at, count_at, piece_at = (ELEMENTS.offsets[each] for each in ("source", "out", "count", "piece"))
 
     @inline
@@ -130,6 +137,7 @@ def _no_projection(args, source, first, count, begin, end):
     """Another call projects."""
 
 
+@cache
 def _patcher(family: Any) -> Any:
     """For expansions by filters that see more than single pixels."""
     pad_rows, copy_elements, element_bytes = family.pad_rows, family.copy_elements, family.ELEMENT
@@ -164,14 +172,11 @@ def _patcher(family: Any) -> Any:
     return patch
 
 
-def _block(family: Any, window: Window, rows: int, in_bands: bool) -> Any:
-    """A kernel for windows of the depthwise convolution. rows: of tiles of the expansion. in_bands: projects, too."""
-    pixel_bytes, pad, read, copy = family.PIXEL, family.pad, family.read, family.copy
-    expand, project = _expander(family, rows), _projector(family, rows) if in_bands else _no_projection
-    convolve, spread = _convolver(family, window), family.spread
-    patch = _patcher(family)
-    begin_expanded, apply_to_expanded = _applier("expand", 0)
-    begin_convolved, apply_to_convolved = _applier("taps", 8 * len(ELEMENTS.names))
+@cache
+def _filler(family: Any, rows: int) -> Any:
+    """rows: of tiles of the expansion."""
+    pixel_bytes, pad, copy, expand = family.PIXEL, family.pad, family.copy, _expander(family, rows)
+    _, apply_to_expanded = _applier("expand")
 
     @inline
     def fill(args, image, number, chunk, first, last, scratch, rank):
@@ -190,6 +195,14 @@ def _block(family: Any, window: Window, rows: int, in_bands: bool) -> Any:
             place = chunk + load_i32(rows + 4 * row) + get(args, "left") * pixel_bytes
             apply_to_expanded(args, scratch, place, width * COLUMNS, rank)
 
+    return fill
+
+
+@cache
+def _reader(family: Any) -> Any:
+    """Of what expansions read."""
+    read, patch = family.read, _patcher(family)
+
     @inline
     def read_rows(args, source, first, last, rank):
         """The image that expansions of these rows read."""
@@ -198,6 +211,17 @@ def _block(family: Any, window: Window, rows: int, in_bands: bool) -> Any:
         if get(args, "patch_rows") > 0 and begin < end:
             return patch(args, source, begin, end, rank)
         return read(args, source, begin * width, max(end - begin, 0) * width, rank)
+
+    return read_rows
+
+
+def _block(family: Any, window: Window, rows: int, in_bands: bool) -> Any:
+    """A kernel for windows of the depthwise convolution. rows: of tiles of the expansion. in_bands: projects, too."""
+    pixel_bytes, pad, spread = family.PIXEL, family.pad, family.spread
+    read_rows, fill, convolve = _reader(family), _filler(family, rows), _convolver(family, window)
+    project = _projector(family, rows) if in_bands else _no_projection
+    begin_expanded, _ = _applier("expand")
+    begin_convolved, apply_to_convolved = _applier("taps")
 
     def compute(args, first, last, rank):
         pieces, piece_rows, band_rows = get(args, "pieces"), get(args, "piece_rows"), get(args, "band_rows")
