@@ -19,6 +19,9 @@ from litejit.kernels.jit.native.tiles import float_tile, int8_tile
 
 get, get_float = getters(CONVOLUTION)
 
+IS_UNROLLED = True
+"""See `compiler`."""
+
 
 @cache
 def padded_rows(pad: Any, element_bytes: int) -> Any:

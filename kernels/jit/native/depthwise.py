@@ -39,6 +39,9 @@ from litejit.kernels.jit.native.taps import float_taps, int8_taps
 
 get, get_float = getters(CONVOLUTION)
 
+IS_UNROLLED = True
+"""See `compiler`."""
+
 BYTES = {FIXED: "int8", WIDE: "int8_wide", FLOATS: "int8_proved"}
 """Names of kernels of bytes by how they rescale."""
 

@@ -29,6 +29,9 @@ from litejit.kernels.jit.native.tiles import INT16_PAIRS
 
 get, get_float = getters(PRODUCT)
 
+IS_UNROLLED = True
+"""See `compiler`."""
+
 
 def product_taps(stage: Stage, rows: int) -> Any:
     """out[pixel, :] = stage(sum over taps of pixel * weight) of 16 channels; see products.product_tile."""

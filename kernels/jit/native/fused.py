@@ -23,6 +23,9 @@ from litejit.kernels.jit.native.simd import getters, load_i32, load_i64, store
 
 get, get_float = getters(FUSED)
 
+IS_UNROLLED = True
+"""See `compiler`."""
+
 ADDED = FUSED.offsets["added_low"]
 """Where the slots that begin with "added" are."""
 

@@ -34,6 +34,9 @@ from litejit.kernels.jit.native.tiles import FLOATS, INT8_PAIRS, INT16_PAIRS, Op
 
 get, get_float = getters(PRODUCT)
 
+IS_UNROLLED = True
+"""See `compiler`."""
+
 FLOAT = 3
 """`element` of rows of floats."""
 
