@@ -15,28 +15,23 @@ from dataclasses import dataclass, replace
 from math import gcd, prod
 from typing import Any
 
-import numpy as np
-
 from litejit.kernels.jit.algorithms import time_of_direct, time_of_split
 from litejit.kernels.jit.bands import BAND_BYTES, last_rows, tile_rows
-from litejit.kernels.jit.call import SLACK, Call, Fault, Jump, Label, Scratch, Tensor, padded
+from litejit.kernels.jit.call import SLACK, Call, Fault, Jump, Label
 from litejit.kernels.jit.choosing import Illegal, Option
 from litejit.kernels.jit.depthwise import TAP
 from litejit.kernels.jit.forced import forced
-from litejit.kernels.jit.fused_cut import SMALL_WIDTH, Cut, fits, has_patches, patches, rows_of_taps
-from litejit.kernels.jit.fused_packing import Addition, Function, depth_of, pack_bytes, pack_floats
-from litejit.kernels.jit.layouts.elements import ELEMENTS
+from litejit.kernels.jit.fused_cut import SMALL_WIDTH, Cut, fits
+from litejit.kernels.jit.fused_packing import Addition, Function, pack_bytes, pack_floats
+from litejit.kernels.jit.fused_slots import patching, places, sizes
 from litejit.kernels.jit.layouts.fused import DILATED, FUSED, TILE_ROWS
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import panels_of
-from litejit.kernels.jit.products import rounded
+from litejit.kernels.jit.patching import depth_of, has_patches
 from litejit.kernels.node import TensorSpec
-from litejit.schema import TensorType
 
 __all__ = ["Addition", "Block", "Function"]
-
-_FUNCTION_BYTES = 2 * 8 * len(ELEMENTS.names)
 
 _HANDED_OVER = 32
 """Multiply-adds that take as long as it takes to read a byte that another processor has written."""
@@ -83,8 +78,8 @@ class Block:
         """How the block is best cut. Each thread has one piece of the rows: those at the seams are expanded twice."""
         cut = Cut.of(self.depthwise, 2 if self.input.dtype.itemsize == 1 else 4, self.expand is None)
         if cut.is_small and self.project is not None and self._has_quicker_rows(cut):
-            cut = replace(cut, in_bands=True, band_rows=-(-cut.geometry.out_size[0] // self._most_pieces))
-        return replace(cut, band_rows=min(cut.band_rows, self._piece_rows(cut)))
+            cut = replace(cut, in_bands=True, band_rows=-(-cut.geometry.out_size[0] // self.most_pieces))
+        return replace(cut, band_rows=min(cut.band_rows, self.piece_rows(cut)))
 
     def _has_quicker_rows(self, cut: Cut) -> bool:
         """Whether threads that share the rows of small images are quicker than those that share chunks and panels.
@@ -93,14 +88,14 @@ class Block:
         """
         threads, geometry = self.depthwise.threads, cut.geometry
         (height, width), (out_height, out_width) = geometry.in_size, geometry.out_size
-        rows = -(-out_height // self._most_pieces)
+        rows = -(-out_height // self.most_pieces)
         # What a dilation sees of the rows at the seams is most of the image: there are no kernels for that.
         if threads == 1 or cut.window is DILATED or last_rows(out_height, rows) * out_width < TILE_ROWS:
             return False
         expanded = 0 if self.expand is None else width * depth_of(self.expand) * geometry.channels
         convolved = out_width * geometry.channels * (TAP * prod(geometry.taps) + self.output.dims[3])
         # Rows above and below the image are not expanded: of two pieces each has some.
-        reach = min(height, geometry.rows_below(rows) - (geometry.pads[0] if self._most_pieces == 2 else 0))
+        reach = min(height, geometry.rows_below(rows) - (geometry.pads[0] if self.most_pieces == 2 else 0))
         middle = out_height * out_width * geometry.channels * geometry.element_bytes
         by_rows = reach * expanded + rows * convolved
         by_chunks = (height * expanded + out_height * convolved) / threads
@@ -196,7 +191,8 @@ class Block:
         return [part for part in (self.expand, self.depthwise, self.project) if part is not None]
 
     @property
-    def _is_in_one_call(self) -> bool:
+    def is_in_one_call(self) -> bool:
+        """Whether a thread projects what it has convolved itself."""
         return self.cut.in_bands or self.project is None
 
     def calls(self, spare: int) -> list[Call | Jump | Label] | Illegal:
@@ -213,45 +209,42 @@ class Block:
             return Illegal("types that have no kernels")
         if isinstance(packed, Illegal):
             return packed
-        geometry = cut.geometry
-        values = {
-            **self._sizes(cut),
-            **self._memory(cut),
-            **packed.values,
-            **Addition.slots(self.addition),
-            **self._functions,
-        }
-        scratch = values.pop("shared") + values["scratch_bytes"]
+        where = places(self, cut)
+        scratch = where.pop("shared") + where["scratch_bytes"]
+        entries, numbers = self._entries(patching(self, where))
+        values = sizes(self, cut) | where | packed.values | Addition.slots(self.addition) | numbers
         work = self.depthwise.outputs[0].size * prod(self.depthwise.input(1).dims[1:3])
         work += 0 if self.expand is None else self.expand.outputs[0].size * depth_of(self.expand)
         work += sum(8 * self.depthwise.outputs[0].size for function in self.functions if function is not None)
         project_work = 0 if self.project is None else self.output.size * self.depthwise.outputs[0].dims[3]
         shape = cut.window
-        items = geometry.images * values["pieces"] * values["chunk_groups"]
+        items = self.output.dims[0] * values["pieces"] * values["chunk_groups"]
         if cut.in_bands:
             call = Call(f"fused.{packed.numbers}_{shape}", FUSED, values, items, 1, scratch, work + project_work)
-            return [call, *self._entries]
-        rows = tile_rows(prod(geometry.in_size), (TILE_ROWS, 5))
+            return [call, *entries]
+        rows = tile_rows(prod(cut.geometry.in_size), (TILE_ROWS, 5))
         chunks = Call(f"fused.{packed.numbers}_chunks_{shape}_{rows}", FUSED, values, items, 1, scratch, work)
         if self.project is None:
-            return [chunks, *self._entries]
-        project = f"fused.{packed.numbers}_project_{tile_rows(prod(geometry.out_size), (TILE_ROWS, 5, 4))}"
-        projection = Call(project, FUSED, values, geometry.images * values["panel_groups"], 1, scratch, project_work)
-        return [chunks, *self._entries, projection]
+            return [chunks, *entries]
+        project = f"fused.{packed.numbers}_project_{tile_rows(prod(cut.geometry.out_size), (TILE_ROWS, 5, 4))}"
+        groups = self.output.dims[0] * values["panel_groups"]
+        projection = Call(project, FUSED, values, groups, 1, scratch, project_work)
+        return [chunks, *entries, projection]
 
-    @property
-    def _functions(self) -> dict[str, Any]:
-        """Slots of the functions."""
-        numbers = [0 if function is None else 1 for function in self.functions]
-        second = sum(numbers) * numbers[1]
-        return {"expand_function": numbers[0], "taps_function": second, "fault": Fault()}
+    def _entries(self, first: list[Call]) -> tuple[list[Call | Jump | Label], dict[str, Any]]:
+        """What follows the block's call, which nobody but the block calls, and the slots that have its numbers.
 
-    @property
-    def _entries(self) -> list[Call | Jump | Label]:
-        """What follows the call that applies functions: these, which it calls itself, and nobody else does."""
-        calls = [function.call for function in self.functions if function is not None]
-        end = Label()
-        return [Jump(end), *calls, end] if calls else []
+        first: what copies patches, if the block begins with that.
+        """
+        expanded, convolved = ([] if function is None else [function.call] for function in self.functions)
+        calls, end = [*first, *expanded, *convolved], Label()
+        numbers = {
+            "patching": len(first),
+            "expand_function": len(expanded) and len(first) + 1,
+            "taps_function": len(convolved) and len(calls),
+            "fault": Fault(),
+        }
+        return [Jump(end), *calls, end] if calls else [], numbers
 
     def _fitting(self, spare: int) -> Cut | None:
         """The cut with the highest bands that need no more scratch memory than that; None if even the lowest do."""
@@ -263,7 +256,7 @@ class Block:
         return None
 
     def _scratch_bytes(self, cut: Cut) -> int:
-        memory = self._memory(cut)
+        memory = places(self, cut)
         return int(memory["shared"] + self.depthwise.threads * memory["scratch_bytes"] + SLACK)
 
     @property
@@ -271,107 +264,17 @@ class Block:
         """Scratch memory of all threads that would be best."""
         return self._scratch_bytes(self.cut)
 
-    def _sizes(self, cut: Cut) -> dict[str, Any]:
-        """How the block is cut, for so many threads."""
-        geometry, threads = cut.geometry, self.depthwise.threads
-        (height, width), (out_height, out_width), (top, left) = geometry.in_size, geometry.out_size, geometry.pads
-        chunks, panels = panels_of(geometry.channels), 0 if self.project is None else panels_of(self.output.dims[3])
-        piece_rows = self._piece_rows(cut)
-        groups = 1 if threads == 1 or cut.in_bands else min(chunks, 6 * threads)
-        panel_groups = 1 if threads == 1 or panels == 0 else panels
-        return {
-            "height": height,
-            "width": width,
-            "channels": self.input.dims[3],
-            "is_unsigned": int(self.input.type == TensorType.UINT8),
-            "pieces": -(-out_height // piece_rows),
-            "piece_rows": piece_rows,
-            "band_rows": cut.band_rows,
-            "group_chunks": -(-chunks // groups),
-            "chunk_groups": -(-chunks // -(-chunks // groups)),
-            "chunks": chunks,
-            "top": top,
-            "left": left,
-            "right": geometry.padded_width - left - width,
-            "out_height": out_height,
-            "out_width": out_width,
-            "taps_height": geometry.taps[0],
-            "extent": geometry.extent,
-            "stride_height": geometry.strides[0],
-            "panel_groups": panel_groups,
-            "group_panels": -(-panels // panel_groups),
-            "panels": panels,
-        }
-
     @property
-    def _most_pieces(self) -> int:
+    def most_pieces(self) -> int:
         """Pieces of an image that occupy all threads: one where there are as many images, or a multiple."""
         threads = self.depthwise.threads
         return threads // gcd(threads, self.output.dims[0])
 
-    def _piece_rows(self, cut: Cut) -> int:
+    def piece_rows(self, cut: Cut) -> int:
         """Output rows that a thread computes at a time: some bands."""
         out_height = cut.geometry.out_size[0]
-        pieces = min(self._most_pieces, -(-out_height // cut.band_rows)) if cut.in_bands else 1
+        pieces = min(self.most_pieces, -(-out_height // cut.band_rows)) if cut.in_bands else 1
         return -(-out_height // pieces)
-
-    def _memory(self, cut: Cut) -> dict[str, Any]:
-        """Where everything lies."""
-        geometry, input, output = cut.geometry, self.input, self.output
-        (height, width), (out_height, out_width), (top, left) = geometry.in_size, geometry.out_size, geometry.pads
-        chunks, element_bytes = panels_of(geometry.channels), geometry.element_bytes
-        pixel = element_bytes * COLUMNS
-        row_bytes = geometry.padded_width * pixel
-        ring_rows = geometry.rows_below(cut.band_rows)
-        ring_chunks = chunks if cut.band_rows < self._piece_rows(cut) else 1
-        y, x = np.divmod(np.arange(height * width), width)
-        places = (y + top) % ring_rows * row_bytes + (left + x) * pixel
-        rows = np.arange(geometry.rows_below(out_height)) % ring_rows * row_bytes
-        tap_rows = rows[rows_of_taps(geometry)]
-        middle = (cut.band_rows if cut.in_bands else out_height) * out_width * pixel
-        # Chunks a multiple of a page apart would fall on the same lines of the cache.
-        middle += 64 if middle % 4096 == 0 else 0
-        # What is not projected is taken out chunk by chunk.
-        kept = chunks if self.project is not None else 1
-        shared = 0 if self._is_in_one_call else rounded(geometry.images * chunks * middle)
-        expanded = rounded(ring_chunks * ring_rows * row_bytes)
-        functions = expanded + (rounded(kept * middle) if self._is_in_one_call else 0)
-        own = functions + (_FUNCTION_BYTES if any(self.functions) else 0)
-        pitch = element_bytes * (0 if self.expand is None else depth_of(self.expand))
-        # The last pair of a patch of an odd length reaches into the next one; its weight there is 0.
-        widens = has_patches(self.expand) or input.dtype.itemsize < element_bytes
-        of_patches = patches(self.expand, min(ring_rows, height), element_bytes)
-        widened = of_patches["patches"] + (min(ring_rows, height) * width * pitch if widens else 0)
-        scratch_bytes = own + rounded(widened) + SLACK
-        return {
-            "source": Tensor(input.index),
-            "image_bytes": prod(input.dims[1:]) * input.dtype.itemsize,
-            "pixel_bytes": input.dims[3] * input.dtype.itemsize,
-            "row_bytes": row_bytes,
-            "chunk_bytes": ring_rows * row_bytes if ring_chunks > 1 else 0,
-            "ring_rows": ring_rows,
-            "ring_chunks": ring_chunks,
-            "places": padded(places.astype(np.int32)),
-            "rows": padded(rows.astype(np.int32)),
-            "tap_rows": padded(tap_rows.astype(np.int32)),
-            "tap_rows_bytes": 4 * tap_rows.shape[1],
-            "tap_step": geometry.dilations[1] * pixel,
-            "expand_pitch": pitch,
-            **of_patches,
-            "widened": Scratch(shared + own),
-            "middle": Scratch(expanded if self._is_in_one_call else 0),
-            "middle_chunk_bytes": middle if self.project is not None else 0,
-            "middle_image_bytes": 0 if self._is_in_one_call else chunks * middle,
-            "middle_rank_bytes": scratch_bytes if self._is_in_one_call else 0,
-            "middle_chunks": padded((np.arange(chunks) * middle).astype(np.int32)),
-            "out": Tensor(output.index),
-            "out_channels": output.dims[3],
-            "out_pitch": output.dims[3] * output.dtype.itemsize,
-            "functions": functions,
-            "scratch": Scratch(shared),
-            "scratch_bytes": scratch_bytes,
-            "shared": shared,
-        }
 
 
 def _is_constant(part: Lowering) -> bool:

@@ -1,9 +1,8 @@
-"""How fused blocks are cut into bands, and what their kernels are told of windows and patches."""
+"""How fused blocks are cut into bands, and which windows there are kernels for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -12,40 +11,14 @@ from litejit.kernels.jit.layouts.fused import DILATED, TILE_ROWS, Window
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import panels_of
-from litejit.kernels.jit.products import rounded
 
-__all__ = ["SMALL_WIDTH", "Cut", "fits", "has_patches", "patches", "rows_of_taps"]
+__all__ = ["SMALL_WIDTH", "Cut", "fits", "rows_of_taps"]
 
 BAND_PIXELS = 112
 """Output pixels of a band: what lies between the convolutions stays in the second-level cache."""
 
 SMALL_WIDTH = 20
 """Output images up to this width are not cut into bands."""
-
-_PATCHES = (
-    *("patch_rows", "patch_columns", "patch_row_stride", "patch_column_stride"),
-    *("image_height", "image_width", "patch_top", "patch_left", "patch_pad_value", "padded_width", "patches"),
-)
-
-
-def has_patches(expand: Lowering | None) -> bool:
-    """Whether the expansion sees more than single pixels: it is the head of a network."""
-    return expand is not None and any(
-        window.filter_size > 1 or window.out_size != window.in_size for window in expand.windows
-    )
-
-
-def patches(expand: Lowering | None, rows: int, element_bytes: int) -> dict[str, Any]:
-    """Slots: how patches for so many rows are made, if the expansion sees more than single pixels."""
-    if expand is None or not has_patches(expand):
-        return dict.fromkeys(_PATCHES, 0)
-    input = expand.input(0)
-    geometry = Geometry.of(expand.windows, 1, input.dims[3], element_bytes, by_pixel=False)
-    row_bytes = geometry.padded_width * geometry.channels * element_bytes
-    pad_value = input.zero_point if element_bytes == 2 else 0
-    places = (*geometry.in_size, *geometry.pads, pad_value, geometry.padded_width)
-    begin = rounded(geometry.rows_below(rows) * row_bytes)
-    return dict(zip(_PATCHES, (*geometry.taps, *geometry.strides, *places, begin), strict=True))
 
 
 def rows_of_taps(geometry: Geometry) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,14 @@ from litejit.kernels.jit.forced import forced
 from litejit.kernels.jit.layouts.panels import COLUMNS
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import pack_channels, pack_float_panels, pack_int16_panels, panels_of
+from litejit.kernels.jit.patching import depth_of
 from litejit.kernels.jit.quantized import linear_sum
 from litejit.kernels.jit.target import has_feature
 from litejit.kernels.node import TensorSpec
 from litejit.kernels.reference.products import FloatProducts
 from litejit.schema import TensorType
 
-__all__ = ["Addition", "Function", "Packed", "depth_of", "pack_bytes", "pack_floats"]
+__all__ = ["Addition", "Function", "Packed", "pack_bytes", "pack_floats"]
 
 _FINITE = [f"pointwise.{name}" for name in ("swish", "logistic_f32", "tanh_f32", "elu")]
 """What they make of finite numbers is finite."""
@@ -38,11 +38,6 @@ class Packed:
 
     numbers: str
     values: dict[str, Any]
-
-
-def depth_of(part: Lowering) -> int:
-    """Products of a result of a convolution."""
-    return prod(part.input(1).dims[1:])
 
 
 def pack_floats(expand: Lowering | None, depthwise: Lowering, project: Lowering | None) -> Packed | Illegal:

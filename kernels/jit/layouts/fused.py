@@ -56,10 +56,8 @@ FUSED = Layout(
     "extent tap_rows tap_rows_bytes tap_step "
     # what the expansion reads: bytes of a pixel, for bytes where they are widened to
     "expand_pitch widened "
-    # of a filter that sees more than single pixels: its size and strides, 0 rows otherwise; the image, its padding and
-    # the elements of a padded row; where patches begin behind rows, in bytes
-    "patch_rows patch_columns patch_row_stride patch_column_stride "
-    "image_height image_width patch_top patch_left patch_pad_value padded_width patches "
+    # of a filter that sees more than single pixels: number of the entry that copies patches (see below), and these
+    "patching patches "
     "expand expand_steps expand_bytes expand_stage expand_zero expand_low expand_high "
     "taps taps_height stride_height taps_bytes taps_stage taps_zero taps_low taps_high "
     # the depthwise output: where it begins in scratch memory, bytes of a chunk, int32 offsets of chunks

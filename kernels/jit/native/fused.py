@@ -98,6 +98,12 @@ def _projector(family: Any, rows: int) -> Any:
     return project
 
 
+@inline
+def _entry(args, number):
+    """One of those behind the own one (see `interleaving`), counted from 1."""
+    return get(args, "fault") + TO_CALLS + ENTRY_BYTES * (number - 1)
+
+
 @cache
 def _applier(name: str) -> Any:
     """(begin, apply) for the function of the expansion or the depthwise convolution.
@@ -110,14 +116,10 @@ def _applier(name: str) -> Any:
     source_at, out_at, count_at, piece_at = (ELEMENTS.offsets[each] for each in ("source", "out", "count", "piece"))
 
     @inline
-    def entry_of(args):
-        return get(args, "fault") + TO_CALLS + ENTRY_BYTES * (load_i64(args + slot) - 1)
-
-    @inline
     def begin(args, scratch):
         """Copies the argument block."""
         if load_i64(args + slot) != 0:
-            block, given = scratch + get(args, "functions") + place, load_i64(entry_of(args) + 8)
+            block, given = scratch + get(args, "functions") + place, load_i64(_entry(args, load_i64(args + slot)) + 8)
             for at in range(slots):
                 store(block + 8 * at, load_i64(given + 8 * at))
 
@@ -130,7 +132,7 @@ def _applier(name: str) -> Any:
             store(block + out_at, source)
             store(block + count_at, count)
             store(block + piece_at, count)
-            invoke(load_i64(entry_of(args)), block, 0, 1, rank)
+            invoke(load_i64(_entry(args, load_i64(args + slot))), block, 0, 1, rank)
 
     return begin, apply
 
@@ -138,41 +140,6 @@ def _applier(name: str) -> Any:
 @inline
 def _no_projection(args, source, first, count, begin, end):
     """Another call projects."""
-
-
-@cache
-def _patcher(family: Any) -> Any:
-    """For expansions by filters that see more than single pixels."""
-    pad_rows, copy_elements, element_bytes = family.pad_rows, family.copy_elements, family.ELEMENT
-
-    @inline
-    def patch(args, image, first, last, rank):
-        """Address of the first pixel of an image of patches, of which rows first .. last are there.
-
-        A patch is all that the filter sees of a pixel, one row of it after the other; rows are copied with their
-        padding first. What is written too much lies in the next row of the patch, or the next patch.
-        """
-        rows, pitch, width = get(args, "patch_rows"), get(args, "expand_pitch"), get(args, "width")
-        channels, stride = get(args, "channels"), get(args, "patch_row_stride")
-        source = get(args, "widened") + rank * get(args, "scratch_bytes")
-        pad_rows(
-            image, get(args, "image_height"), get(args, "image_width"), channels, source,
-            first * stride - get(args, "patch_top"), (last - first - 1) * stride + rows, get(args, "patch_left"),
-            get(args, "padded_width"), get(args, "patch_pad_value"), get(args, "is_unsigned"),
-        )  # fmt: skip
-        begin = to = source + get(args, "patches")
-        count, step = get(args, "patch_columns") * channels, get(args, "patch_column_stride") * channels * element_bytes
-        row_bytes = get(args, "padded_width") * channels * element_bytes
-        for row in range(last - first):
-            at = source + row * stride * row_bytes
-            for _ in range(width):
-                for each in range(rows):
-                    copy_elements(at + each * row_bytes, count, to + each * count * element_bytes)
-                at += step
-                to += pitch
-        return begin - first * width * pitch
-
-    return patch
 
 
 @cache
@@ -204,15 +171,20 @@ def _filler(family: Any, rows: int) -> Any:
 @cache
 def _reader(family: Any) -> Any:
     """Of what expansions read."""
-    read, patch = family.read, _patcher(family)
+    read = family.read
 
     @inline
-    def read_rows(args, source, first, last, rank):
-        """The image that expansions of these rows read."""
-        top, width = get(args, "top"), get(args, "width")
-        begin, end = max(first - top, 0), min(last - top, get(args, "height"))
-        if get(args, "patch_rows") > 0 and begin < end:
-            return patch(args, source, begin, end, rank)
+    def read_rows(args, image, first, last, rank):
+        """Address of the first pixel of an image, of which those are there that expansions of these rows read."""
+        top, width, height = get(args, "top"), get(args, "width"), get(args, "height")
+        begin, end = max(first - top, 0), min(last - top, height)
+        if get(args, "patching") != 0:
+            if begin < end:
+                entry = _entry(args, get(args, "patching"))
+                invoke(load_i64(entry), load_i64(entry + 8), image * height + begin, image * height + end, rank)
+            patches = get(args, "patches") + rank * get(args, "scratch_bytes")
+            return patches - begin * width * get(args, "expand_pitch")
+        source = get(args, "source") + image * get(args, "image_bytes")
         return read(args, source, begin * width, max(end - begin, 0) * width, rank)
 
     return read_rows
@@ -240,7 +212,6 @@ def _block(family: Any, window: Window, rows: int, in_bands: bool) -> Any:
         for item in range(first, last):
             image, piece, group = item // groups // pieces, item // groups % pieces, item % groups
             begin, end = group * group_chunks, min(chunks, (group + 1) * group_chunks)
-            source = get(args, "source") + image * get(args, "image_bytes")
             for row in range(get(args, "ring_rows") * get(args, "ring_chunks")):
                 pad(args, scratch + row * row_bytes, left)
                 pad(args, scratch + (row + 1) * row_bytes - right * pixel_bytes, right)
@@ -252,7 +223,7 @@ def _block(family: Any, window: Window, rows: int, in_bands: bool) -> Any:
                 middle = get(args, "middle") + image * get(args, "middle_image_bytes")
                 middle += rank * get(args, "middle_rank_bytes")
                 pixel = (image * out_height + row) * out_width
-                read_from = read_rows(args, source, filled, below, rank)
+                read_from = read_rows(args, image, filled, below, rank)
                 for number in range(begin, end):
                     chunk = scratch + (number - begin) * chunk_bytes
                     fill(args, read_from, number, chunk, filled, below, scratch, rank)

@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 
 from litejit.kernels.jit.layouts.fused import FUSED, Window
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
-from litejit.kernels.jit.native.copying import copy_i8, pad_rows_widened, widen
+from litejit.kernels.jit.native.copying import widen
 from litejit.kernels.jit.native.depthwise import load_16
 from litejit.kernels.jit.native.emission import (
     I16,
@@ -45,8 +45,8 @@ from litejit.kernels.jit.native.tiles import (
     row_addresses,
 )
 
-__all__ = ["ELEMENT", "IS_FLOAT", "OUT", "PIXEL", "ROWS_AT_ONCE", "STAGE", "copy", "copy_elements", "depthwise_tile"]
-__all__ += ["expand_tile", "pad", "pad_rows", "project_tile", "read", "spread"]
+__all__ = ["IS_FLOAT", "OUT", "PIXEL", "ROWS_AT_ONCE", "STAGE", "copy", "depthwise_tile"]
+__all__ += ["expand_tile", "pad", "project_tile", "read", "spread"]
 
 get, _ = getters(FUSED)
 
@@ -58,12 +58,6 @@ PIXEL, STAGE, OUT = 2 * COLUMNS, STAGE_BYTES, COLUMNS
 
 ROWS_AT_ONCE = 2
 """Of the depthwise filter: pairs."""
-
-ELEMENT = 2
-"""Bytes of an element that the expansion reads."""
-
-pad_rows = pad_rows_widened
-"""How rows are copied with their padding."""
 
 _HALVES = [[0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]]
 """Columns in packed order, half by half."""
@@ -169,12 +163,6 @@ def _adder(b: ir.IRBuilder, slots: ir.Value) -> Callable[[ir.Value, ir.Value], i
         return emit_min(b, emit_max(b, words, low), high)
 
     return add
-
-
-@inline
-def copy_elements(source, count, target):
-    """count elements of such rows, up to 15 more are written."""
-    copy_i8(source, ELEMENT * count, target)
 
 
 @inline

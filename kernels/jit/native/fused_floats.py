@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 
 from litejit.kernels.jit.layouts.fused import FUSED, Window
 from litejit.kernels.jit.layouts.panels import COLUMNS
-from litejit.kernels.jit.native.copying import copy_f32, fill_f32, pad_rows_float
+from litejit.kernels.jit.native.copying import fill_f32
 from litejit.kernels.jit.native.emission import (
     F32,
     F64,
@@ -34,8 +34,8 @@ from litejit.kernels.jit.native.tiles import (
     row_addresses,
 )
 
-__all__ = ["ELEMENT", "IS_FLOAT", "OUT", "PIXEL", "ROWS_AT_ONCE", "STAGE", "copy", "copy_elements", "depthwise_tile"]
-__all__ += ["expand_tile", "pad", "pad_rows", "project_tile", "read", "spread"]
+__all__ = ["IS_FLOAT", "OUT", "PIXEL", "ROWS_AT_ONCE", "STAGE", "copy", "depthwise_tile"]
+__all__ += ["expand_tile", "pad", "project_tile", "read", "spread"]
 
 get, _ = getters(FUSED)
 
@@ -47,12 +47,6 @@ PIXEL = STAGE = OUT = 4 * COLUMNS
 
 ROWS_AT_ONCE = 1
 """Of the depthwise filter."""
-
-ELEMENT = 4
-"""Bytes of an element that the expansion reads."""
-
-pad_rows, copy_elements = pad_rows_float, copy_f32
-"""How rows are copied with their padding, and (source, count, target) elements of them. More may be written."""
 
 
 def expand_tile(rows: int) -> Any:
