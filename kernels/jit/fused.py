@@ -90,7 +90,7 @@ class Block:
         (height, width), (out_height, out_width) = geometry.in_size, geometry.out_size
         rows = -(-out_height // self.most_pieces)
         # What a dilation sees of the rows at the seams is most of the image: there are no kernels for that.
-        if threads == 1 or cut.window is DILATED or last_rows(out_height, rows) * out_width < TILE_ROWS:
+        if threads == 1 or cut.slide is DILATED or last_rows(out_height, rows) * out_width < TILE_ROWS:
             return False
         expanded = 0 if self.expand is None else width * depth_of(self.expand) * geometry.channels
         convolved = out_width * geometry.channels * (TAP * prod(geometry.taps) + self.output.dims[3])
@@ -130,7 +130,7 @@ class Block:
         filled = channels / (panels_of(channels) * COLUMNS)
         if filled < (1 if self.expand is None else 0.75):
             return f"{channels} channels fill {panels_of(channels)} chunks of {COLUMNS} too little"
-        if cut.window is DILATED and (self.expand is None or cut.chunk_bytes > BAND_BYTES):
+        if cut.slide is DILATED and (self.expand is None or cut.chunk_bytes > BAND_BYTES):
             return "a dilation, and nothing is expanded or images are large"
         if has_patches(self.expand):
             return self._doubt_of_head
@@ -217,13 +217,12 @@ class Block:
         work += 0 if self.expand is None else self.expand.outputs[0].size * depth_of(self.expand)
         work += sum(8 * self.depthwise.outputs[0].size for function in self.functions if function is not None)
         project_work = 0 if self.project is None else self.output.size * self.depthwise.outputs[0].dims[3]
-        shape = cut.window
         items = self.output.dims[0] * values["pieces"] * values["chunk_groups"]
         if cut.in_bands:
-            call = Call(f"fused.{packed.numbers}_{shape}", FUSED, values, items, 1, scratch, work + project_work)
+            call = Call(f"fused.{packed.numbers}_{cut.slide}", FUSED, values, items, 1, scratch, work + project_work)
             return [call, *entries]
         rows = tile_rows(prod(cut.geometry.in_size), (TILE_ROWS, 5))
-        chunks = Call(f"fused.{packed.numbers}_chunks_{shape}_{rows}", FUSED, values, items, 1, scratch, work)
+        chunks = Call(f"fused.{packed.numbers}_chunks_{cut.slide}_{rows}", FUSED, values, items, 1, scratch, work)
         if self.project is None:
             return [chunks, *entries]
         project = f"fused.{packed.numbers}_project_{tile_rows(prod(cut.geometry.out_size), (TILE_ROWS, 5, 4))}"

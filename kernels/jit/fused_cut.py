@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from litejit.kernels.jit.bands import BAND_BYTES, Geometry
-from litejit.kernels.jit.layouts.fused import DILATED, TILE_ROWS, Window
+from litejit.kernels.jit.layouts.fused import DILATED, TILE_ROWS
 from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.layouts.sliding import Slide
 from litejit.kernels.jit.lowering import Lowering
 from litejit.kernels.jit.packing import panels_of
 
@@ -29,12 +30,12 @@ def rows_of_taps(geometry: Geometry) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Cut:
-    """How the depthwise convolution in the middle is cut. window: of its tiles."""
+    """How the depthwise convolution in the middle is cut. slide: of its tiles."""
 
     geometry: Geometry
     band_rows: int
     in_bands: bool
-    window: Window
+    slide: Slide
 
     @property
     def chunk_bytes(self) -> int:
@@ -64,8 +65,8 @@ class Cut:
             pixels -= (geometry.extent - stride) * geometry.padded_width
             band_rows = max(1, min(band_rows, pixels // (stride * geometry.padded_width + out_width)))
         pixels = 7 if out_width % 7 == 0 else 4
-        window = DILATED if is_dilated else Window(geometry.taps[1], geometry.strides[1], pixels)
-        return cls(geometry, band_rows, in_bands, window)
+        slide = DILATED if is_dilated else Slide(geometry.taps[1], geometry.strides[1], pixels)
+        return cls(geometry, band_rows, in_bands, slide)
 
 
 def fits(depthwise: Lowering) -> bool:

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 from litejit.kernels.jit.call import Layout
+from litejit.kernels.jit.layouts.sliding import Slide
 
-__all__ = ["DILATED", "FUSED", "TILE_ROWS", "Window"]
+__all__ = ["DILATED", "FUSED", "TILE_ROWS"]
 
 TILE_ROWS = 6
 """Of the tiles of matrix products; there are smaller ones for small images."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """What a tile of the depthwise convolution sees in a row: so many pixels' taps. `str` is part of kernels' names."""
-
-    taps: int
-    stride: int
-    pixels: int
-    is_dilated: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.taps}{'d' if self.is_dilated else 'x'}{self.stride}_{self.pixels}"
-
-    def columns(self) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
-        """(tap, pixels right of it, [(pixel of the output, its tap)]) of each pixel of the input, from left to right.
-
-        Without a dilation, all lie right of the first tap, and taps of several pixels meet in one of them.
-        """
-        for tap in range(self.taps if self.is_dilated else 0):
-            for pixel in range(self.pixels):
-                yield tap, pixel * self.stride, [(pixel, tap)]
-        for column in range(0 if self.is_dilated else (self.pixels - 1) * self.stride + self.taps):
-            taps = [(pixel, column - pixel * self.stride) for pixel in range(self.pixels)]
-            yield 0, column, [(pixel, tap) for pixel, tap in taps if 0 <= tap < self.taps]
-
-
-DILATED = Window(3, 1, 4, is_dilated=True)
-"""The window of filters with a dilation: their taps may lie anywhere."""
+DILATED = Slide(3, 1, 4, is_dilated=True)
+"""For filters with a dilation: their taps may lie anywhere."""
 
 FUSED = Layout(
     # input: bytes of an image, of a pixel; sizes in elements

@@ -15,7 +15,7 @@ from numba import int32
 
 from litejit.kernels.jit.layouts.convolution import CONVOLUTION
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
-from litejit.kernels.jit.layouts.sliding import BYTE_PIXELS, SLIDE_PIXELS, SLIDE_STRIDES, SLIDE_TAPS
+from litejit.kernels.jit.layouts.sliding import BYTE_PIXELS, SLIDE_PIXELS, SLIDE_STRIDES, SLIDE_TAPS, Slide
 from litejit.kernels.jit.native.copying import fill_f32
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.rescaling import FIXED, FLOATS, WIDE
@@ -34,7 +34,7 @@ from litejit.kernels.jit.native.simd import (
     widen_i8x16,
     widen_u8x16,
 )
-from litejit.kernels.jit.native.sliding import Slide, float_slide, int8_slide
+from litejit.kernels.jit.native.sliding import float_slide, int8_slide
 from litejit.kernels.jit.native.taps import float_taps, int8_taps
 
 get, get_float = getters(CONVOLUTION)
@@ -293,7 +293,7 @@ def _define() -> None:
         globals()[f"float_{rows}"] = _float(rows, float_taps(rows), _copy_panels)
         globals()[f"repeated_{rows}"] = _float(rows, float_taps(rows), _repeat_panels)
     for pixels, taps, stride in product(SLIDE_PIXELS, SLIDE_TAPS, SLIDE_STRIDES):
-        slide, name = Slide(pixels, taps, stride), f"{pixels}_{taps}s{stride}"
+        slide, name = Slide(taps, stride, pixels), f"{pixels}_{taps}s{stride}"
         globals()[f"float_{name}"] = _sliding_float(slide)
         if pixels in BYTE_PIXELS:
             for rescaling in (FIXED, FLOATS):

@@ -13,8 +13,9 @@ from itertools import product, starmap
 from typing import Any
 
 from litejit.kernels.jit.layouts.elements import ELEMENTS
-from litejit.kernels.jit.layouts.fused import DILATED, FUSED, TILE_ROWS, Window
+from litejit.kernels.jit.layouts.fused import DILATED, FUSED, TILE_ROWS
 from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.layouts.sliding import Slide
 from litejit.kernels.jit.native import fused_bytes, fused_floats
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.interleaving import ENTRY_BYTES, TO_CALLS
@@ -50,10 +51,10 @@ def _expander(family: Any, rows: int) -> Any:
 
 
 @cache
-def _convolver(family: Any, window: Window) -> Any:
-    """Depthwise, in tiles of such windows."""
-    tile, pixel_bytes, stage_bytes = family.depthwise_tile(window), family.PIXEL, family.STAGE
-    stride, pixels = window.stride, window.pixels
+def _convolver(family: Any, slide: Slide) -> Any:
+    """Depthwise, in such tiles."""
+    tile, pixel_bytes, stage_bytes = family.depthwise_tile(slide), family.PIXEL, family.STAGE
+    stride, pixels = slide.stride, slide.pixels
     bound, rows_at_once = get_float if family.IS_FLOAT else get, family.ROWS_AT_ONCE
 
     @inline
@@ -190,10 +191,10 @@ def _reader(family: Any) -> Any:
     return read_rows
 
 
-def _block(family: Any, window: Window, rows: int, in_bands: bool) -> Any:
-    """A kernel for windows of the depthwise convolution. rows: of tiles of the expansion. in_bands: projects, too."""
+def _block(family: Any, slide: Slide, rows: int, in_bands: bool) -> Any:
+    """A kernel. rows: of tiles of the expansion. in_bands: it projects, too."""
     pixel_bytes, pad, spread = family.PIXEL, family.pad, family.spread
-    read_rows, fill, convolve = _reader(family), _filler(family, rows), _convolver(family, window)
+    read_rows, fill, convolve = _reader(family), _filler(family, rows), _convolver(family, slide)
     project = _projector(family, rows) if in_bands else _no_projection
     begin_expanded, _ = _applier("expand")
     begin_convolved, apply_to_convolved = _applier("taps")
@@ -263,11 +264,11 @@ def _define() -> None:
     first one has a variant for filters with a dilation, "<numbers>_chunks_3d1_4_<rows of a tile>".
     """
     for numbers, family in (("float", fused_floats), ("int8", fused_bytes)):
-        for window in (*starmap(Window, product((3, 5), (1, 2), (4, 7))), DILATED):
-            if window is not DILATED:
-                globals()[f"{numbers}_{window}"] = _block(family, window, TILE_ROWS, True)
+        for slide in (*starmap(Slide, product((3, 5), (1, 2), (4, 7))), DILATED):
+            if slide is not DILATED:
+                globals()[f"{numbers}_{slide}"] = _block(family, slide, TILE_ROWS, True)
             for rows in (5, 6):
-                globals()[f"{numbers}_chunks_{window}_{rows}"] = _block(family, window, rows, False)
+                globals()[f"{numbers}_chunks_{slide}_{rows}"] = _block(family, slide, rows, False)
         for rows in (4, 5, 6):
             globals()[f"{numbers}_project_{rows}"] = _projection(family, rows)
 

@@ -9,8 +9,9 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.layouts.fused import FUSED, Window
+from litejit.kernels.jit.layouts.fused import FUSED
 from litejit.kernels.jit.layouts.panels import COLUMNS, STAGE_BYTES
+from litejit.kernels.jit.layouts.sliding import Slide
 from litejit.kernels.jit.native.copying import widen
 from litejit.kernels.jit.native.depthwise import load_16
 from litejit.kernels.jit.native.emission import (
@@ -81,7 +82,7 @@ def expand_tile(rows: int) -> Any:
     return tile
 
 
-def depthwise_tile(window: Window) -> Any:
+def depthwise_tile(slide: Slide) -> Any:
     """Output pixels side by side. Two rows of the input are interleaved, so that one multiplication serves both."""
 
     @intrinsic
@@ -91,14 +92,14 @@ def depthwise_tile(window: Window) -> Any:
             halves = []
             for half, begin in enumerate(emit_start(b, stage)):
                 lanes = [at for column in _HALVES[half] for at in (column, column + COLUMNS)]
-                sums = [emit_variable(b, begin) for _ in range(window.pixels)]
+                sums = [emit_variable(b, begin) for _ in range(slide.pixels)]
 
                 def pair(number: ir.Value, half: int = half, lanes: Any = lanes, sums: Values = sums) -> None:
                     table = b.add(offsets, b.mul(number, I64(8)))
                     rows = row_addresses(b, source, table, 2)
-                    weights = b.add(taps, b.mul(number, I64(window.taps * 2 * PIXEL)))
-                    factors = [emit_load(b, weights, I16x16, 2 * PIXEL * x + 32 * half) for x in range(window.taps)]
-                    for tap, column, uses in window.columns():
+                    weights = b.add(taps, b.mul(number, I64(slide.taps * 2 * PIXEL)))
+                    factors = [emit_load(b, weights, I16x16, 2 * PIXEL * x + 32 * half) for x in range(slide.taps)]
+                    for tap, column, uses in slide.uses():
                         right = b.mul(step, I64(tap))
                         both = [emit_load(b, b.add(row, right), I16x16, PIXEL * column) for row in rows]
                         value = emit_shuffle(b, *both, lanes)

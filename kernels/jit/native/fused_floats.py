@@ -8,8 +8,9 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.layouts.fused import FUSED, Window
+from litejit.kernels.jit.layouts.fused import FUSED
 from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.layouts.sliding import Slide
 from litejit.kernels.jit.native.copying import fill_f32
 from litejit.kernels.jit.native.emission import (
     F32,
@@ -69,7 +70,7 @@ def expand_tile(rows: int) -> Any:
     return tile
 
 
-def depthwise_tile(window: Window) -> Any:
+def depthwise_tile(slide: Slide) -> Any:
     """Output pixels side by side, from the rows that the offsets tell.
 
     Without a dilation, each pixel of the input is loaded once.
@@ -83,13 +84,13 @@ def depthwise_tile(window: Window) -> Any:
             def half(number: ir.Value) -> None:
                 place = b.mul(number, I64(32))
                 begin, column_at, row_taps = (b.add(address, place) for address in (bias, source, taps))
-                sums = [emit_variable(b, emit_load(b, begin, F32x8)) for _ in range(window.pixels)]
+                sums = [emit_variable(b, emit_load(b, begin, F32x8)) for _ in range(slide.pixels)]
 
                 def row(number: ir.Value) -> None:
                     at = b.add(column_at, b.sext(emit_load(b, b.add(offsets, b.mul(number, I64(4))), I32), I64))
-                    weights = b.add(row_taps, b.mul(number, I64(window.taps * PIXEL)))
-                    factors = [emit_load(b, weights, F32x8, PIXEL * tap) for tap in range(window.taps)]
-                    for tap, column, uses in window.columns():
+                    weights = b.add(row_taps, b.mul(number, I64(slide.taps * PIXEL)))
+                    factors = [emit_load(b, weights, F32x8, PIXEL * tap) for tap in range(slide.taps)]
+                    for tap, column, uses in slide.uses():
                         value = emit_load(b, b.add(at, b.mul(step, I64(tap))), F32x8, PIXEL * column)
                         for pixel, its_tap in uses:
                             b.store(emit_fma(b, value, factors[its_tap], b.load(sums[pixel])), sums[pixel])

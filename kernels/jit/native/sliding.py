@@ -7,7 +7,6 @@ registers meanwhile: 8 pixels of a 3-wide filter take 10 loads of elements and 3
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
@@ -15,57 +14,42 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from litejit.kernels.jit.layouts.panels import COLUMNS
+from litejit.kernels.jit.layouts.sliding import Slide
 from litejit.kernels.jit.native.emission import I32, I64, emit_fma, emit_load, emit_loop, emit_offset, emit_variable
 from litejit.kernels.jit.native.rescaling import emit_requantized
 from litejit.kernels.jit.native.storing import emit_clamped, emit_store_rows, rows_at
 from litejit.kernels.jit.native.tiles import FLOATS, INT16_PAIRS, F32x8, Values, emit_start
 
-__all__ = ["Slide", "float_slide", "int8_slide"]
+__all__ = ["float_slide", "int8_slide"]
 
 Columns = Callable[[ir.IRBuilder, ir.Value], Values]
 """(number of a row of taps) -> addresses of the input's pixels that a tile sees in it."""
 
 
-@dataclass(frozen=True)
-class Slide:
-    """pixels: of a tile, side by side; taps: width of the filter; stride: from pixel to pixel."""
+def _emit_slide(
+    b: ir.IRBuilder,
+    slide: Slide,
+    columns: Columns,
+    rows: ir.Value,
+    weights: ir.Value,
+    start: ir.Value,
+    half: int,
+    load: Callable[[ir.IRBuilder, ir.Value, int], ir.Value],
+    accumulate: Callable[[ir.IRBuilder, ir.Value, ir.Value, ir.Value], ir.Value],
+) -> Values:
+    """start + sums over so many rows of taps of 8 channels of each pixel; weights: 64 bytes for each tap."""
+    sums = [emit_variable(b, start) for _ in range(slide.pixels)]
 
-    pixels: int
-    taps: int
-    stride: int
+    def row(number: ir.Value) -> None:
+        own = b.add(weights, b.mul(number, I64(64 * slide.taps)))
+        factors = [load(b, emit_offset(b, own, 64 * tap), half) for tap in range(slide.taps)]
+        for (_, _, uses), at in zip(slide.uses(), columns(b, number), strict=True):
+            x = load(b, at, half)
+            for pixel, tap in reversed(uses):
+                b.store(accumulate(b, x, factors[tap], b.load(sums[pixel])), sums[pixel])
 
-    @property
-    def columns(self) -> int:
-        """Pixels of the input that a tile sees in a row."""
-        return (self.pixels - 1) * self.stride + self.taps
-
-    def emit(
-        self,
-        b: ir.IRBuilder,
-        columns: Columns,
-        rows: ir.Value,
-        weights: ir.Value,
-        start: ir.Value,
-        half: int,
-        load: Callable[[ir.IRBuilder, ir.Value, int], ir.Value],
-        accumulate: Callable[[ir.IRBuilder, ir.Value, ir.Value, ir.Value], ir.Value],
-    ) -> Values:
-        """start + sums over so many rows of taps of 8 channels of each pixel; weights: 64 bytes for each tap."""
-        sums = [emit_variable(b, start) for _ in range(self.pixels)]
-
-        def row(number: ir.Value) -> None:
-            own = b.add(weights, b.mul(number, I64(64 * self.taps)))
-            factors = [load(b, emit_offset(b, own, 64 * tap), half) for tap in range(self.taps)]
-            for column, at in enumerate(columns(b, number)):
-                x = load(b, at, half)
-                for tap in range(self.taps):
-                    pixel, between = divmod(column - tap, self.stride)
-                    if between == 0 and 0 <= pixel < self.pixels:
-                        variable = sums[pixel]
-                        b.store(accumulate(b, x, factors[tap], b.load(variable)), variable)
-
-        emit_loop(b, rows, row)
-        return [b.load(variable) for variable in sums]
+    emit_loop(b, rows, row)
+    return [b.load(variable) for variable in sums]
 
 
 def float_slide(slide: Slide) -> Any:
@@ -87,16 +71,16 @@ def float_slide(slide: Slide) -> Any:
                 channels,
             ) = a  # fmt: skip
             addresses = rows_at(b, out, pitch, slide.pixels)
-            inside = [b.icmp_unsigned("<", b.add(column, I64(at)), width) for at in range(slide.columns)]
+            inside = [b.icmp_unsigned("<", b.add(column, I64(at)), width) for at in range(slide.width)]
 
             def columns(b: ir.IRBuilder, number: ir.Value) -> Values:
                 at = b.add(source, b.mul(number, row_bytes))
-                pixels = [b.add(at, b.mul(pixel_bytes, I64(column))) for column in range(slide.columns)]
+                pixels = [b.add(at, b.mul(pixel_bytes, I64(column))) for column in range(slide.width)]
                 return [b.select(is_inside, pixel, nothing) for is_inside, pixel in zip(inside, pixels, strict=True)]
 
             def half_of(half: int) -> None:
                 start = emit_load(b, bias, F32x8, 32 * half)
-                sums = slide.emit(b, columns, rows, weights, start, half, FLOATS.load_column, emit_fma)
+                sums = _emit_slide(b, slide, columns, rows, weights, start, half, FLOATS.load_column, emit_fma)
                 results = emit_clamped(b, [[value] for value in sums], low, high)
                 targets = [emit_offset(b, address, 32 * half) for address in addresses]
                 emit_store_rows(b, results, targets, b.sub(channels, I64(8 * half)))
@@ -128,11 +112,13 @@ def int8_slide(slide: Slide, rescaling: str) -> Any:
 
             def window(b: ir.IRBuilder, number: ir.Value) -> Values:
                 at = b.add(source, _offset(b, b.add(taps, b.mul(number, I64(4 * slide.taps)))))
-                return [b.add(at, b.mul(pixel_bytes, I64(column))) for column in range(slide.columns)]
+                return [b.add(at, b.mul(pixel_bytes, I64(column))) for column in range(slide.width)]
 
             load, accumulate = INT16_PAIRS.load_column, INT16_PAIRS.accumulate
             start = emit_start(b, stage)
-            halves = [slide.emit(b, window, rows, weights, start[half], half, load, accumulate) for half in range(2)]
+            halves = [
+                _emit_slide(b, slide, window, rows, weights, start[half], half, load, accumulate) for half in range(2)
+            ]
             sums = [list(pair) for pair in zip(*halves, strict=True)]
             outputs = rows_at(b, out, pitch, slide.pixels)
             emit_requantized(b, sums, stage, outputs, zero_point, low, high, columns, rescaling)
