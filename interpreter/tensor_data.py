@@ -22,7 +22,7 @@ __all__ = ["TensorData", "blank"]
 
 
 class TensorData:
-    """What is known of every tensor of a subgraph (`specs`) and its data (`arrays`), in its own memory or a program's."""
+    """What is known of every tensor of a subgraph (`specs`), and its data (`arrays`), its own or in a program."""
 
     def __init__(self, graph: Graph, context: Context) -> None:
         self.graph = graph

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from litejit.kernels.fixedpoint import integer_range, multiply_by_quantized_multiplier
-from litejit.kernels.jit.call import Call, Tensor, padded
-from litejit.kernels.jit.layouts.rows import ROWS
+from litejit.kernels.jit.call import Call, Scratch, Tensor, padded
+from litejit.kernels.jit.layouts.rows import KNOWN_BYTES, ROWS, ROWS_AT_ONCE
 from litejit.kernels.jit.lowering import Lowering, lowers
 from litejit.kernels.reference.lut import look_up
 from litejit.kernels.reference.normalization import L2Normalization
@@ -35,7 +35,16 @@ def _over_rows(lowering: Lowering, kernel: str, values: dict[str, Any]) -> list[
     items = input.size // depth
     grain = max(1, 256 // depth)
     work = 10 * input.size + _ROW * items
-    return [Call(kernel, ROWS, {**rest, **ends, **values}, items=items, grain=grain, work=work)]
+    slots = {**rest, **ends, **values}
+    return [Call(kernel, ROWS, slots, items=items, grain=grain, scratch_bytes=slots["scratch_bytes"], work=work)]
+
+
+def _by_difference(table: np.ndarray) -> np.ndarray:
+    """[511] what a table [256] has for a byte that lies so far below another, by their difference as unsigned bytes.
+
+    Beyond 255 below and above are the differences of signed bytes: the same, modulo 256.
+    """
+    return padded(table[-np.arange(-255, 256) & 255])
 
 
 @lowers(Softmax)
@@ -62,9 +71,11 @@ def softmax(lowering: Lowering) -> list[Call] | None:
         "scale": float(output.scale),
         "zero_point": output.zero_point,
         "rounds_up": kernel.rounds_up,
-        "exps": padded(kernel.exp.exps.astype(np.int32)),
-        "terms": padded(kernel.exp.terms.astype(np.int32)),
-        "reals": padded(kernel.table.exps),
+        "exps": _by_difference(kernel.exp.exps.astype(np.int32)),
+        "terms": _by_difference(kernel.exp.terms.astype(np.int32)),
+        "reals": _by_difference(kernel.table.exps),
+        "scratch": Scratch(),
+        "scratch_bytes": ROWS_AT_ONCE * KNOWN_BYTES,
     }
     return _over_rows(lowering, kernel_name, values)
 

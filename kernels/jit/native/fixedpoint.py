@@ -36,6 +36,12 @@ def multiply(context, x, y):
 
 
 @inline
+def _product(x, y):
+    """The same of two numbers that are not both the least one there is."""
+    return (x * y + (1 << 30)) >> 31
+
+
+@inline
 def divided_by_pot(x, exponent):
     """RoundingDivideByPOT for exponents above 0."""
     return (x + (1 << (exponent - 1)) + (x >> 63)) >> exponent
@@ -58,13 +64,16 @@ def _shift_left(x, amount):
 
 @inline
 def one_over_one_plus_x(x):
-    """1 / (1 + x) for 0 <= x <= 1, no integer bits in and out: three Newton-Raphson steps."""
+    """1 / (1 + x) for 0 <= x <= 1, no integer bits in and out: three Newton-Raphson steps.
+
+    Nothing saturates on the way: the first estimate, of two integer bits, is off by at most 1 / 17.
+    """
     half_denominator = (x + _MOST + 1) >> 1
-    inverse = 1515870810 + multiply(half_denominator, -1010580540)
+    inverse = 1515870810 + _product(half_denominator, -1010580540)
     for _ in range(3):
-        error = (1 << 29) - multiply(half_denominator, inverse)
-        inverse += _shift_left(multiply(inverse, error), 2)
-    return _shift_left(inverse, 1)
+        error = (1 << 29) - _product(half_denominator, inverse)
+        inverse += _product(inverse, error) << 2
+    return min(inverse << 1, _MOST)
 
 
 @inline

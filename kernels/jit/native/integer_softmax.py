@@ -6,7 +6,7 @@ from typing import Any
 
 from numba import float32, int8, int16
 
-from litejit.kernels.jit.layouts.rows import ROWS
+from litejit.kernels.jit.layouts.rows import KNOWN_BYTES, ROWS, ROWS_AT_ONCE
 from litejit.kernels.jit.native.fixedpoint import (
     bit_length,
     divided_by_pot,
@@ -19,12 +19,14 @@ from litejit.kernels.jit.native.simd import (
     getters,
     largest,
     load_f32,
-    load_i8,
+    load_i8x16,
     load_i8x32,
     load_i16,
     load_i32,
+    load_i64,
     load_u8,
     maximum,
+    splat_i8x16,
     splat_i8x32,
     store,
 )
@@ -34,20 +36,21 @@ get, get_float = getters(ROWS)
 
 @inline
 def largest_byte(source, depth, mask):
-    """The largest of a row of bytes, as int64."""
-    if mask == 255:
-        flip, offset = splat_i8x32(-128), 128
-    else:
-        flip, offset = splat_i8x32(0), 0
+    """The largest of a row of bytes, as int64. The last vector of a row reaches back into those before it."""
+    flip, offset = (-128, 128) if mask == 255 else (0, 0)
     peak = -128
     if depth >= 32:
-        most = load_i8x32(source) ^ flip
-        for at in range(32, depth - 31, 32):
-            most = maximum(load_i8x32(source + at) ^ flip, most)
-        peak = int(largest(maximum(load_i8x32(source + depth - 32) ^ flip, most)))
+        flips = splat_i8x32(flip)
+        most = load_i8x32(source + depth - 32) ^ flips
+        for at in range(0, depth - 32, 32):
+            most = maximum(load_i8x32(source + at) ^ flips, most)
+        peak = int(largest(most))
+    elif depth >= 16:
+        halves = splat_i8x16(flip)
+        peak = int(largest(maximum(load_i8x16(source) ^ halves, load_i8x16(source + depth - 16) ^ halves)))
     else:
         for at in range(depth):
-            peak = max(peak, (load_u8(source + at) - 128) if mask == 255 else int(load_i8(source + at)))
+            peak = max(peak, int(load_u8(source + at) ^ 128) - 128 if mask != 255 else load_u8(source + at) - 128)
     return peak + offset
 
 
@@ -66,37 +69,72 @@ def _steps(args, real):
     return rounded(real) + get(args, "zero_point")
 
 
+@inline
+def _add_up(args, source, depth, into):
+    """Keeps what tables are moved by for a row of bytes, and the sum of its exponentials."""
+    away = 4 * (255 - (largest_byte(source, depth, get(args, "mask")) & 255))
+    terms, total = get(args, "terms") + away, 0
+    for at in range(depth):
+        total += load_i32(terms + 4 * load_u8(source + at))
+    store(into, away)
+    store(into + 8, total)
+
+
+@inline
+def _invert(total, bits, into):
+    """Keeps the reciprocal of a sum, and by how much products with it are shifted."""
+    inverse, shift = reciprocal(total)
+    shift += 43 - bits
+    # Shifted by more than 62, the product of two numbers of 31 bits is less than half a step.
+    store(into, inverse if shift <= 62 else 0)
+    store(into + 8, min(shift, 62))
+
+
 def _of_bytes(dtype: Any, bits: int) -> Any:
     """8-bit rows to rows of integers of a type.
 
-    A row whose sum is too large for fixed point is done in floats, in which sums are rounded after every addition.
+    Some rows at a time: all sums, all reciprocals, all results, so that a processor is at several rows at once. A row
+    whose sum is too large for fixed point is done in floats, in which sums are rounded after every addition.
     """
 
+    @inline
+    def shares(args, source, out, depth, known):
+        low, high, exps = get(args, "low"), get(args, "high"), get(args, "exps") + load_i64(known)
+        inverse, shift = load_i64(known + 16), load_i64(known + 24)
+        # Rounded to 2**-31 first, halves up, and then to whole steps.
+        start = (1 << 30) + (1 << (shift - 1))
+        for at in range(depth):
+            exp = load_i32(exps + 4 * load_u8(source + at))
+            store(out + at * (bits // 8), dtype(min(((exp * inverse + start) >> shift) + low, high)))
+
+    @inline
+    def shares_in_floats(args, source, out, depth, known):
+        low, high, reals = get(args, "low"), get(args, "high"), get(args, "reals") + load_i64(known)
+        sum = float32(0)
+        for at in range(depth):
+            sum = float32(sum + load_f32(reals + 4 * load_u8(source + at)))
+        factor = float32(float32(1) / float32(sum * float32(get_float(args, "scale"))))
+        for at in range(depth):
+            real = float32(load_f32(reals + 4 * load_u8(source + at)) * factor)
+            store(out + at * (bits // 8), dtype(min(max(_steps(args, real), low), high)))
+
     def kernel(args, first, last, rank):
-        depth, mask, low, high = get(args, "depth"), get(args, "mask"), get(args, "low"), get(args, "high")
-        exps, terms, reals = get(args, "exps"), get(args, "terms"), get(args, "reals")
-        for item in range(first, last):
-            source, out = get(args, "source") + item * depth, get(args, "out") + item * depth * (bits // 8)
-            peak = largest_byte(source, depth, mask)
-            total = 0
-            for at in range(depth):
-                total += load_i32(terms + 4 * (peak - load_u8(source + at) & 255))
-            if total < get(args, "limit"):
-                inverse, shift = reciprocal(total)
-                shift += 12 - bits
-                half = 1 << (shift - 1)
-                for at in range(depth):
-                    exp = load_i32(exps + 4 * (peak - load_u8(source + at) & 255))
-                    share = (exp * inverse + (1 << 30)) >> 31
-                    store(out + at * (bits // 8), dtype(min(((share + half) >> shift) + low, high)))
-                continue
-            sum = float32(0)
-            for at in range(depth):
-                sum = float32(sum + load_f32(reals + 4 * (peak - load_u8(source + at) & 255)))
-            factor = float32(float32(1) / float32(sum * float32(get_float(args, "scale"))))
-            for at in range(depth):
-                real = float32(load_f32(reals + 4 * (peak - load_u8(source + at) & 255)) * factor)
-                store(out + at * (bits // 8), dtype(min(max(_steps(args, real), low), high)))
+        depth, limit = get(args, "depth"), get(args, "limit")
+        known = get(args, "scratch") + rank * get(args, "scratch_bytes")
+        for begin in range(first, last, ROWS_AT_ONCE):
+            count = min(ROWS_AT_ONCE, last - begin)
+            source, out = get(args, "source") + begin * depth, get(args, "out") + begin * depth * (bits // 8)
+            for row in range(count):
+                _add_up(args, source + row * depth, depth, known + KNOWN_BYTES * row)
+            for row in range(count):
+                at = known + KNOWN_BYTES * row
+                _invert(min(load_i64(at + 8), limit), bits, at + 16)
+            for row in range(count):
+                at, to = known + KNOWN_BYTES * row, out + row * depth * (bits // 8)
+                if load_i64(at + 8) < limit:
+                    shares(args, source + row * depth, to, depth, at)
+                else:
+                    shares_in_floats(args, source + row * depth, to, depth, at)
 
     return kernel
 
