@@ -127,8 +127,9 @@ class FakeQuant(Kernel):
     """Rounds floats to the grid of a quantization: round_away((clamp(x) - min) / scale) * scale + min.
 
     min and max are nudged so that 0 lies on the grid of 2**num_bits values, at its end if they do not have it between.
-    A range of one number, or one that is not finite, makes everything NaN.
-    Raises InvalidModelError when narrow_range is set or num_bits is outside 1 .. 16.
+    A range of one number, or one that is not finite, makes everything NaN, and so does a grid of one value. Zero points
+    have 16 bits, which moves the grid where there are more values.
+    Raises InvalidModelError when narrow_range is set or num_bits is outside 0 .. 31.
     Semantics: LiteRT tflite/kernels/fake_quant.cc, internal/quantization_util.cc (NudgeQuantizationRange).
     """
 
@@ -142,16 +143,19 @@ class FakeQuant(Kernel):
         node.output(x.dims, type=x.type)
         low, high = np.float32(self.options.min), np.float32(self.options.max)
         node.require(not self.options.narrow_range, "narrow_range is not supported on activations")
-        node.require(1 <= self.options.num_bits <= 16, "num_bits is {}, expected 1 to 16", self.options.num_bits)
+        node.require(0 <= self.options.num_bits <= 31, "num_bits is {}, expected 0 to 31", self.options.num_bits)
         with np.errstate(all="ignore"):
             extent = high - low
         if extent == 0 or not np.isfinite(extent):
             self.scale = self.min = self.max = np.float32(np.nan)
             return
-        quant_max = np.float32((1 << self.options.num_bits) - 1)
-        self.scale = extent / quant_max
-        zero_point = np.clip(round_half_away(-low / self.scale), 0, quant_max)
-        self.min, self.max = -zero_point * self.scale, (quant_max - zero_point) * self.scale
+        most = (1 << self.options.num_bits) - 1
+        quant_max = np.float32(most)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self.scale = extent / quant_max
+            real = max(-low / self.scale, np.float32(0))
+            zero_point = np.float32((most if real > quant_max else int(round_half_away(real))) & 0xFFFF)
+            self.min, self.max = -zero_point * self.scale, (quant_max - zero_point) * self.scale
 
     def __call__(self, input: np.ndarray) -> np.ndarray:
         """The output."""

@@ -15,6 +15,7 @@ import numpy as np
 from litejit.kernels.geometry import spread
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node
+from litejit.kernels.reference.first_elements import first_elements, first_elements_of
 from litejit.kernels.registry import builtin
 from litejit.schema import BuiltinOperator, StablehloPadOptions, TensorType
 
@@ -94,21 +95,31 @@ def shift(function: np.ufunc, x: np.ndarray, count: np.ndarray, beyond: np.ndarr
 
 @builtin(BuiltinOperator.STABLEHLO_SHIFT_LEFT)
 class StablehloShiftLeft(Binary):
-    """lhs shifted left by rhs bits; 0 where rhs is negative or not less than the number of bits."""
+    """lhs shifted left by rhs bits; 0 where rhs is negative or not less than the number of bits.
+
+    Of a rhs that is larger, the first elements count.
+    """
 
     types = (TensorType.INT8, TensorType.INT16, TensorType.INT32)
+
+    def prepare(self, node: Node) -> None:
+        """The output has the shape of lhs."""
+        lhs = node.input("lhs")
+        first_elements(node, "rhs", lhs.dims, axes=(), types=lhs.type)
+        node.output(lhs.dims, types=lhs.type)
 
     @staticmethod
     def function(lhs: np.ndarray, rhs: np.ndarray) -> np.ndarray:
         """Shifts."""
-        return shift(np.left_shift, lhs, rhs, 0)
+        return shift(np.left_shift, lhs, first_elements_of(rhs, lhs.shape), 0)
 
 
 @builtin(BuiltinOperator.STABLEHLO_PAD)
 class StablehloPad(Kernel):
     """Puts interior_padding values between neighbours, then edge_padding_low and _high around (below 0: crops).
 
-    input: rank 1 to 8, any type of fixed size; padding_value: one element of it.
+    input: rank 1 to 8, any type of fixed size; padding_value: one element of it. Options: three times as many numbers, at
+    most 8; those of further dimensions are 0, and numbers beyond the rank do not count.
     A result without elements has the shape [0, …, 0].
     """
 
@@ -123,9 +134,11 @@ class StablehloPad(Kernel):
         node.require(value.size == 1, "operand 'padding_value' has shape {}, expected one element", value.dims)
         names = ("edge_padding_low", "edge_padding_high", "interior_padding")
         sizes = {name: tuple(map(int, getattr(self.options, name))) for name in names}
+        count = len(sizes[names[0]])
         for name in names:
-            node.require(len(sizes[name]) == x.rank, "{} is {}, expected {} numbers", name, sizes[name], x.rank)
-        low, high, interior = (sizes[name] for name in names)
+            is_right = 1 <= count <= 8 and len(sizes[name]) == count
+            node.require(is_right, "{} is {}, expected as many numbers as {}, 1 to 8", name, sizes[name], names[0])
+        low, high, interior = ((*sizes[name], *[0] * x.rank)[: x.rank] for name in names)
         node.require(min(interior) >= 0, "interior_padding is {}, it must not be negative", interior)
         self.padding = tuple(zip(low, high, strict=True))
         self.steps = tuple(gap + 1 for gap in interior)

@@ -136,7 +136,7 @@ def test_fake_quant_without_a_range(low: float, high: float) -> None:
     check(problem, experimental_op_resolver_type=OpResolverType.AUTO)
 
 
-@pytest.mark.parametrize("num_bits", [2, 4, 8, 16])
+@pytest.mark.parametrize("num_bits", [0, 2, 4, 8, 16, 17, 25, 31])
 @pytest.mark.parametrize(("low", "high"), [(-6.0, 6.0), (0.0, 6.0), (-3.0, 0.0), (-0.1, 5.3), (-1e-3, 100.0)])
 def test_fake_quant(num_bits: int, low: float, high: float) -> None:
     x = np.concatenate([reals(high / 100 + 0.01), [low, high]]).astype(np.float32)
@@ -268,7 +268,7 @@ REFUSED: list[Any] = [
         "narrow_range is not supported",
         id="narrow-range",
     ),
-    pytest.param("FAKE_QUANT", [_F], None, {"min": -1.0, "max": 1.0, "num_bits": 0}, "num_bits is 0", id="num-bits"),
+    pytest.param("FAKE_QUANT", [_F], None, {"min": -1.0, "max": 1.0, "num_bits": 32}, "num_bits is 32", id="num-bits"),
     pytest.param("DENSIFY", [_F], None, {}, "is not a sparse constant", id="tensorflow-62161-not-constant"),
     pytest.param("DENSIFY", [None], [out()], {}, "operand 'input' is missing", id="tensorflow-62161"),
     pytest.param("DENSIFY", [Const([1.0], np.float32)], None, {}, "is not a sparse constant", id="not-sparse"),

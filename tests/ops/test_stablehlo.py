@@ -43,6 +43,7 @@ def test_quantized_tensors_are_plain_integers() -> None:
 def test_shift_left(dtype: Any) -> None:
     a, b = np.meshgrid(edges(dtype), np.arange(8 * np.dtype(dtype).itemsize, dtype=dtype))
     check(single_op("STABLEHLO_SHIFT_LEFT", [Input(a), Input(b)]))
+    check(single_op("STABLEHLO_SHIFT_LEFT", [Input(a), Input(np.stack([b, a]))]))
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32])
@@ -65,6 +66,8 @@ PADS: list[tuple[Any, ...]] = [
     ((2, 3, 2), (0, -1, 1), (1, 1, 0), (1, 2, 0)),
     ((3, 4), (-3, 0), (0, 0), (0, 0)),
     ((0, 4), (0, 1), (0, 0), (2, 0)),
+    ((3, 4), (1,), (2,), (1,)),
+    ((3, 4), (0, 1, -5), (0, 0, 7), (1, 0, 3)),
     ((1, 2, 1, 2, 1, 2), (0, 1, 0, 0, 2, 0), (0,) * 6, (0, 0, 3, 1, 0, 1)),
 ]
 
@@ -176,7 +179,7 @@ ERRORS = {
     "types": ("STABLEHLO_ADD", [ints(1), Input([1.0], np.float32)], {}, "is FLOAT32, expected INT32"),
     "and of floats": ("STABLEHLO_AND", [X, X], {}, "is FLOAT32"),
     "shift of int64": ("STABLEHLO_SHIFT_LEFT", [Input([1], np.int64)] * 2, {}, "is INT64"),
-    "pad sizes": ("STABLEHLO_PAD", [X, VALUE], {**PAD, "edge_padding_low": (1,)}, "expected 2 numbers"),
+    "pad sizes": ("STABLEHLO_PAD", [X, VALUE], {**PAD, "edge_padding_low": (1,)}, "expected as many numbers"),
     "pad value": ("STABLEHLO_PAD", [X, Const([1, 2], np.float32)], PAD, "expected one element"),
     "pad type": ("STABLEHLO_PAD", [X, Const(np.int32(1))], PAD, "is INT32, expected FLOAT32"),
     "pad interior": ("STABLEHLO_PAD", [X, VALUE], {**PAD, "interior_padding": (0, -1)}, "must not be negative"),
