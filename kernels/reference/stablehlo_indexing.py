@@ -120,8 +120,9 @@ class StablehloGather(Kernel):
 class StablehloScatter(Kernel):
     """Combines elements of the input with updates: input[position] = body(input[position], update), in row-major order.
 
-    scatter_indices: int32 or int64. Updates have the batch dimensions of scatter_indices and, at update_window_dims,
-    those of the slices; dimensions inserted_window_dims of the input are missing there. Elements outside are left out.
+    scatter_indices: int32 or int64. Updates have the batch dimensions of scatter_indices, or fewer slices, and, at
+    update_window_dims, those of the slices; dimensions inserted_window_dims of the input are missing there. Elements
+    outside are left out.
     A body without operators returns the update; others see `body_combiner`. Derived: combiner (None: no operators).
     """
 
@@ -150,8 +151,14 @@ class StablehloScatter(Kernel):
             x.rank,
         )
         batch_dims = [dim for dim in range(updates.rank) if dim not in window_dims]
-        batch = tuple(updates.dims[dim] for dim in batch_dims)
-        node.require(batch == self.starts.batch, "updates are for {} slices, indices {}", batch, self.starts.batch)
+        self.batch = tuple(updates.dims[dim] for dim in batch_dims)
+        node.require(
+            len(self.batch) == len(self.starts.batch)
+            and all(count <= most for count, most in zip(self.batch, self.starts.batch, strict=True)),
+            "updates are for {} slices, indices {}",
+            self.batch,
+            self.starts.batch,
+        )
         window = iter(updates.dims[dim] for dim in window_dims)
         self.sizes = tuple(1 if dim in inserted else next(window) for dim in range(x.rank))
         self.order = (*batch_dims, *window_dims)
@@ -165,8 +172,9 @@ class StablehloScatter(Kernel):
     def __call__(self, input: np.ndarray, scatter_indices: np.ndarray, updates: np.ndarray) -> np.ndarray:
         """Scatters in rounds: in each of them an element takes its next update, so a round is one operation."""
         result = input.reshape(-1).copy()
-        at = positions(self.starts(scatter_indices), self.sizes)
-        inside = np.ones((*self.starts.batch, *self.sizes), bool)
+        starts = self.starts(scatter_indices)[tuple(map(slice, self.batch))]
+        at = positions(starts, self.sizes)
+        inside = np.ones((*self.batch, *self.sizes), bool)
         targets = np.zeros(inside.shape, np.int64)
         for index, size in zip(at, input.shape, strict=True):
             inside &= (index >= 0) & (index < size)

@@ -131,6 +131,7 @@ SCATTERS: list[tuple[Any, ...]] = [
     ((5, 3, 4), (2, 3, 2), (2, 2, 3, 3), (0, 2), (0,), (2, 1), 2),
     ((5, 3, 4), (2, 2), (2, 1, 4, 2), (0, 1, 2), (), (0, 2), 1),
     ((6,), (1,), (3,), (0,), (), (0,), 0),
+    ((5, 3, 4), (2, 3, 2), (1, 2, 2, 3), (2, 3), (0,), (0, 2), 2),
 ]
 SCATTER_NAMES = ("update_window_dims", "inserted_window_dims", "scatter_dims_to_operand_dims", "index_vector_dim")
 
