@@ -118,8 +118,8 @@ class StablehloShiftLeft(Binary):
 class StablehloPad(Kernel):
     """Puts interior_padding values between neighbours, then edge_padding_low and _high around (below 0: crops).
 
-    input: rank 1 to 8, any type of fixed size; padding_value: one element of it. Options: three times as many numbers, at
-    most 8; those of further dimensions are 0, and numbers beyond the rank do not count.
+    input: rank 1 to 8, any type of fixed size; padding_value: one element of it. Options: lists of one length, at most
+    8; further dimensions have zeros, and numbers beyond the rank do not count.
     A result without elements has the shape [0, …, 0].
     """
 
