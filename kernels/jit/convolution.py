@@ -318,7 +318,7 @@ def proved_stage_of_8_bit(
     total, largest = matrix.sum((0, 1), dtype=np.int64), np.abs(matrix.astype(np.int16))
     absolute = largest.sum((0, 1), dtype=np.int64)
     positive, negative = (total + absolute) // 2, (total - absolute) // 2
-    low, high = min(products.low, 0), max(products.high, 0)
+    low, high = products.low, products.high
     ends = bias + np.stack([positive * low + negative * high, positive * high + negative * low])
     rooms = ((1 << 15) - 1) // np.maximum(largest.max((0, 1)).astype(np.int64), 1)
     found = prove(stage.rescale.multiplier, ends, stage.low - zero_point, stage.high - zero_point, rooms)

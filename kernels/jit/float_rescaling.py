@@ -60,14 +60,12 @@ def steps(multiplier: Multiplier, results: np.ndarray) -> np.ndarray:
 
 
 def prove(multiplier: Multiplier, ends: np.ndarray, low: int, high: int, rooms: np.ndarray) -> FloatRescaling | None:
-    """The rescaling of sums [2, channels], the smallest and the largest, clamped to low .. high.
+    """The rescaling of sums [2, channels], the smallest and the largest, clamped to low .. high; low is not below 0.
 
     rooms: [channels] the largest factors that weights have room for. None if it has not been proved for any channel.
     """
     count = ends.shape[1]
     multiplier = Multiplier(*(np.broadcast_to(x, count) for x in (multiplier.mantissa, multiplier.exponent)))
-    if low < 0:
-        return None
     middle = (low + high + 1) // 2
     fits = np.abs(ends).max(0) << multiplier.left_shift < 1 << 30
     results = np.clip(multiply_by_quantized_multiplier(np.where(fits, ends, 0), multiplier), low, high)

@@ -109,7 +109,7 @@ def fitted(
             continue
         p2 = (least + most) // 2 if least > -_FAR and most < _FAR else least if least > -_FAR else most
         # Sums on the way may wrap around, the last one may not.
-        if sums.min() + p2 >= -(1 << 31) and sums.max() + p2 < 1 << 31 and max(abs(p0), abs(p1)) < 1 << 31:
+        if sums.min() + p2 >= -(1 << 31) and sums.max() + p2 < 1 << 31:
             return {"p0": p0, "p1": p1, "p2": p2, "table": shift, "low": low, "high": high}
     return None
 

@@ -89,7 +89,6 @@ def test_every_part_of_the_proof_is_needed() -> None:
 
 def test_what_cannot_be_proved_is_refused() -> None:
     multiplier, ends = drawn(3)
-    assert prove(multiplier, ends, -1, 255, ROOMS) is None
     assert prove(multiplier, ends * (1 << 20), 0, 255, ROOMS) is None
     # Scales that are to be used as they are seldom meet hundreds of steps.
     multiplier, ends = drawn(3, most=-7)
@@ -98,6 +97,21 @@ def test_what_cannot_be_proved_is_refused() -> None:
     assert 0 < found.holds.sum() < CHANNELS
     sums, held = around(multiplier, ends, 255), found.holds
     np.testing.assert_array_equal(floats(sums, found, 255)[held], fixed(sums, multiplier, 255)[held])
+
+
+def test_limits_of_what_is_proved() -> None:
+    """Factors, sums, and results before the clamp: one step more, and nothing is proved."""
+
+    def holds(real: float, least: int, most: int, high: int = 255) -> bool:
+        found = prove(Multiplier.from_real(np.array([real])), np.array([[least], [most]]), 0, high, ROOMS[:1])
+        return found is not None and bool(found.holds[0])
+
+    assert (holds(255.9, 0, 100), holds(256.1, 0, 100)) == (True, False)
+    assert (holds(1.01 * 2.0**-24, 0, 1 << 29, 3), holds(0.99 * 2.0**-24, 0, 1 << 29, 3)) == (True, False)
+    assert (holds(0.001, -(1 << 30) + 1, 5), holds(0.001, -(1 << 30), 5)) == (True, False)
+    for real in (1.7, 33.0):
+        assert holds(real, 0, int(0.999 * (1 << 21) / real))
+        assert not holds(real, 0, int(1.001 * (1 << 21) / real))
 
 
 def test_sums_that_do_not_vary() -> None:

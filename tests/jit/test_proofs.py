@@ -29,7 +29,8 @@ from litejit.kernels.jit import (
 )
 from litejit.kernels.jit.cells import Weights
 from litejit.kernels.jit.forced import forcing
-from litejit.testing import Const, Input, Problem, out, single_op
+from litejit.kernels.reference.elementwise import values_of
+from litejit.testing import Const, Input, Problem, out, run, single_op
 from tests.jit.equal import check_compiled, native_calls, prepared
 
 
@@ -114,6 +115,41 @@ def factor(real: float) -> Problem:
 
 def factor_of_groups(real: float) -> Problem:
     return products(1000, groups=20, scale=1 / real)
+
+
+def of_zero_point(zero_point: int, weights: tuple[int, int]) -> Callable[[int], Problem]:
+    """Sums of the last channel reach a bias, and what is added to it are the lowest and the highest bytes."""
+
+    def problem(bias: int) -> Problem:
+        x = np.zeros((1, 5, 4, 3), np.int64)
+        x[:, :, ::2], x[:, :, 1::2] = (127, -128)
+        biases, taps = np.array([0, 0, bias]), np.zeros((1, 1, 2, 3), np.int64)
+        taps[..., 2] = weights
+        operands = [
+            Input(x, np.int8, scale=1.0, zero_point=zero_point),
+            Const(taps, np.int8, scale=1.0, zero_point=0),
+            Const(biases, np.int32, scale=1.0, zero_point=0),
+        ]
+        options = {"stride_h": 1, "stride_w": 1, "padding": "VALID", "depth_multiplier": 1}
+        outputs = [out(np.int8, scale=scale_with_a_step(BITS_30, 100), zero_point=0)]
+        return single_op("DEPTHWISE_CONV_2D", operands, outputs=outputs, **options)
+
+    return problem
+
+
+def bounded(scale: float) -> Problem:
+    """Clamped to -1 .. 1."""
+    x, weights = np.arange(-128, 128).reshape(1, 16, 16, 1), np.ones((1, 1, 1, 1))
+    operands = [
+        Input(x, np.int8, scale=0.5, zero_point=0),
+        Const(weights, np.int8, scale=1.0, zero_point=0),
+        Const(np.zeros(1), np.int32, scale=0.5, zero_point=0),
+    ]
+    options = {"stride_h": 1, "stride_w": 1, "padding": "VALID", "depth_multiplier": 1}
+    outputs = [out(np.int8, scale=scale, zero_point=0)]
+    return single_op(
+        "DEPTHWISE_CONV_2D", operands, outputs=outputs, fused_activation_function="RELU_N1_TO_1", **options
+    )
 
 
 def words(total: int) -> Problem:
@@ -209,6 +245,18 @@ PROOFS = {
     "fixed, factor": Proof(
         convolution.stage_of_8_bit, "left > 8", "left > 9", factor, 255.9, 256.1, "depthwise.int8_", "fixed",
         is_needed=False,
+    ),
+    "fixed, lowest byte": Proof(
+        convolution.stage_of_8_bit, "products.low + products.zero_point, products.high", "0, products.high",
+        of_zero_point(-128, (0, -127)), BITS_30 - 1, BITS_30, "depthwise.int8_", "fixed",
+    ),
+    "fixed, highest byte": Proof(
+        convolution.stage_of_8_bit, "products.high + products.zero_point\n", "products.high\n",
+        of_zero_point(127, (127, -127)), BITS_30 - 1 - 127 * 255, BITS_30 - 127 * 255, "depthwise.int8_", "fixed",
+    ),
+    "floats, clamp": Proof(
+        convolution.proved_stage_of_8_bit, "stage.low < zero_point", "stage.low < zero_point - 1", bounded, 2.1, 1.0,
+        "depthwise.int8_proved", "proved", is_needed=False,
     ),
     "groups": Proof(stages._fixed, "(30 - left)", "(31 - left)", grouped, BITS_30 - 1, BITS_30, "products.fixed8"),
     "groups, factor": Proof(
@@ -339,6 +387,40 @@ def test_a_single_wrong_result_is_seen() -> None:
         other = target.copy()
         other[place] ^= 1
         assert slopes._factor(0.75 * (1 << 12), x, other, 0) is None
+
+
+def test_a_single_wrong_product_is_seen() -> None:
+    interpreter = prepared(product_of_bytes(0.7))
+    function = interpreter._session.plans[0].steps[0].kernel.quantized
+    formula, values = function.formula, values_of(np.dtype(np.int8))
+    assert quantized._product(formula, function.table, values) is not None
+    for place in (0, 256 + 1, 256 + 6):
+        other = function.table.copy()
+        other[place] ^= 1
+        assert quantized._product(formula, other, values) is None
+
+
+def test_slopes_of_nearly_one() -> None:
+    """Their factors would be 2**15, which 16 bits do not hold."""
+    x = Input(np.arange(-128, 128), np.int8, scale=0.99999, zero_point=3)
+    for alpha in (0.5, 0.99999, -0.99999):
+        outputs = [out(np.int8, scale=1.0, zero_point=-2)]
+        check_compiled(single_op("LEAKY_RELU", [x], outputs=outputs, alpha=alpha), "slopes.bytes")
+
+
+def test_columns_whose_sums_overflow_are_not_still() -> None:
+    """The largest bias there is, and sums that wrap around: their results change, though clamped sums would not."""
+    x, weights, bias = np.zeros((1, 2, 1, 20)), np.zeros((20, 1, 1, 1)), np.zeros(20)
+    x[0, 1, 0, 7], weights[7], bias[7] = 127, 127, (1 << 31) - 1
+    operands = [
+        Input(x, np.int8, scale=1.0, zero_point=0),
+        Const(weights, np.int8, scale=1.0, zero_point=0),
+        Const(bias, np.int32, scale=1.0, zero_point=0),
+    ]
+    outputs = [out(np.int8, scale=1e8, zero_point=0)]
+    problem = single_op("CONV_2D", operands, outputs=outputs, stride_h=1, stride_w=1, padding="VALID")
+    np.testing.assert_array_equal(run(problem)[0][0, :, 0, 7], [21, -21])
+    check_compiled(problem)
 
 
 def test_factors_of_weights_and_sums_that_are_proved(monkeypatch: pytest.MonkeyPatch) -> None:

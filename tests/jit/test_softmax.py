@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from litejit.kernels.gemmlowp import WORD32
+from litejit.kernels.jit.native import fixedpoint
 from litejit.testing import Input, out, single_op
 from tests.jit.equal import check_compiled
 
@@ -89,3 +91,12 @@ def test_norms_of_integers(dtype: Any) -> None:
         operand = Input(x, dtype, scale=0.05, zero_point=middle)
         problem = single_op("L2_NORMALIZATION", [operand], outputs)
         check_compiled(problem, "normalizing.bytes", threads=1 + seed % 2)
+
+
+def test_reciprocals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All 31 bits of 1 / (1 + x), at ties and where it saturates, too."""
+    monkeypatch.setattr(fixedpoint, "_product", fixedpoint._product.py_func)
+    drawn = np.random.default_rng(0).integers(0, 1 << 31, 3000)
+    x = np.concatenate([np.arange(0, 1 << 31, 1 << 24), np.arange(9), (1 << 31) - np.arange(1, 9), drawn])
+    found = [fixedpoint.one_over_one_plus_x.py_func(int(each)) for each in x]
+    np.testing.assert_array_equal(found, WORD32.one_over_one_plus_x(x))

@@ -12,7 +12,7 @@ from litejit.interpreter import OpResolverType
 from litejit.kernels.jit import winograd
 from litejit.schema import TensorType
 from litejit.testing import Const, Input, Problem, out, run, single_op
-from tests.jit.equal import check_compiled
+from tests.jit.equal import check_compiled, native_calls, prepared
 from tests.jit.test_convolution import convolution
 
 PLAIN: dict[str, Any] = {"kernel": (3, 3), "strides": (1, 1), "dilations": (1, 1)}
@@ -110,6 +110,25 @@ def test_the_proof_lets_through_what_fits_and_no_more(outputs: int, monkeypatch:
     monkeypatch.setattr(winograd, f"WINOGRAD_{outputs}", replace(scheme, spare=scheme.spare - 1))
     with pytest.raises(AssertionError):
         check_compiled(reaching(limit), f"winograd.int8_{outputs}")
+
+
+def test_the_proof_knows_weights_of_both_signs(outputs: int) -> None:
+    """Sums are largest where inputs are 127 at weights above 0 and -128 at those below."""
+    limit = 1 << (30 - SPARE[outputs])
+    for most, fits in ((limit // 255, True), (limit // 255 + 1, False)):
+        filter = np.zeros((1, 3, 3, 2 * (most // (9 * 127) + 1)), np.int64)
+        for side in filter.reshape(2, -1):
+            side[: most // 127], side[most // 127] = 127, most % 127
+        filter.reshape(2, -1)[1] *= -1
+        assert (abs(filter.sum()), abs(filter).sum()) == (0, 2 * most)
+        operands = [
+            Input(np.zeros((1, 9, 7, filter.shape[3]), np.int8), np.int8, scale=0.1, zero_point=0),
+            Const(filter, np.int8, scale=1e-4, zero_point=0),
+            Const(np.zeros(1, np.int32), np.int32, scale=1e-5, zero_point=0),
+        ]
+        output = out(np.int8, scale=most / 1e7, zero_point=0)
+        problem = single_op("CONV_2D", operands, outputs=[output], padding="VALID", stride_h=1, stride_w=1)
+        assert (native_calls(prepared(problem))[0] == f"winograd.int8_{outputs}") == fits
 
 
 def test_weights_that_do_not_fit_16_bits_are_left_to_another_algorithm(outputs: int) -> None:

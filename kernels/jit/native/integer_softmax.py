@@ -82,12 +82,10 @@ def _add_up(args, source, depth, into):
 
 @inline
 def _invert(total, bits, into):
-    """Keeps the reciprocal of a sum, and by how much products with it are shifted."""
+    """Keeps the reciprocal of a sum, and by how much products with it are shifted: by 62 at most, see `limit`."""
     inverse, shift = reciprocal(total)
-    shift += 43 - bits
-    # Shifted by more than 62, the product of two numbers of 31 bits is less than half a step.
-    store(into, inverse if shift <= 62 else 0)
-    store(into + 8, min(shift, 62))
+    store(into, inverse)
+    store(into + 8, shift + 43 - bits)
 
 
 def _of_bytes(dtype: Any, bits: int) -> Any:
@@ -128,7 +126,7 @@ def _of_bytes(dtype: Any, bits: int) -> Any:
                 _add_up(args, source + row * depth, depth, known + KNOWN_BYTES * row)
             for row in range(count):
                 at = known + KNOWN_BYTES * row
-                _invert(min(load_i64(at + 8), limit), bits, at + 16)
+                _invert(min(load_i64(at + 8), limit - 1), bits, at + 16)
             for row in range(count):
                 at, to = known + KNOWN_BYTES * row, out + row * depth * (bits // 8)
                 if load_i64(at + 8) < limit:
