@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from litejit.kernels.jit.native.emission import I1, I64, emit_call, emit_min
+from litejit.kernels.jit.native.emission import (
+    I1,
+    I32,
+    I64,
+    emit_call,
+    emit_constant,
+    emit_min,
+    emit_shuffle,
+    emit_splat,
+)
 from litejit.kernels.jit.native.inline import inline
+from litejit.kernels.jit.native.rescaling import sign_extended
+from litejit.kernels.jit.native.simd import i32x8
 
 __all__ = ["bit_length", "divided_by_pot", "inverse_sqrt", "log", "multiply", "one_over_one_plus_x", "reciprocal"]
-__all__ += ["rescaled"]
+__all__ += ["rescaled", "rescaled_eight"]
 
 _MOST = (1 << 31) - 1
+_I32x8, _I64x4 = ir.VectorType(I32, 8), ir.VectorType(I64, 4)
 
 
 @intrinsic
@@ -55,6 +68,34 @@ def rescaled(x, mantissa, exponent):
     ties = (1 << 31) if right > 0 else 0
     x = x << left
     return (x * mantissa + (half << 31) + (1 << 30) + ((x >> 63) & -ties)) >> (right + 31)
+
+
+@intrinsic
+def rescaled_eight(context, x, mantissa, right):
+    """The same of i32x8, for exponents -right up to 0.
+
+    ((x M + 2^30 + 2^(right-1) 2^31) >> 31) >> right, one less before the second shift where x is negative and there is
+    one. Even and odd lanes apart have 64 bits; what is left of these after the first shift fits 32.
+    """
+
+    def emit(c, b, s, a):
+        x, mantissa, right = a
+        half = b.lshr(b.shl(I64(1), right), I64(1))
+        rounding = emit_splat(b, b.add(b.shl(half, I64(31)), I64(1 << 30)), 4)
+        factor = sign_extended(b, emit_splat(b, mantissa, 4))
+        lanes = b.bitcast(x, _I64x4)
+        even, odd = (
+            b.add(b.mul(sign_extended(b, part), factor), rounding)
+            for part in (lanes, b.lshr(lanes, emit_constant(_I64x4, 32)))
+        )
+        low = b.bitcast(b.lshr(even, emit_constant(_I64x4, 31)), _I32x8)
+        high = b.bitcast(b.shl(odd, emit_constant(_I64x4, 1)), _I32x8)
+        once = emit_shuffle(b, low, high, [0, 9, 2, 11, 4, 13, 6, 15])
+        again = emit_splat(b, b.sext(b.icmp_signed(">", right, I64(0)), I32), 8)
+        sign = b.and_(b.ashr(x, emit_constant(_I32x8, 31)), again)
+        return b.ashr(b.add(once, sign), emit_splat(b, b.trunc(right, I32), 8))
+
+    return i32x8(i32x8, types.int64, types.int64), emit
 
 
 @inline

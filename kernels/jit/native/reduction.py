@@ -9,7 +9,7 @@ from numba import float32, float64, int8, int16
 
 from litejit.kernels.jit.layouts.reduction import REDUCE
 from litejit.kernels.jit.native.bytes import first_words, lane, last_words
-from litejit.kernels.jit.native.fixedpoint import rescaled
+from litejit.kernels.jit.native.fixedpoint import rescaled, rescaled_eight
 from litejit.kernels.jit.native.inline import inline
 from litejit.kernels.jit.native.lanes import first_of, like, load_f32x16
 from litejit.kernels.jit.native.simd import (
@@ -20,8 +20,11 @@ from litejit.kernels.jit.native.simd import (
     load_i16,
     load_i16x16,
     load_u8,
+    maximum,
     minimum,
     multiply_add_pairs,
+    narrow_i32x8,
+    narrow_i32x8_i16,
     splat_f32x8,
     splat_i16x16,
     splat_i32x8,
@@ -125,16 +128,23 @@ def _put(args, out, sum, dtype):
     store(out, dtype(min(max(x + get(args, "zero_point"), get(args, "low")), get(args, "high"))))
 
 
-def _sums(words: Any, one: Any, dtype: Any, size: int, most: int) -> tuple[Any, Any]:
+def _sums(words: Any, one: Any, dtype: Any, narrow: Any, size: int, most: int) -> tuple[Any, Any]:
     """Kernels of sums of integers: along the middle, and of rows.
 
-    words(address, mask): 16 of them as i16x16, of which `most` can be added up.
+    words(address, mask): 16 of them as i16x16, of which `most` can be added up; narrow: i32x8 to the type of results.
     """
 
     @inline
     def put_eight(args, out, sums, count):
-        for number in range(min(8, count)):
-            _put(args, out + number * size, lane(sums, number), dtype)
+        if get(args, "in_float") == 1:
+            for number in range(min(8, count)):
+                _put(args, out + number * size, lane(sums, number), dtype)
+        elif count > 0:
+            exponent, zero_point = get(args, "exponent"), get(args, "zero_point")
+            low, high = splat_i32x8(get(args, "low") - zero_point), splat_i32x8(get(args, "high") - zero_point)
+            x = (sums - splat_i32x8(get(args, "offset"))) << splat_i32x8(max(exponent, 0))
+            x = rescaled_eight(x, get(args, "mantissa"), max(-exponent, 0))
+            store_first(out, narrow(minimum(maximum(x, low), high) + splat_i32x8(zero_point)), count)
 
     def columns(args, first, last, rank):
         count, inner, mask = get(args, "count"), get(args, "inner"), splat_i16x16(get(args, "mask"))
@@ -197,5 +207,5 @@ def _sixteen_words(address, mask):
     return load_i16x16(address)
 
 
-sum_bytes, sum_rows_bytes = _sums(_sixteen_bytes, _one_byte, int8, 1, 127)
-sum_words, sum_rows_words = _sums(_sixteen_words, _one_word, int16, 2, 1)
+sum_bytes, sum_rows_bytes = _sums(_sixteen_bytes, _one_byte, int8, narrow_i32x8, 1, 127)
+sum_words, sum_rows_words = _sums(_sixteen_words, _one_word, int16, narrow_i32x8_i16, 2, 1)

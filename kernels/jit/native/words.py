@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
-
 from litejit.kernels.jit.native.elements import broadcast, over_rows, store_within
-from litejit.kernels.jit.native.emission import I32, I64, emit_constant, emit_shuffle, emit_splat
+from litejit.kernels.jit.native.fixedpoint import rescaled_eight
 from litejit.kernels.jit.native.inline import inline
-from litejit.kernels.jit.native.rescaling import sign_extended
 from litejit.kernels.jit.native.simd import (
-    i32x8,
     load_i8,
     load_i16,
     load_i16x8,
@@ -23,36 +17,6 @@ from litejit.kernels.jit.native.simd import (
     splat_i32x8,
     widen_i16x8,
 )
-
-_I32x8, _I64x4 = ir.VectorType(I32, 8), ir.VectorType(I64, 4)
-
-
-@intrinsic
-def _rescaled(context, x, mantissa, right):
-    """MultiplyByQuantizedMultiplier of i32x8 for exponents -right up to 0.
-
-    ((x M + 2^30 + 2^(right-1) 2^31) >> 31) >> right, one less before the second shift where x is negative and there is
-    one. Even and odd lanes apart have 64 bits; what is left of these after the first shift fits 32.
-    """
-
-    def emit(c, b, s, a):
-        x, mantissa, right = a
-        half = b.lshr(b.shl(I64(1), right), I64(1))
-        rounding = emit_splat(b, b.add(b.shl(half, I64(31)), I64(1 << 30)), 4)
-        factor = sign_extended(b, emit_splat(b, mantissa, 4))
-        lanes = b.bitcast(x, _I64x4)
-        even, odd = (
-            b.add(b.mul(sign_extended(b, part), factor), rounding)
-            for part in (lanes, b.lshr(lanes, emit_constant(_I64x4, 32)))
-        )
-        low = b.bitcast(b.lshr(even, emit_constant(_I64x4, 31)), _I32x8)
-        high = b.bitcast(b.shl(odd, emit_constant(_I64x4, 1)), _I32x8)
-        once = emit_shuffle(b, low, high, [0, 9, 2, 11, 4, 13, 6, 15])
-        again = emit_splat(b, b.sext(b.icmp_signed(">", right, I64(0)), I32), 8)
-        sign = b.and_(b.ashr(x, emit_constant(_I32x8, 31)), again)
-        return b.ashr(b.add(once, sign), emit_splat(b, b.trunc(right, I32), 8))
-
-    return i32x8(i32x8, types.int64, types.int64), emit
 
 
 def _of_words(constants: Any, term: Any, combine: Any) -> Any:
@@ -83,12 +47,12 @@ def _sum_constants(args):
 
 @inline
 def _sum_term(x, c, which):
-    return _rescaled(x << c[2], c[0][which], c[1][which])
+    return rescaled_eight(x << c[2], c[0][which], c[1][which])
 
 
 @inline
 def _sum(x, y, c):
-    return _rescaled(x + y * c[3], c[0][2], c[1][2])
+    return rescaled_eight(x + y * c[3], c[0][2], c[1][2])
 
 
 @inline
@@ -103,7 +67,7 @@ def _product_term(x, c, which):
 
 @inline
 def _product(x, y, c):
-    return _rescaled(x * y, c[0], c[1])
+    return rescaled_eight(x * y, c[0], c[1])
 
 
 sum = _of_words(_sum_constants, _sum_term, _sum)
