@@ -1,8 +1,9 @@
-"""`litejit tune`: measures the algorithms that the operators of a model could use, and remembers the quickest."""
+"""`litejit tune`: measures the algorithms that the operators and blocks of a model could use, keeps the quickest."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from litejit.benchmark import random_inputs
@@ -39,25 +40,54 @@ def run_tune(arguments: argparse.Namespace) -> None:
 
 
 def measured(path: Path, threads: int, repeat: int) -> Measured:
-    """What each legal algorithm takes for the operators of a model that have several, the model running as it does."""
+    """What each legal algorithm takes for the operators of a model that have several, and blocks fused and apart.
+
+    The model runs as it does, on random inputs.
+    """
     times: Measured = {}
     for name in dict.fromkeys(algorithm.name for family in ALGORITHMS.values() for algorithm in family):
         with forcing(name):
-            _add(times, name, path, threads, repeat)
+            _add(times, name, _Run(path, threads, repeat))
+    with forcing("fused"):
+        fused = _Run(path, threads, repeat)
+    with forcing("apart"):
+        apart = _Run(path, threads, repeat)
+    for signature, steps in fused.blocks:
+        row_of = times.setdefault(signature, {})
+        for name, run in (("fused", fused), ("apart", apart)):
+            _take(row_of, name, sum(run.seconds[at] for at in steps))
     return {signature: row for signature, row in times.items() if len(row) > 1}
 
 
-def _add(times: Measured, name: str, path: Path, threads: int, repeat: int) -> None:
-    interpreter = Interpreter(path, num_threads=threads)
-    interpreter.allocate_tensors()
-    for detail, value in zip(interpreter.get_input_details(), random_inputs(interpreter), strict=True):
-        interpreter.set_tensor(detail["index"], value)
-    native = interpreter._session.plans[0].native
-    tasks = {id(task.step): task for task in (() if native is None else native.tasks)}
-    for row, step in zip(profile(interpreter, repeat), interpreter._session.plans[0].steps, strict=True):
-        task = tasks.get(id(step))
+class _Run:
+    """What the steps of a model took, with the tasks that did them (None: the reference tier)."""
+
+    def __init__(self, path: Path, threads: int, repeat: int) -> None:
+        interpreter = Interpreter(path, num_threads=threads)
+        interpreter.allocate_tensors()
+        for detail, value in zip(interpreter.get_input_details(), random_inputs(interpreter), strict=True):
+            interpreter.set_tensor(detail["index"], value)
+        self.seconds = [row.seconds for row in profile(interpreter, repeat)]
+        native, steps = interpreter._session.plans[0].native, interpreter._session.plans[0].steps
+        tasks = {id(task.step): task for task in (() if native is None else native.tasks)}
+        self.tasks = [tasks.get(id(step)) for step in steps]
+        self._places = {id(step): at for at, step in enumerate(steps)}
+
+    @property
+    def blocks(self) -> Iterator[tuple[str, list[int]]]:
+        """The signatures of fused blocks, and which steps they are."""
+        for task in self.tasks:
+            if task is not None and task.block:
+                yield task.block, [self._places[id(step)] for step in (*task.others, task.step)]
+
+
+def _add(times: Measured, name: str, run: _Run) -> None:
+    for seconds, task in zip(run.seconds, run.tasks, strict=True):
         if task is None or task.lowering is None or not task.calls or task.others:
             continue
         if any(option.algorithm == name and option.is_chosen for option in options(task.lowering)):
-            row_of = times.setdefault(tuning.signature(task.lowering), {})
-            row_of[name] = min(row_of.get(name, row.seconds), row.seconds)
+            _take(times.setdefault(tuning.signature(task.lowering), {}), name, seconds)
+
+
+def _take(row: dict[str, float], name: str, seconds: float) -> None:
+    row[name] = min(row.get(name, seconds), seconds)

@@ -50,7 +50,7 @@ def fuse_blocks(tasks: Sequence[Task], needed: Collection[int]) -> list[Task]:
             fused = replace(tasks[last], lowering=None, inputs=tuple(inputs), result=tuple(calls), others=steps)
             for part in inner:
                 result[part] = tasks[part].dropped
-            result[last] = replace(fused, options=options)
+            result[last] = replace(fused, options=options, block=block.signature)
             break
     return result
 

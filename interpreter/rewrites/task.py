@@ -24,7 +24,8 @@ class Task:
     lowering: None where the reference tier runs the step. inputs, outputs: indices of the tensors that it reads and
     writes now. result: what it has been lowered to; () if others do its work. others: steps whose work it does, too.
     callers: for an operator of a called subgraph, those that call it, the plan's own first. refusal: makes the error
-    for a fault; None: the reference tier raises it. options: of a block, what has been decided about fusing it.
+    for a fault; None: the reference tier raises it. options: of a block, what has been decided about fusing it. block:
+    what `litejit tune` remembers a fused block by.
     """
 
     step: Step
@@ -36,6 +37,7 @@ class Task:
     callers: tuple[Step, ...] = ()
     refusal: Callable[[], Exception] | None = None
     options: Callable[[], tuple[Option, ...]] | None = None
+    block: str = ""
 
     @property
     def owner(self) -> Step:

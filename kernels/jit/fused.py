@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from math import gcd, prod
 from typing import Any
 
+from litejit.kernels.jit import tuning
 from litejit.kernels.jit.algorithms import time_of_direct, time_of_split
 from litejit.kernels.jit.bands import BAND_BYTES, last_rows, tile_rows
 from litejit.kernels.jit.call import SLACK, Call, Fault, Jump, Label
@@ -113,8 +114,23 @@ class Block:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether the operators should be fused where they can be."""
-        return "fused" in forced() or ("apart" not in forced() and not self.doubt)
+        """Whether the operators should be fused where they can be: as asked for, as measured here, or as estimated."""
+        if forced() & {"fused", "apart"}:
+            return "fused" in forced()
+        measured = self._measured
+        return not self.doubt if measured is None else measured == "fused"
+
+    @property
+    def signature(self) -> str:
+        """What `litejit tune` remembers such blocks by."""
+        functions = [function.call.kernel for function in self.functions if function is not None]
+        added = [] if self.addition is None else ["added"]
+        return " + ".join([*map(tuning.signature, self.parts), *functions, *added])
+
+    @property
+    def _measured(self) -> str | None:
+        known = tuning.known()
+        return known.get(self.signature) if known else None
 
     @property
     def doubt(self) -> str:
@@ -178,7 +194,7 @@ class Block:
         """What has been decided: whether it is fused, or why that is illegal; and whether it was asked for."""
         split, gain = self._shares_of_direct
         direct, others = sum(map(time_of_direct, self._products)), time_of_direct(self.depthwise)
-        because = "asked for" if asked else self.doubt or "estimated"
+        because = "asked for" if asked else "measured here" if self._measured else self.doubt or "estimated"
         reason = None if illegal is None else illegal.reason
         return (
             Option("fused", gain * direct + others, reason, is_fused, because if is_fused else ""),

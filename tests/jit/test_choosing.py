@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from litejit.cli import main
+from litejit.cli_tune import measured
 from litejit.kernels.jit import library, tuning
 from litejit.kernels.jit.algorithms import ALGORITHMS
 from litejit.kernels.jit.choosing import Algorithm, Illegal, choose, listed
@@ -133,6 +134,20 @@ def test_whether_blocks_are_fused_is_explained(asked: Sequence[str], because: st
     assert options[chosen].is_chosen
     assert options[chosen].because == because
     assert ("proved" in options) == (chosen == "apart")
+
+
+def test_blocks_are_as_they_have_been_measured(tmp_path: Path) -> None:
+    problem = quantized_block(Shape((14, 14), 16, 48, 24), np.int8)
+    (tmp_path / "block.tflite").write_bytes(problem.model)
+    times = measured(tmp_path / "block.tflite", threads=1, repeat=1)
+    [signature] = [each for each, row in times.items() if row.keys() == {"fused", "apart"}]
+    assert min(times[signature].values()) > 0
+    for quickest in ("apart", "fused"):
+        tuning.remember({signature: quickest})
+        rows = profile(prepared(problem), 1, explain=True)
+        because = {option.algorithm: option.because for row in rows for option in row.options if option.is_chosen}
+        assert because[quickest] == "measured here"
+        assert not {"fused", "apart"} - {quickest} & because.keys()
 
 
 @pytest.mark.parametrize(
