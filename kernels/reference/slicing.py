@@ -83,12 +83,13 @@ class StridedSlice(Kernel):
     options.offset: end counts from begin.
     The masks of the options are bit sets of entries:
         begin_mask, end_mask: begin or end is left out.
-        ellipsis_mask: "…", as many whole dimensions as the other entries leave, but at least one.
+        ellipsis_mask: "…", as many whole dimensions as the other entries leave, but at least one. Of several, see
+            `_selections`.
         new_axis_mask: a new dimension of 1.
         shrink_axis_mask: the one element at begin, its dimension is dropped.
     Dimensions beyond the entries are taken whole, entries beyond the dimensions are ignored.
-    Raises InvalidModelError when a stride is 0, there are two ellipses, or an element is read
-    at a shrunk index beyond its dimension.
+    Raises InvalidModelError when a stride is 0, several ellipses leave a dimension no entry or make two new
+    axes of one, or an element is read at a shrunk index beyond its dimension.
     Semantics: LiteRT tflite/kernels/strided_slice.cc, internal/reference/strided_slice.h.
     """
 
@@ -111,15 +112,15 @@ class StridedSlice(Kernel):
         shape: Shape = ()
         remaining = list(input.dims)
         shrunk: dict[int, tuple[int, int]] = {}
-        for entry in self._entry_of_each_dimension(node, input.rank, len(entries)):
-            if entry is not None and self._bit("new_axis_mask", entry):
+        for entry in self._selections(node, input.rank, len(entries)):
+            if entry is None:
                 self.key += (None,)
                 shape += (1,)
                 continue
             node.require(remaining, "new_axis_mask {:#b} leaves no place for all indices", self.options.new_axis_mask)
             dim = remaining.pop(0)
-            if entry is None:
-                self.key += (slice(None),)
+            if isinstance(entry, slice):
+                self.key += (entry,)
                 shape += (dim,)
             elif self._bit("shrink_axis_mask", entry):
                 shrunk[len(self.key)] = dim, entry
@@ -128,6 +129,7 @@ class StridedSlice(Kernel):
                 part = self._part(node, dim, entry, *entries[entry])
                 self.key += (slice(part.start, None if part.stop < 0 else part.stop, part.step) if part else slice(0),)
                 shape += (len(part),)
+        node.require(not remaining, "new_axis_mask {:#b} counts an index twice", self.options.new_axis_mask)
         elements = {
             at: self._element(node, dim, entry, *entries[entry], is_read=0 not in shape)
             for at, (dim, entry) in shrunk.items()
@@ -144,17 +146,39 @@ class StridedSlice(Kernel):
     def _bit(self, mask: str, entry: int) -> bool:
         return bool(getattr(self.options, mask) >> entry & 1)
 
-    def _entry_of_each_dimension(self, node: Node, rank: int, count: int) -> Sequence[int | None]:
-        """For each dimension (those of the input, and new ones) the entry that selects from it, None for all of it."""
-        ellipses = [entry for entry in range(count) if self._bit("ellipsis_mask", entry)]
-        node.require(len(ellipses) <= 1, "ellipsis_mask {:#b} has more than one bit", self.options.ellipsis_mask)
-        new = sum(self._bit("new_axis_mask", entry) and entry not in ellipses for entry in range(count))
-        dimensions: list[int | None] = list(range(count))
-        if ellipses:
-            whole = max(1, new + rank - count + 1)
-            dimensions[ellipses[0] : ellipses[0] + 1] = [None] * whole
-        dimensions += [None] * (rank + new)
-        return dimensions[: rank + new]
+    def _selections(self, node: Node, rank: int, count: int) -> list[int | slice | None]:
+        """For each dimension (those of the input, and new ones) its entry, slice(None) for all of it, None for new.
+
+        Bits of ellipsis_mask count dimensions, those that ellipses before them stand for included. Behind an
+        ellipsis entries go on where it began, if it is the last one; new axes do so behind every ellipsis.
+        """
+        is_ellipsis = [self._bit("ellipsis_mask", at) for at in range(count + rank)]
+        new = sum(self._bit("new_axis_mask", entry) and not is_ellipsis[entry] for entry in range(count))
+        total = rank + new
+        selections: list[int | slice | None] = [slice(None)] * total
+        plain, added, at, start, longer = [], set(), 0, total, 0
+        while at < total:
+            if is_ellipsis[at]:
+                start, at = at, max(at + 1, min(at + 1 + total - count, total))
+                longer = at - start - 1
+                continue
+            if at - longer < count and self._bit("new_axis_mask", at - longer):
+                added.add(at)
+            plain.append(at)
+            at += 1
+        for at in plain:
+            if at in added:
+                selections[at] = None
+            elif at < count + longer:
+                entry = at - (longer if at > start else 0)
+                node.require(
+                    entry < count,
+                    "ellipsis_mask {:#b} leaves no index for dimension {}",
+                    self.options.ellipsis_mask,
+                    at,
+                )
+                selections[at] = entry
+        return selections
 
     def _start(self, dim: int, entry: int, begin: int, stride: int) -> int:
         if self._bit("begin_mask", entry):

@@ -76,6 +76,9 @@ STRIDED = [
     ((2, 3, 4), (0, 0, 0), (0, 0, 0), (1, 1, 1), {"ellipsis_mask": 1, "new_axis_mask": 6}),
     ((2, 3), (1, 0, 0), (2, 2, 0), (1, 1, 1), {"ellipsis_mask": 4}),
     ((2, 3), (0, 1, 1), (0, 2, 2), (1, 1, 1), {"ellipsis_mask": 1}),
+    ((2, 3, 4), (0, 1, 1), (0, 2, 3), (1, 1, 1), {"ellipsis_mask": 3}),
+    ((2, 3, 4), (0, 1, 1), (0, 3, 3), (1, 1, 1), {"ellipsis_mask": 5}),
+    ((2, 3, 4, 5), (0, 1, 3), (0, 3, 4), (1, 1, 1), {"ellipsis_mask": 9}),
     ((2, 3), (0, 1, 5), (2, 2, 9), (1, 1, 1), {}),
     ((0, 3), (0, 0), (5, 2), (1, 1), {}),
     ((0, 3), (4, 2), (-5, 0), (-1, -1), {}),
@@ -112,7 +115,7 @@ def test_strided_slice_at_random() -> None:
                 ("shrink_axis_mask", 0.3),
             )
         }
-        masks["ellipsis_mask"] = (1 << int(rng.integers(count))) * int(rng.random() < 0.3)
+        masks["ellipsis_mask"] = int(rng.choice([0, 0, 1 << rng.integers(count), rng.integers(1 << count)]))
         limits = [Const(rng.integers(-6, 6, count).astype(np.int32)) for _ in range(2)]
         strides = Const(rng.choice([1, 1, 1, 2, 3, -1, -2], count).astype(np.int32))
         problem = single_op(
@@ -220,8 +223,8 @@ def sliced(begin: Any, size: Any, operand: Any = Const) -> Problem:
     return single_op("SLICE", [X, operand(i32(*begin)), operand(i32(*size))])
 
 
-def strided(begin: Any, end: Any, strides: Any, operand: Any = Const, **masks: Any) -> Problem:
-    return single_op("STRIDED_SLICE", [X, *(operand(i32(*value)) for value in (begin, end, strides))], **masks)
+def strided(begin: Any, end: Any, strides: Any, operand: Any = Const, x: Any = X, **masks: Any) -> Problem:
+    return single_op("STRIDED_SLICE", [x, *(operand(i32(*value)) for value in (begin, end, strides))], **masks)
 
 
 def split(axis: int, outputs: int, num_splits: int) -> Problem:
@@ -251,7 +254,11 @@ ERRORS = {
     "slice rank": (sliced((0,), (1,)), "expected (2,)"),
     "strided_slice stride 0": (strided((0, 0), (1, 1), (1, 0)), "stride 1 is 0"),
     "strided_slice INT_MIN": (strided((0, 0), (1, 1), (-(2**31), 1)), "stride 0 is -2147483648"),
-    "CVE-2021-37686": (strided((0, 0), (1, 1), (1, 1), ellipsis_mask=3), "more than one bit"),
+    "CVE-2021-37686": (strided((0,), (1,), (1,), x=Input(np.zeros((1, 1, 1, 1))), ellipsis_mask=4), "no index"),
+    "strided_slice new axis twice": (
+        strided((0, 0), (1, 1), (1, 1), x=Input(np.zeros((1, 1, 1))), ellipsis_mask=3, new_axis_mask=2),
+        "counts an index twice",
+    ),
     "strided_slice shrunk": (strided((2,), (3,), (1,), shrink_axis_mask=1), "the dimension has 2 elements"),
     "strided_slice shrunk at run time": (strided((5,), (3,), (1,), Input, shrink_axis_mask=1), "has 2 elements"),
     "strided_slice shrunk backwards": (strided((1,), (0,), (-1,), shrink_axis_mask=1), "axis is shrunk"),

@@ -154,7 +154,7 @@ SIZES: list[Report] = [
     ("huge-pad", "PAD", 0, "operand 1 all 2147483647", "output 0 (tensor 2 'tensor_2') would have shape", "raises"),
     ("huge-range", "RANGE", 0, "operand 1 all 2147483647",
      "output 0 (tensor 3 'tensor_3') would have shape (1073741823,),", "crashes"),
-    ("CVE-2021-37686", "STRIDED_SLICE", 0, "ellipsis_mask = 7", "ellipsis_mask 0b111 has more than one bit", "runs"),
+    ("CVE-2021-37686", "STRIDED_SLICE", 0, "ellipsis_mask = 7", None, "runs"),
     ("CVE-2021-29591-while", "WHILE", 0, "body_subgraph_index = 1", "cond and body are the same subgraph 1", "raises"),
     ("CVE-2021-29591-if", "IF", 0, "then_subgraph_index = 0", "subgraph 0 calls itself: 0 -> 0", "raises"),
     ("subgraph-if", "IF", 0, "else_subgraph_index = 7",
