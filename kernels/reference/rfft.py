@@ -50,13 +50,13 @@ class Rfft2d(Kernel):
 
 
 def _of_single_columns(x: np.ndarray, height: int) -> np.ndarray:
-    """x: [..., up to height, 1] -> [..., height, 1]: what is made of fft_length [height, 1].
+    """x: [..., up to height, up to 1] -> [..., height, 1]: what is made of fft_length [height, 1].
 
     Nothing is transformed, only the last step is done, which takes halves of a transform apart: rows i and height - i
     become m - mj and m + mj of their mean m, rows 0 and height / 2 stay, the first one with itself as imaginary part.
     """
     rows = np.zeros((*x.shape[:-2], height))
-    rows[..., : x.shape[-2]] = x[..., 0]
+    rows[..., : x.shape[-2]] = x[..., 0] if x.shape[-1] > 0 else 0
     lower, upper = slice(1, height // 2), slice(height - 1, height // 2, -1)
     means = 0.5 * (rows[..., lower] + rows[..., upper])
     result = np.zeros(rows.shape, np.complex128)

@@ -98,6 +98,7 @@ def test_bucketize_with_boundaries_that_are_not_numbers(dtype: Any) -> None:
         ((8, 2), (8, 2)),
         ((2, 64), (2, 32)),
         *(((2, 3, 5), (height, 1)) for height in (1, 2, 4, 16)),
+        *(((2, 3, 0), (4, width)) for width in (1, 4)),
     ],
     ids=str,
 )
