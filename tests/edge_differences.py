@@ -33,7 +33,7 @@ DIFFERENCES: tuple[Known, ...] = (
           r"0 (every float mixed|operand \d (mixed|all huge))", _OVERFLOW, _ANY),
     Known("DEPTHWISE_CONV_2D", "0 operand 0 all huge", _OVERFLOW, (Kind.FAST,)),
     Known("CONV_2D FULLY_CONNECTED", r"2 (every float mixed|operand 0 (mixed|all (NaN|-?infinity)))", _NAN_ROWS, _ANY),
-    Known("MATRIX_SET_DIAG ATAN2 STABLEHLO_SHIFT_LEFT NumericVerify STABLEHLO_PAD STABLEHLO_GATHER STABLEHLO_SCATTER "
+    Known("MATRIX_SET_DIAG ATAN2 STABLEHLO_SHIFT_LEFT NumericVerify STABLEHLO_GATHER STABLEHLO_SCATTER "
           "STABLEHLO_REDUCE_WINDOW REDUCE_WINDOW TFLite_Detection_PostProcess aeq.hadamard_rotation",
           r"0 (operand \d of shape|dimensions of \d become|\d dimensions|no dimensions|one dimension) ?.*", _UNCHECKED),
     Known("aeq.hadamard_rotation", r"0 (operand 0 of shape .*|dimensions of \d become .*)", _DECLARED,

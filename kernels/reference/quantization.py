@@ -13,6 +13,7 @@ import numpy as np
 from litejit.kernels.fixedpoint import integer_range, round_half_away
 from litejit.kernels.kernel import ALL_FLAVOURS, Kernel
 from litejit.kernels.node import Node, TensorSpec
+from litejit.kernels.reference.first_elements import first_elements, first_elements_of
 from litejit.kernels.reference.pointwise import in_blocks, require_zero_point
 from litejit.kernels.reference.quantization_flavours import affine_quantize, dequantizer, quantizer, requantizer
 from litejit.kernels.registry import builtin, custom
@@ -172,6 +173,7 @@ class FakeQuant(Kernel):
 class NumericVerify(Kernel):
     """The error of a quantized tensor: dequantize(input) - ref, float32.
 
+    Of a ref that is larger, the first elements count.
     Options: with log_if_failed and a tolerance of at least 0.1, an error of more than tolerance * scale raises
     InvalidInputError.
     Semantics: LiteRT tflite/kernels/numeric_verify.cc.
@@ -184,7 +186,7 @@ class NumericVerify(Kernel):
     def prepare(self, node: Node) -> None:
         """Derives `dequantize` and `limit`, the largest error that passes (None: any)."""
         x = node.input("input")
-        node.input("ref", types=TensorType.FLOAT32, shape=x.dims)
+        first_elements(node, "ref", x.dims, axes=(), types=TensorType.FLOAT32)
         node.output(x.dims, type=TensorType.FLOAT32)
         options = decode_flexbuffer(self.options)
         node.require(isinstance(options, dict), "options are {}, expected a map", options)
@@ -196,6 +198,7 @@ class NumericVerify(Kernel):
 
     def __call__(self, input: np.ndarray, ref: np.ndarray) -> np.ndarray:
         """The output."""
+        ref = first_elements_of(ref, input.shape)
         with np.errstate(all="ignore"):
             error = self.dequantize(input) - ref
         if self.limit is not None and (np.abs(error) > self.limit).any():
