@@ -75,9 +75,9 @@ class _Run:
 
     @property
     def blocks(self) -> Iterator[tuple[str, list[int]]]:
-        """The signatures of fused blocks, and which steps they are."""
+        """The signatures of fused blocks, and which steps they are; those of called subgraphs have no times."""
         for task in self.tasks:
-            if task is not None and task.block:
+            if task is not None and task.block and all(id(step) in self._places for step in task.others):
                 yield task.block, [self._places[id(step)] for step in (*task.others, task.step)]
 
 
