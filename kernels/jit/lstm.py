@@ -49,6 +49,8 @@ def _cell_of(cell: FloatCell, operands: LstmOperands) -> Cell | None:
     arrays, hybrid = operands.constants(), type(cell) is HybridCell
     if arrays is None or type(cell) not in (FloatCell, HybridCell) or 0 in (operands.n_input, operands.n_cell):
         return None
+    if not operands.projection and operands.n_cell != operands.n_output:
+        return None
     gates, n_cell, settings = cell.gates, operands.n_cell, cell.settings
     # Inputs of zeros, which the official kernel leaves out, are multiplied here, and make a difference in these cases.
     if not hybrid and settings.activation == ActivationFunctionType.NONE:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from litejit.kernels.reference.first_elements import first_elements_of
 from litejit.kernels.reference.hybrid import as_rows, counted_as_zeros, vector_activation
 from litejit.kernels.reference.lstm_operands import LstmArrays, LstmOperands, LstmSettings
 from litejit.kernels.reference.vector_math import mean_stddev_normalization
@@ -78,7 +79,7 @@ class FloatCell:
     def __init__(self, operands: LstmOperands, arrays: LstmArrays, settings: LstmSettings, time_major: bool) -> None:
         self.settings = settings
         self.gates = operands.gates
-        self.n_cell = operands.n_cell
+        self.n_cell, self.n_output = operands.n_cell, operands.n_output
         self.time_major = time_major
         self.together = time_major and operands.batch > 1
         """Whether what products are added to is added after the clamp."""
@@ -220,9 +221,15 @@ class FloatCell:
     def projected(self, hidden: np.ndarray) -> np.ndarray:
         """[batch, n_cell] -> [batch, n_output]."""
         if self.projection is None:
-            return hidden
+            return self.part(hidden)
         start = np.float32(0) if self.projection_bias is None else self.projection_bias
         return self.clipped(self.added(start, hidden @ self.projection), self.settings.proj_clip)
+
+    def part(self, hidden: np.ndarray) -> np.ndarray:
+        """Without a projection, the first numbers are the output: of each batch, or of all that are taken at once."""
+        if self.time_major:
+            return first_elements_of(hidden, (len(hidden), self.n_output))
+        return hidden[:, : self.n_output]
 
     def clipped(self, x: np.ndarray, limit: float) -> np.ndarray:
         """x within -limit .. limit if there is a limit, which is what becomes of numbers that are none."""

@@ -77,7 +77,7 @@ class HybridCell(FloatCell):
     def projected(self, hidden: np.ndarray) -> np.ndarray:
         """[batch, n_cell] -> [batch, n_output]."""
         if self.projection_products is None:
-            return hidden
+            return self.part(hidden)
         start = np.float32(0) if self.projection_bias is None else self.projection_bias
         return self.clipped(start + self.projection_products(hidden), self.settings.proj_clip)
 

@@ -132,7 +132,10 @@ class LstmOperands:
         if self.projection:
             result["projection_weights"] = [(self.n_output, self.n_cell)], (type,)
         else:
-            node.require(self.n_cell == self.n_output, "there are no projection weights, yet output and cell differ")
+            is_part = self.n_output <= self.n_cell and not integer
+            node.require(
+                is_part or self.n_cell == self.n_output, "there are no projection weights, yet output and cell differ"
+            )
         if self.specs["projection_bias"] is not None:
             node.require(self.projection, "there is a projection bias without projection weights")
             result["projection_bias"] = [(self.n_output,)], (bias,)

@@ -58,6 +58,17 @@ def test_no_layer_norm_of_the_forget_gate(op: str, kind: str) -> None:
             check(lstm(op, case, **TANH), experimental_op_resolver_type=resolver, **TOLERANCE[kind])
 
 
+@pytest.mark.parametrize("op", ["LSTM", SEQUENCE])
+@pytest.mark.parametrize("kind", ["float", "hybrid", "uint8"])
+def test_output_that_is_a_part_of_the_cell(kind: str, op: str) -> None:
+    """Without a projection: the first numbers, of all batches together where they are taken at once."""
+    for batch, time_major in ((1, False), (3, False), (3, op == SEQUENCE)):
+        case = replace(case_of(kind, {"peephole": True}, batch=batch), n_output=4)
+        for resolver in (OpResolverType.BUILTIN_REF, OpResolverType.AUTO):
+            problem = lstm(op, case, 3, time_major, **TANH)
+            check(problem, invokes=2, experimental_op_resolver_type=resolver, **TOLERANCE[kind])
+
+
 @pytest.mark.parametrize("activation", ["NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT"])
 @pytest.mark.parametrize("kind", ["float", "hybrid"])
 def test_activations(kind: str, activation: str) -> None:
@@ -241,7 +252,7 @@ def test_refused(changes: dict[str, Any], fragment: str) -> None:
 
 INTEGER = {"weights": np.int8, "input": np.int8}
 REFUSED_HERE: dict[str, tuple[str, dict[str, Any], dict[str, Any], str]] = {
-    "sizes without a projection": ("LSTM", {"n_output": 4}, {}, "there are no projection weights"),
+    "more outputs than cells without a projection": ("LSTM", {"n_output": 7}, {}, "there are no projection weights"),
     "negative clip": ("LSTM", {}, {"cell_clip": -1.0}, "must not be negative"),
     "scale of the cell state": (SEQUENCE, INTEGER | {"cell_exponent": -8}, {}, "expected 2**-15 to 2**-9"),
     "intermediates": (SEQUENCE, INTEGER | {"intermediates": 12}, {}, "12 intermediate tensors, an INT8 input takes 5"),
